@@ -1,0 +1,94 @@
+"""From a preset, a file and `section.name=value` overrides to one validated settings tree."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from pinsage.errors import SettingsError
+from pinsage.settings import Section, Settings
+
+Flat = dict[str, Any]
+
+
+def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
+    """The settings of a YAML file (or the defaults), with flat `section.name` overrides on top.
+
+    Raises:
+        SettingsError: the file is missing or is no mapping, or a name is unknown, or a value is out of bounds.
+    """
+    tree = _read_yaml(Path(path)) if path else {}
+    for name, value in (overrides or {}).items():
+        section, dot, field = name.partition(".")
+        if not dot or section not in Settings.model_fields:
+            raise SettingsError(
+                f"'{name}' is not a setting. Names look like 'walk.num_walks'; see `pinsage config show`."
+            )
+        tree[section] = {**(tree.get(section) or {}), field: value}
+    return validated(tree)
+
+
+def validated(tree: Mapping[str, Any]) -> Settings:
+    """The settings of a nested mapping.
+
+    Raises:
+        SettingsError: names every offending setting, its value and what is allowed.
+    """
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError(_sentence(error)) from None
+
+
+def flat(settings: Settings) -> Flat:
+    """Every setting as `section.name` with plain JSON values, in the order of the tree."""
+    tree = settings.model_dump(mode="json")
+    return {f"{section}.{name}": value for section, fields in tree.items() for name, value in fields.items()}
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """The name and the value of `section.name=value`, where value is read as YAML (so `[10, 50]` is a list).
+
+    Raises:
+        SettingsError: there is no '=' or the value is no YAML.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"'{text}' has no '='. Write a setting as section.name=value, e.g. walk.num_walks=200.")
+    try:
+        return name.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SettingsError(
+            f"The value of '{text}' cannot be read ({error}). Quote it if it holds ':' or '['."
+        ) from None
+
+
+def section_of(name: str) -> type[Section]:
+    """The class of the section called `name`, e.g. 'walk' -> WalkSettings."""
+    annotation = Settings.model_fields[name].annotation
+    if not (isinstance(annotation, type) and issubclass(annotation, Section)):
+        raise SettingsError(f"'{name}' is not a section of the settings.")
+    return annotation
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Settings file {path} cannot be read ({error.strerror}). Check the path.") from None
+    except yaml.YAMLError as error:
+        raise SettingsError(f"Settings file {path} is not valid YAML: {error}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict) or not all(isinstance(fields, dict | None) for fields in tree.values()):
+        raise SettingsError(f"Settings file {path} must map sections to settings, e.g. 'walk: {{num_walks: 200}}'.")
+    return {section: fields or {} for section, fields in tree.items()}
+
+
+def _sentence(error: ValidationError) -> str:
+    problems = [
+        f"{'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}" for item in error.errors()
+    ]
+    return "; ".join(problems) + ". `pinsage config schema` lists every setting and its bounds."

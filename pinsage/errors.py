@@ -1,0 +1,49 @@
+"""Errors that reach a person: one sentence of fact with both values, one of advice."""
+
+
+class PinSageError(Exception):
+    """Something stopped the pipeline. A retry may help, unless a subclass says otherwise."""
+
+    retry_can_help = True
+
+
+class InputError(PinSageError):
+    """The data or the settings a person gave cannot be used; trying again changes nothing."""
+
+    retry_can_help = False
+
+
+class DatasetError(InputError):
+    """A table of the data set is missing, malformed or holds too many bad rows."""
+
+
+class SettingsError(InputError):
+    """A setting is unknown, of the wrong type or out of bounds."""
+
+
+class UnknownPinError(InputError):
+    """A pin_id was asked for that the catalog does not hold."""
+
+
+class ArtifactMissingError(PinSageError):
+    """A stage asked for an artifact that no stage has published."""
+
+
+class ArtifactDamagedError(PinSageError):
+    """A published artifact does not match its manifest any more."""
+
+    retry_can_help = False
+
+
+class RunRecordError(InputError):
+    """A run does not exist, or exists with other settings."""
+
+
+class TrainingDivergedError(PinSageError):
+    """The loss became NaN or infinite."""
+
+    retry_can_help = False
+
+
+class ClusterError(PinSageError):
+    """The Dask cluster could not be reached, or lost the work given to it."""

@@ -1,0 +1,206 @@
+"""The settings tree: every choice of a run, with its bounds and its reason.
+
+One source for the YAML presets, the command line, the Airflow trigger form and docs/configuration.md. A section that
+decides what a stage produces enters the key of that stage's artifact; a field marked `execution` (where and how, not
+what) never does.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Execution: dict[str, Any] = {"execution": True}
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this part's random draws.")]
+
+
+class Section(BaseModel):
+    """A frozen group of settings that refuses unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    def content(self) -> dict[str, Any]:
+        """The fields that decide what is computed, as plain JSON values; `execution` fields are left out."""
+        fields = type(self).model_fields
+        kept = {name for name, field in fields.items() if field.json_schema_extra != Execution}
+        return self.model_dump(mode="json", include=kept)
+
+
+class DataSettings(Section):
+    """Which data set is read, up to when, and how much dirt is tolerated."""
+
+    dataset: str = Field(
+        "", description="Folder or fsspec URL with pins, boards and saves Parquet tables.", json_schema_extra=Execution
+    )
+    as_of: datetime | None = Field(
+        None,
+        description="Saves later than this instant do not exist for the run; empty means all saves up to now.",
+        json_schema_extra=Execution,
+    )
+    max_bad_share: Share = Field(0.05, description="A larger share of quarantined rows in a table stops the run.")
+    max_id_length: int = Field(
+        128, ge=1, le=1024, description="Longer pin or board ids are quarantined, in characters."
+    )
+    max_picture_mb: float = Field(10.0, gt=0, le=100, description="Larger pictures are quarantined, in MB.")
+
+
+class PairSettings(Section):
+    """Positive pairs (query, positive) and the split into train, validation and test."""
+
+    source: Literal["auto", "engagements", "saves"] = Field(
+        "auto", description="Where pairs come from; auto takes engagements when the table exists, else adjacent saves."
+    )
+    validation_share: Share = Field(0.1, description="Share of pairs held out to choose by (PinSage §4.2: 10 %).")
+    test_share: Share = Field(0.2, description="Share of pairs held out to report once (PinSage §4.2: 20 %).")
+    min_board_saves: int = Field(3, ge=2, le=1000, description="Smaller boards keep all their saves in the graph.")
+    max_gap: int = Field(1, ge=1, le=50, description="Saves this far apart on a board form a pair (saves source only).")
+    seed: Seed = 0
+
+
+class TextSettings(Section):
+    """word2vec over the annotations of a pin (PinSage §4.1)."""
+
+    dim: int = Field(256, ge=2, le=1024, description="Dimension of a word vector (paper: 256).")
+    epochs: int = Field(5, ge=1, le=100, description="Passes over the pins.")
+    min_count: int = Field(2, ge=1, le=1000, description="Rarer words get no vector.")
+    max_words: int = Field(64, ge=1, le=1000, description="Words of a pin beyond this many are not read.")
+    seed: Seed = 0
+
+
+class VisualSettings(Section):
+    """The picture encoder (PinSage §4.1)."""
+
+    encoder: Literal["descriptor", "vgg16"] = Field(
+        "descriptor", description="descriptor: color and gradient statistics, no weights; vgg16: fc6, 4,096-d."
+    )
+    weights: str = Field("", description="Local file with VGG-16 weights in torchvision's layout.")
+    max_megapixels: float = Field(25.0, gt=0, le=200, description="Larger pictures are refused before decoding.")
+    batch_size: int = Field(64, ge=1, le=4096, description="Pictures encoded together.", json_schema_extra=Execution)
+
+
+class WalkSettings(Section):
+    """Random walks, neighborhoods and hard-negative candidates (PinSage §3.2, §3.3)."""
+
+    num_neighbors: int = Field(50, ge=1, le=500, description="T, neighbors kept per pin (paper: 50).")
+    num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin.")
+    max_hops: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
+    restart: float = Field(0.5, ge=0.0, lt=1.0, description="Probability of ending a walk after a traversal.")
+    num_hard_negatives: int = Field(50, ge=0, le=1000, description="Hard-negative candidates kept per pin.")
+    hard_negative_walks: int = Field(2000, ge=1, le=1_000_000, description="Walks that rank candidates by PageRank.")
+    hard_negative_first_rank: int = Field(2000, ge=1, description="First rank of the band at 1 M pins (paper: 2,000).")
+    hard_negative_last_rank: int = Field(5000, ge=2, description="Last rank of the band at 1 M pins (paper: 5,000).")
+    seed: Seed = 0
+    num_partitions: int = Field(0, ge=0, le=100_000, description="0: four per worker.", json_schema_extra=Execution)
+
+
+class ModelSettings(Section):
+    """The network (PinSage Algorithms 1 and 2)."""
+
+    num_layers: int = Field(2, ge=0, le=4, description="K, convolutions (paper: 2); 0 leaves the dense head alone.")
+    hidden_dim: int = Field(256, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
+    embedding_dim: int = Field(128, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
+    pooling: Literal["importance", "mean", "max"] = Field(
+        "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
+    )
+
+
+class TrainSettings(Section):
+    """Loss, negatives, curriculum and optimization (PinSage §3.3)."""
+
+    steps: int = Field(1000, ge=1, le=10_000_000, description="Minibatches to train on.")
+    batch_size: int = Field(512, ge=2, le=65_536, description="Pairs in a minibatch (paper: 2,048).")
+    num_negatives: int = Field(500, ge=1, le=65_536, description="Random negatives shared by a minibatch (paper: 500).")
+    max_hard_negatives: int = Field(6, ge=0, le=64, description="Hard negatives per query at the end (paper: 6).")
+    loss: Literal["max_margin", "sampled_softmax"] = Field("max_margin", description="Paper: max_margin (Eq. 1).")
+    margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
+    temperature: float = Field(0.07, gt=0, le=10, description="Of the sampled softmax.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate.")
+    warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises linearly.")
+    final_rate_share: float = Field(0.1, gt=0, le=1, description="Rate at the last step as a share of the peak.")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay.")
+    validate_every: int = Field(200, ge=1, description="Steps between looks at the validation pairs.")
+    validation_pairs: int = Field(2000, ge=1, description="Most validation pairs looked at during training.")
+    seed: Seed = 0
+    checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.", json_schema_extra=Execution)
+    log_every: int = Field(10, ge=1, description="Steps between points of the curves.", json_schema_extra=Execution)
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes a GPU when there is one.", json_schema_extra=Execution
+    )
+    num_threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0: all cores.", json_schema_extra=Execution)
+
+
+class IndexSettings(Section):
+    """The Annoy index of the embeddings (PinSage §3.5)."""
+
+    num_trees: int = Field(50, ge=1, le=1000, description="More trees: better recall, larger file.")
+    search_k: int = Field(5000, ge=1, le=10_000_000, description="Nodes inspected per query.")
+    recall_queries: int = Field(
+        500, ge=1, le=100_000, description="Queries whose recall against exact search is measured."
+    )
+    min_recall: float = Field(0.9, ge=0, le=1, description="A lower recall@10 stops the run.")
+    seed: Seed = 0
+
+
+class EvaluateSettings(Section):
+    """Metrics and baselines (PinSage §4.2)."""
+
+    ranks: list[Annotated[int, Field(ge=1)]] = Field([10, 50, 500], min_length=1, description="K of each hit rate.")
+    mrr_scale: int = Field(100, ge=1, description="Scaled MRR is the mean of 1/ceil(rank/scale) (paper: 100).")
+    max_pairs: int = Field(10_000, ge=1, description="Most test pairs scored; a seeded sample beyond that.")
+    combined_steps: int = Field(500, ge=1, description="Training steps of the Combined baseline.")
+    pixie_walks: int = Field(2000, ge=1, le=1_000_000, description="Walks per query of the Pixie baseline.")
+    seed: Seed = 0
+
+
+class ReportSettings(Section):
+    """The page with pictures."""
+
+    num_queries: int = Field(14, ge=1, le=200, description="Rows of query pictures.")
+    num_neighbors: int = Field(5, ge=1, le=20, description="Pictures per method in a row.")
+    seed: Seed = 0
+
+
+class PromoteSettings(Section):
+    """When a challenger becomes champion."""
+
+    min_gain: float = Field(0.0, ge=-1, le=1, description="Validation hit rate it must gain over the champion.")
+
+
+class ClusterSettings(Section):
+    """The Dask cluster that walks and infers."""
+
+    address: str = Field(
+        "", description="Scheduler address; empty starts a cluster on loopback.", json_schema_extra=Execution
+    )
+    num_workers: int = Field(
+        2, ge=1, le=1024, description="Processes of the loopback cluster.", json_schema_extra=Execution
+    )
+
+
+class TrackingSettings(Section):
+    """The MLflow server."""
+
+    uri: str = Field(
+        "", description="MLflow tracking URI; empty: SQLite under the home folder.", json_schema_extra=Execution
+    )
+    experiment: str = Field("pinsage", min_length=1, description="MLflow experiment.", json_schema_extra=Execution)
+    model_name: str = Field("pinsage", min_length=1, description="Registered model.", json_schema_extra=Execution)
+
+
+class Settings(Section):
+    """All settings of one run."""
+
+    data: DataSettings = DataSettings()
+    pairs: PairSettings = PairSettings()
+    text: TextSettings = TextSettings()
+    visual: VisualSettings = VisualSettings()
+    walk: WalkSettings = WalkSettings()
+    model: ModelSettings = ModelSettings()
+    train: TrainSettings = TrainSettings()
+    index: IndexSettings = IndexSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    report: ReportSettings = ReportSettings()
+    promote: PromoteSettings = PromoteSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    tracking: TrackingSettings = TrackingSettings()

@@ -1,0 +1,151 @@
+"""Artifacts: folders named by what made them, published whole or not at all.
+
+`artifacts/<stage>/<key>/` appears by one rename of a staging folder whose files and manifest are already on disk, so a
+reader sees all of it or none, and of two attempts at the same key the first to rename wins.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pinsage.errors import ArtifactMissingError, PinSageError
+from pinsage.store import manifest as manifests
+from pinsage.store.manifest import Facts, Manifest
+
+STAGING = ".staging-"
+LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A published, verified artifact."""
+
+    folder: Path
+    manifest: Manifest
+
+
+@dataclass
+class Draft:
+    """An artifact being written: fill `folder` with files and `facts` with what is worth knowing."""
+
+    folder: Path
+    facts: Facts
+
+
+class ArtifactStore:
+    """The artifacts below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, stage: str, key: str) -> Path:
+        """Where the artifact of `stage` with `key` is, or will be."""
+        return self.root / stage / key
+
+    def has(self, stage: str, key: str) -> bool:
+        """Whether that artifact has been published."""
+        return (self.folder(stage, key) / manifests.NAME).is_file()
+
+    def open(self, stage: str, key: str) -> Artifact:
+        """The artifact, after every file's checksum agreed with its manifest.
+
+        Raises:
+            ArtifactMissingError: nothing was published under this key.
+            ArtifactDamagedError: a file does not match the manifest.
+        """
+        folder = self.folder(stage, key)
+        if not self.has(stage, key):
+            raise ArtifactMissingError(f"{folder} does not exist. Run the stage '{stage}' first.")
+        manifest = Manifest.read(folder)
+        manifests.verify(folder, manifest)
+        return Artifact(folder, manifest)
+
+    @contextmanager
+    def publish(self, recipe: Manifest) -> Iterator[Draft]:
+        """A draft folder that becomes the artifact of `recipe` when the block ends without an exception.
+
+        If another attempt publishes the same key first, its artifact stands and this draft is discarded.
+        """
+        parent = self.root / recipe.stage
+        parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(parent)
+        staging = parent / f"{STAGING}{recipe.key}-{uuid.uuid4().hex[:8]}"
+        with _clear_disk_errors(parent), _locked(staging):
+            draft, started = Draft(staging / "content", {}), time.monotonic()
+            draft.folder.mkdir()
+            try:
+                yield draft
+                seconds = round(time.monotonic() - started, 3)
+                self._seal(draft, replace(recipe, facts=draft.facts, seconds=seconds))
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+
+    def _seal(self, draft: Draft, recipe: Manifest) -> None:
+        sealed = replace(recipe, files=manifests.file_entries(draft.folder))
+        (draft.folder / manifests.NAME).write_text(sealed.to_json(), encoding="utf-8")
+        for path in sorted(draft.folder.rglob("*"), reverse=True):
+            _fsync(path)
+        _fsync(draft.folder)
+        final = self.folder(recipe.stage, recipe.key)
+        try:
+            draft.folder.rename(final)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        _fsync(final.parent)
+
+
+@contextmanager
+def _locked(staging: Path) -> Iterator[None]:
+    """Hold a lock that the kernel lets go when this process dies, so that a later attempt can tell."""
+    staging.mkdir()
+    descriptor = os.open(staging / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for staging in parent.glob(f"{STAGING}*"):
+        try:
+            descriptor = os.open(staging / LOCK, os.O_RDWR)
+        except OSError:
+            continue  # being made or being removed by its owner
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue  # its owner lives
+        else:
+            shutil.rmtree(staging, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _clear_disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        free_mb = shutil.disk_usage(folder).free / 1e6
+        raise PinSageError(
+            f"The disk of {folder} is full ({free_mb:.0f} MB free); nothing was published. Free space and run again."
+        ) from error
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

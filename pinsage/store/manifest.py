@@ -1,0 +1,98 @@
+"""What a published artifact says of itself: its files with checksums, and what made it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pinsage.errors import ArtifactDamagedError
+
+NAME = "manifest.json"
+Fact = str | int | float | bool | None
+Facts = dict[str, Fact]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One file of an artifact: its path inside the folder, its size and its SHA-256."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Identity and content of one artifact; `facts` are what its stage had to say."""
+
+    stage: str
+    key: str
+    version: int
+    config: dict[str, Any]
+    inputs: dict[str, str]
+    identity: dict[str, Any]
+    code_version: str
+    files: list[FileEntry] = field(default_factory=list)
+    facts: Facts = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_json(self) -> str:
+        """The manifest as the text of its file."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """The manifest of an artifact folder.
+
+        Raises:
+            ArtifactDamagedError: it is missing or is not a manifest.
+        """
+        try:
+            raw = json.loads((folder / NAME).read_text(encoding="utf-8"))
+            return cls(**{**raw, "files": [FileEntry(**entry) for entry in raw["files"]]})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ArtifactDamagedError(
+                f"{folder / NAME} cannot be read ({error}). Delete the folder; the next run makes it again."
+            ) from None
+
+
+def artifact_key(
+    stage: str, version: int, config: dict[str, Any], inputs: dict[str, str], identity: dict[str, Any]
+) -> str:
+    """20 hex digits that name a stage's output by everything that decides its bytes."""
+    recipe = {"stage": stage, "version": version, "config": config, "inputs": inputs, "identity": identity}
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:20]
+
+
+def file_entries(folder: Path) -> list[FileEntry]:
+    """Every file below `folder` except the manifest, by path, with size and checksum."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / NAME)
+    return [FileEntry(str(path.relative_to(folder)), path.stat().st_size, file_sha256(path)) for path in paths]
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Check every file of an artifact against its manifest.
+
+    Raises:
+        ArtifactDamagedError: a file is missing, has another size or another checksum.
+    """
+    for entry in manifest.files:
+        path = folder / entry.path
+        size = path.stat().st_size if path.is_file() else None
+        if size != entry.size_bytes:
+            raise _damaged(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
+        if file_sha256(path) != entry.sha256:
+            raise _damaged(path, "other bytes", f"sha256 {entry.sha256[:12]}…")
+
+
+def _damaged(path: Path, found: str, expected: str) -> ArtifactDamagedError:
+    return ArtifactDamagedError(
+        f"{path} holds {found} where its manifest says {expected}. Delete {path.parent}; the next run makes it again."
+    )

@@ -1,0 +1,89 @@
+"""Run one stage of one run: reuse its artifact if it is there, else make and publish it."""
+
+import importlib
+import logging
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pinsage
+from pinsage.errors import PinSageError
+from pinsage.store.artifact import ArtifactStore
+from pinsage.store.manifest import Facts, Manifest, artifact_key
+from pinsage.store.run import Run, StageResult
+from tasks.stages import STAGES, Stage
+from tasks.work import LogMetrics, StageWork, log_nothing
+
+log = logging.getLogger(__name__)
+
+
+def run_stage(name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing) -> StageResult:
+    """The result of a stage in `run`, which is also written into the run's record.
+
+    Raises:
+        PinSageError: the stage cannot be done; the message says why and what to do.
+    """
+    stage, store = STAGES[name], ArtifactStore(home / "artifacts")
+    recipe = stage_recipe(stage, run)
+    if stage.has_artifact and store.has(name, recipe.key):
+        manifest = store.open(name, recipe.key).manifest
+        log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
+        result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
+    else:
+        work = _work(stage, run, home, recipe.key, log_metrics)
+        result = _made(stage, store, recipe, work)
+    run.record(result)
+    return result
+
+
+def stage_recipe(stage: Stage, run: Run) -> Manifest:
+    """Everything that decides the bytes of a stage's artifact, and their key."""
+    config = {section: getattr(run.settings, section).content() for section in stage.sections}
+    inputs = {name: run.result(name).key for name in stage.inputs}
+    identity = _function(stage.identity)(run.settings) if stage.identity else {}
+    key = artifact_key(stage.name, stage.version, config, inputs, identity)
+    return Manifest(stage.name, key, stage.version, config, inputs, identity, code_version())
+
+
+def code_version() -> str:
+    """The package version, with the git commit where the code is a checkout."""
+    root = Path(pinsage.__file__).parents[1]
+    command = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
+    git = shutil.which("git") and subprocess.run(command, capture_output=True, text=True, check=False)
+    commit = git.stdout.strip() if git else ""
+    return f"{pinsage.__version__}+{commit}" if commit else pinsage.__version__
+
+
+def _made(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork) -> StageResult:
+    function, started = _function(stage.function), time.monotonic()
+    log.info("%s: %s", stage.name, stage.summary)
+    work.scratch.mkdir(parents=True, exist_ok=True)
+    if not stage.has_artifact:
+        facts: Facts = function(work)
+        return StageResult(stage.name, recipe.key, round(time.monotonic() - started, 3), False, facts)
+    with store.publish(recipe) as draft:
+        draft.facts.update(function(replace(work, out=draft.folder)))
+    shutil.rmtree(work.scratch, ignore_errors=True)
+    manifest = store.open(stage.name, recipe.key).manifest
+    log.info("%s: published %s in %.1f s", stage.name, recipe.key, manifest.seconds)
+    return StageResult(stage.name, recipe.key, manifest.seconds, False, manifest.facts)
+
+
+def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics) -> StageWork:
+    store = ArtifactStore(home / "artifacts")
+    inputs = {name: store.open(name, run.result(name).key).folder for name in stage.inputs}
+    scratch = home / "scratch" / stage.name / key
+    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics)
+
+
+def _function(path: str) -> Callable[..., Any]:
+    module, _, name = path.partition(":")
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise PinSageError(f"{module} needs the package '{error.name}'. Install requirements.txt.") from error
+    return function

@@ -1,0 +1,71 @@
+"""The table of stages: what each reads, which settings decide it, and where its function is.
+
+Pure data, cheap to import: the DAG, the runner and the command line all read it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the pipeline.
+
+    `inputs` are the stages whose artifacts it reads, `sections` the settings that decide what it makes, `identity` a
+    function (`module:name`, given the settings) whose answer also enters the key: the digest of data from outside.
+    A stage with `has_artifact=False` acts on the world (the model registry) and runs every time; it must be idempotent.
+    """
+
+    name: str
+    version: int
+    inputs: tuple[str, ...]
+    sections: tuple[str, ...]
+    summary: str
+    identity: str = ""
+    has_artifact: bool = True
+
+    @property
+    def function(self) -> str:
+        """Where the stage's function is, as `module:name`."""
+        return f"tasks.{self.name}:{self.name}"
+
+
+_TABLE = (
+    Stage(
+        "ingest", 1, (), ("data",), "Validate the tables, quarantine bad rows, number pins and boards.",
+        identity="pinsage.catalog.fingerprint:dataset_identity",
+    ),
+    Stage("pair", 1, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
+    Stage("connect", 1, ("ingest", "pair"), (), "Build the bipartite graph of the training saves."),
+    Stage("featurize_text", 1, ("ingest",), ("text",), "Train word2vec on the pins' words and average it per pin."),
+    Stage(
+        "featurize_visual", 1, ("ingest",), ("visual",), "Encode every pin's picture.",
+        identity="pinsage.features.visual:encoder_identity",
+    ),
+    Stage("walk", 1, ("connect",), ("walk",), "Walk the graph on Dask: neighbors, weights, hard negatives."),
+    Stage(
+        "train", 1, ("pair", "connect", "featurize_text", "featurize_visual", "walk"), ("model", "train"),
+        "Train the convolutions on the training pairs.",
+    ),
+    Stage(
+        "embed", 1, ("connect", "featurize_text", "featurize_visual", "walk", "train"), (),
+        "Embed every pin, each vector once, layer by layer.",
+    ),
+    Stage("index", 1, ("ingest", "embed"), ("index",), "Build the Annoy index and measure its recall."),
+    Stage(
+        "evaluate", 1,
+        ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "train", "embed"),
+        ("train", "evaluate"), "Score PinSage and the baselines on held-out pairs.",
+    ),
+    Stage(
+        "report", 1,
+        ("ingest", "pair", "connect", "featurize_text", "featurize_visual",
+         "walk", "train", "embed", "index", "evaluate"),
+        ("report",), "Write the page with pictures.",
+    ),
+    Stage(
+        "promote", 1, ("ingest", "train", "embed", "index", "evaluate", "report"), ("promote",),
+        "Register the model; make it champion if it beats the champion on validation.", has_artifact=False,
+    ),
+)  # fmt: skip
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}

@@ -1,0 +1,32 @@
+"""What a stage function is given."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pinsage.settings import Settings
+
+Metrics = Mapping[str, float]
+LogMetrics = Callable[[Metrics, int], None]
+
+
+def log_nothing(metrics: Metrics, step: int) -> None:
+    """Drop the metrics of a step: no experiment is being tracked."""
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """The work of one stage: read `inputs`, write files into `out`, return facts.
+
+    `inputs` maps a stage name to the folder of its published artifact. `out` is an empty folder that is published when
+    the function returns. `scratch` is a folder of this key alone that survives a killed attempt (checkpoints).
+    `log_metrics` sends the metrics of a training step to the experiment tracker. `home` is the pipeline's data folder.
+    """
+
+    settings: Settings
+    inputs: Mapping[str, Path]
+    out: Path
+    scratch: Path
+    home: Path
+    run_id: str = ""
+    log_metrics: LogMetrics = field(default=log_nothing)
