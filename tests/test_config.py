@@ -1,0 +1,90 @@
+"""Settings come from defaults, a file and overrides, and every mistake is named."""
+
+from pathlib import Path
+
+import pytest
+
+from pinsage.config import flat, load_settings, parse_override
+from pinsage.errors import SettingsError
+from pinsage.settings import Section, Settings
+
+PRESETS = sorted((Path(__file__).parents[1] / "conf").glob("*.yaml"))
+
+
+def test_overrides_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    """The three layers are merged setting by setting."""
+    path = tmp_path / "c.yaml"
+    path.write_text("walk:\n  num_walks: 10\n  restart: 0.25\n")
+    settings = load_settings(path, {"walk.num_walks": 20})
+    assert (settings.walk.num_walks, settings.walk.restart, settings.walk.max_hops) == (20, 0.25, 2)
+
+
+def test_flat_names_lead_back_to_the_same_settings():
+    """Flattening and loading are inverse, so that a form or a file loses nothing."""
+    settings = load_settings(overrides={"evaluate.ranks": [5, 20], "data.as_of": "2026-01-02T03:04:05Z"})
+    assert load_settings(overrides=flat(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"walk.num_walks": 0}, ["walk.num_walks = 0", "greater than or equal to 1"]),
+        ({"walk.num_walkz": 3}, ["walk.num_walkz", "not permitted"]),
+        ({"wolk.num_walks": 3}, ["'wolk.num_walks' is not a setting"]),
+        ({"num_walks": 3}, ["'num_walks' is not a setting"]),
+        ({"model.pooling": "sum"}, ["model.pooling", "importance"]),
+        ({"train.margin": float("nan")}, ["train.margin", "finite"]),
+        ({"train.steps": "many"}, ["train.steps", "integer"]),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_that_names_it(overrides, words):
+    """Unknown names, wrong types and values out of bounds are all refused."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings(overrides=overrides)
+    assert all(word in str(caught.value) for word in words)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "walk: 3", "walk: [", "!!python/object:os.system {}"])
+def test_a_file_that_is_no_settings_tree_is_refused(tmp_path, text):
+    """Lists, scalars, broken YAML and tags that would build objects."""
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=r"c\.yaml"):
+        load_settings(tmp_path / "c.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    """The sentence carries the path."""
+    with pytest.raises(SettingsError, match=r"none\.yaml cannot be read"):
+        load_settings(tmp_path / "none.yaml")
+
+
+def test_overrides_are_read_as_yaml():
+    """Numbers, lists and empty values get their types."""
+    assert parse_override("evaluate.ranks=[5, 10]") == ("evaluate.ranks", [5, 10])
+    assert parse_override("data.as_of=") == ("data.as_of", None)
+    with pytest.raises(SettingsError, match="no '='"):
+        parse_override("walk.num_walks")
+
+
+def test_execution_settings_do_not_enter_the_content_of_a_section():
+    """Where a stage runs does not change what it makes."""
+    content = load_settings().train.content()
+    assert "steps" in content
+    assert not {"device", "num_threads", "checkpoint_every"} & set(content)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_loads(path):
+    """The presets of conf/ are valid and differ from the defaults."""
+    assert load_settings(path) != Settings()
+
+
+def test_every_setting_has_a_help_text():
+    """Forms and pages are generated from the tree, so each field must say what it is."""
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        assert issubclass(section, Section)
+        for setting, info in section.model_fields.items():
+            described = info.description or any(getattr(item, "description", None) for item in info.metadata)
+            assert described, f"{name}.{setting} has no description"
