@@ -1,0 +1,134 @@
+"""word2vec over the words of a pin, and the mean of its words' vectors as the pin's text feature.
+
+Letters: P pins, V words in the vocabulary, D dimension.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pinsage.features.corpus import Corpus, corpus_with
+from pinsage.settings import TextSettings
+from pinsage.store.manifest import Facts
+
+log = logging.getLogger(__name__)
+_CHUNK_PINS = 1024
+# Words above this share of all words are thinned out in training. gensim's 1e-3 is meant for running prose: among
+# annotations it throws away most of the broad ones, and with them the neighbors they would bring (see docs/log.md).
+_THINNED_ABOVE = 1e-2
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """What word2vec learned: `vectors` float32 [V, D] and `counts` int64 [V] of the words of `vocabulary`."""
+
+    vocabulary: list[str]
+    counts: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def open(cls, folder: Path) -> "WordVectors":
+        """The word vectors that the stage featurize_text published, for pins that came later."""
+        table = pq.read_table(folder / "vocabulary.parquet", page_checksum_verification=True)
+        vectors = np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False)
+        return cls(table["word"].to_pylist(), table["count"].to_numpy(), vectors)
+
+    def write(self, folder: Path) -> None:
+        """Put `words.npy` and `vocabulary.parquet` into `folder`."""
+        np.save(folder / "words.npy", self.vectors)
+        table = pa.table({"word": pa.array(self.vocabulary, pa.string()), "count": pa.array(self.counts, pa.int64())})
+        pq.write_table(table, folder / "vocabulary.parquet", compression="zstd", write_page_checksum=True)
+
+    def features(self, words_of_pins: Iterable[list[str]]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The text features of a few pins, new ones included.
+
+        Returns:
+            text: float32 [n, D], the mean of the known words' vectors, zero where there is none.
+            has_text: bool [n], whether the pin has a known word.
+        """
+        corpus = corpus_with(self.vocabulary, words_of_pins)
+        chunks = [chunk for _, chunk in mean_vectors(corpus, self.vectors)]
+        empty = np.zeros((0, self.vectors.shape[1]), dtype=np.float32)
+        return np.concatenate([empty, *chunks]), np.diff(corpus.offsets) > 0
+
+
+def train_word_vectors(corpus: Corpus, settings: TextSettings) -> WordVectors:
+    """Skip-gram vectors of the vocabulary, where the context of a word is every other word of the same pin.
+
+    The same corpus and settings give the same bytes in any process: one worker, the vocabulary in our own order, and
+    nothing that asks Python's `hash`.
+
+    Source: PinSage §4.1.
+    """
+    if not corpus.vocabulary:
+        return WordVectors([], corpus.counts, np.zeros((0, settings.dim), dtype=np.float32))
+    from gensim.models import Word2Vec
+
+    model = Word2Vec(
+        vector_size=settings.dim, window=settings.max_words, shrink_windows=False, sg=1, sample=_THINNED_ABOVE,
+        min_count=1, sorted_vocab=0, seed=settings.seed, workers=1,
+    )  # fmt: skip
+    model.build_vocab_from_freq(dict(zip(corpus.vocabulary, corpus.counts.tolist(), strict=True)))
+    if corpus.num_sentences:
+        model.train(_Sentences(corpus), total_examples=corpus.num_sentences, epochs=settings.epochs)
+    return WordVectors(corpus.vocabulary, corpus.counts, np.asarray(model.wv.vectors, dtype=np.float32))
+
+
+def mean_vectors(corpus: Corpus, vectors: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The mean of the word vectors of each pin, in chunks: (first pin, float32 [n, D]); zero for a pin without words.
+
+    Weighting rare words up (Arora's a / (a + p)) brought nothing on movie tags and plots, so it is the plain mean.
+    """
+    for first in range(0, corpus.num_pins, _CHUNK_PINS):
+        offsets = corpus.offsets[first : first + _CHUNK_PINS + 1]
+        lengths, starts = np.diff(offsets), offsets[:-1] - offsets[0]
+        means = np.zeros((len(lengths), vectors.shape[1]), dtype=np.float32)  # [n, D]
+        some = lengths > 0
+        if some.any():
+            gathered = vectors[corpus.words[offsets[0] : offsets[-1]]]  # [words of the chunk, D]
+            means[some] = np.add.reduceat(gathered, starts[some], axis=0) / lengths[some, None]
+        yield first, means
+
+
+def write_text_features(corpus: Corpus, words: WordVectors, folder: Path) -> Facts:
+    """Put `text.npy`, `has_text.npy` and the word vectors into `folder`; return what is worth knowing of them."""
+    shape = (corpus.num_pins, words.vectors.shape[1])
+    text = np.lib.format.open_memmap(folder / "text.npy", mode="w+", dtype=np.float32, shape=shape)
+    for first, chunk in mean_vectors(corpus, words.vectors):
+        text[first : first + len(chunk)] = chunk
+    text.flush()
+    has_text = np.diff(corpus.offsets) > 0
+    np.save(folder / "has_text.npy", has_text)
+    words.write(folder)
+    return _facts(corpus, has_text, dim=shape[1])
+
+
+def _facts(corpus: Corpus, has_text: NDArray[np.bool_], *, dim: int) -> Facts:
+    facts: Facts = {
+        "pins_with_text": int(has_text.sum()),
+        "pins_without_text": int((~has_text).sum()),
+        "words_read": corpus.num_tokens,
+        "words_too_rare": corpus.num_tokens - len(corpus.words),
+        "vocabulary": len(corpus.vocabulary),
+        "dim": dim,
+    }
+    log.info("text features: %s", ", ".join(f"{name} {value}" for name, value in facts.items()))
+    if not has_text.any():
+        log.warning("No pin has a word that occurs often enough: all text features are zero.")
+    return facts
+
+
+class _Sentences:
+    """The corpus in the shape gensim wants: something it can walk through once per epoch."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self.corpus.sentences()

@@ -1,0 +1,73 @@
+"""Which words a pin has."""
+
+import pyarrow as pa
+import pytest
+
+from pinsage.features.words import annotation_words, domain_words, tokens, words_of_pins
+
+
+def pins(**columns):
+    """A pins table with one row per value; columns that are not given are missing."""
+    types = {"annotations": pa.list_(pa.string())}
+    return pa.table({name: pa.array(values, types.get(name, pa.string())) for name, values in columns.items()})
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Lemon-Tart, EASY!", ["lemon", "tart", "easy"]),
+        ("a 12 ² 2nd x", ["2nd"]),
+        ("Don't don’t", ["don't", "don't"]),
+        ("Ｆｕｌｌ naïve NAI\u0308VE", ["full", "naïve", "naïve"]),
+        ("हिन्दी Straße", ["हिन्दी", "strasse"]),
+        ("snake_case", ["snake", "case"]),
+        ("x" * 65 + " " + "y" * 64, ["y" * 64]),
+        ("", []),
+    ],
+)
+def test_a_text_is_split_into_lower_case_words(text, words):
+    """Punctuation splits; numbers, single characters and endless runs are no words; look-alikes are one word."""
+    assert list(tokens(text)) == words
+
+
+def test_a_phrase_is_one_word_and_a_sentence_is_many():
+    """An annotation of at most four words keeps together; a longer one is text that somebody put in the wrong place."""
+    assert list(annotation_words("Mid-century Modern")) == ["mid_century_modern"]
+    assert list(annotation_words("all these words are separate")) == ["all", "these", "words", "are", "separate"]
+    assert list(annotation_words("?!")) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("https://www.Etsy.co.uk/listing/1", ["etsy"]),
+        ("etsy.com/listing?x=a.b", ["etsy"]),
+        ("http://me:pw@kitchen.blogspot.com:80/", ["kitchen", "blogspot"]),
+        ("https://co.uk", ["co"]),
+        ("http://127.0.0.1/a", []),
+        ("http://[::1]/", []),
+        ("localhost", []),
+        ("", []),
+    ],
+)
+def test_a_link_gives_the_names_of_its_host(link, words):
+    """Scheme, user, port, path, www and the top level say nothing about a pin."""
+    assert list(domain_words(link)) == words
+
+
+def test_annotations_replace_all_other_words():
+    """A pin with annotations has no words of its title; a pin without any (or with empty ones) has."""
+    table = pins(annotations=[["Pie", "Easy Pie"], [], ["", None, "!"], None], title=["Tart"] * 4)
+    assert list(words_of_pins(table, max_words=9)) == [["pie", "easy_pie"], ["tart"], ["tart"], ["tart"]]
+
+
+def test_a_long_description_leaves_room_for_title_and_link():
+    """Title and domain come before the description, so that the cap takes words off the description."""
+    table = pins(title=["Lemon tart"], description=["so very good " * 99], link=["https://pies.com/1"])
+    assert list(words_of_pins(table, max_words=4)) == [["lemon", "tart", "pies", "so"]]
+
+
+def test_a_pin_with_nothing_has_no_words():
+    """Missing columns and null values are an empty list, one per pin."""
+    assert list(words_of_pins(pins(title=[None, ""]), max_words=4)) == [[], []]
+    assert list(words_of_pins(pins(title=[]), max_words=4)) == []
