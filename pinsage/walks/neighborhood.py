@@ -1,0 +1,93 @@
+"""The neighborhood of every pin: the T pins that random walks visit most, with their importance weights.
+
+Letters: P pins, Q query pins, T neighbors.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.errors import ArtifactDamagedError
+from pinsage.graph.csr import BipartiteGraph
+from pinsage.settings import WalkSettings
+from pinsage.store.arrays import open_array
+from pinsage.walks.random_walk import WalkPlan, counted_top_visited
+
+
+@dataclass(frozen=True)
+class Neighborhoods:
+    """Neighbors and importance weights of every pin.
+
+    Attributes:
+        neighbors: int32 [P, T], heaviest first, padded with the pin itself.
+        weights: float32 [P, T], each row sums to 1, or to 0 for an isolated pin; padding weighs 0.
+
+    Source: PinSage §3.2 (importance-based neighborhoods).
+    """
+
+    neighbors: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Neighborhoods":
+        """The neighborhoods in a folder of the stage `walk`, as read-only memory maps.
+
+        Raises:
+            ArtifactDamagedError: a file is missing, cut short or of another type, or the two differ in shape.
+        """
+        neighbors = open_array(folder / "neighbors.npy", np.int32, (None, None))
+        weights = open_array(folder / "weights.npy", np.float32, (None, None))
+        if neighbors.shape != weights.shape:
+            raise ArtifactDamagedError(
+                f"{folder} holds neighbors {list(neighbors.shape)} and weights {list(weights.shape)}. "
+                "Delete the folder; the next run makes it again."
+            )
+        return cls(neighbors, weights)
+
+    def save(self, folder: Path) -> None:
+        """Write both arrays as `.npy` files into `folder`."""
+        np.save(folder / "neighbors.npy", self.neighbors, allow_pickle=False)
+        np.save(folder / "weights.npy", self.weights, allow_pickle=False)
+
+    @property
+    def num_pins(self) -> int:
+        """P, pins with and without neighbors."""
+        return int(self.neighbors.shape[0])
+
+    @property
+    def num_neighbors(self) -> int:
+        """T, neighbors kept per pin, padding included."""
+        return int(self.neighbors.shape[1])
+
+
+def neighbor_plan(settings: WalkSettings) -> WalkPlan:
+    """The walks that the settings ask for when neighborhoods are made."""
+    return WalkPlan(settings.num_walks, settings.max_hops, settings.restart, settings.seed)
+
+
+def top_neighbors(graph: BipartiteGraph, pins: NDArray[np.int32], settings: WalkSettings) -> Neighborhoods:
+    """The neighborhoods of some pins, row i for `pins[i]`.
+
+    Args:
+        graph: where to walk.
+        pins: int32 [Q].
+        settings: how to walk, and T.
+
+    Raises:
+        SettingsError: a pin is not of the graph.
+
+    Source: PinSage §3.2.
+    """
+    return counted_top_neighbors(graph, pins, settings)[0]
+
+
+def counted_top_neighbors(
+    graph: BipartiteGraph, pins: NDArray[np.int32], settings: WalkSettings
+) -> tuple[Neighborhoods, int]:
+    """What `top_neighbors` gives, and the number of traversals made."""
+    plan, top = neighbor_plan(settings), settings.num_neighbors
+    visited, weights, traversals = counted_top_visited(graph, pins, plan, top=top)
+    neighbors = np.where(visited >= 0, visited, np.asarray(pins, np.int32)[:, None])  # [Q, T]
+    return Neighborhoods(neighbors, weights), traversals
