@@ -1,0 +1,45 @@
+"""Stage index: build the Annoy index and measure its recall."""
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pinsage.catalog.catalog import Catalog
+from pinsage.index import INDEX, PinIndex, checked_recall, measured_recall
+from pinsage.store.arrays import open_array
+from pinsage.store.manifest import Facts, Manifest
+from tasks.work import StageWork
+
+log = logging.getLogger(__name__)
+EXACT_SCAN_PINS = 50_000  # below this a scan of all embeddings answers as fast as any index, and misses nothing
+
+
+def index(work: StageWork) -> Facts:
+    """Publish the index of the embeddings with its recall table.
+
+    Returns:
+        pins, dim, trees, search_k, recall_at_10, queries_per_s (one core), size_mb, and whether an exact scan would be
+        as fast on a catalog of this size.
+    """
+    settings, num_pins = work.settings.index, Catalog.open(work.inputs["ingest"]).num_pins
+    embeddings = open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (num_pins, None))
+    model_key = Manifest.read(work.inputs["embed"]).inputs.get("train", "")
+    built = PinIndex.build(embeddings, work.out, settings, model_key=model_key)
+    table = measured_recall(built, embeddings, settings)
+    for row in table:
+        log.info("search_k %d: recall@10 %.4f, %.0f queries/s", row.search_k, row.recall_at_10, row.queries_per_s)
+    own = checked_recall(table, settings)
+    columns = {"search_k": [row.search_k for row in table], "recall_at_10": [row.recall_at_10 for row in table]}
+    pq.write_table(pa.table(columns), work.out / "recall.parquet", compression="zstd", write_page_checksum=True)
+    return {
+        "pins": built.num_pins,
+        "dim": built.dim,
+        "trees": settings.num_trees,
+        "search_k": own.search_k,
+        "recall_at_10": own.recall_at_10,
+        "queries_per_s": round(own.queries_per_s, 1),
+        "size_mb": round((work.out / INDEX).stat().st_size / 1e6, 3),
+        "exact_scan_is_as_fast": built.num_pins < EXACT_SCAN_PINS,
+    }
