@@ -1,0 +1,153 @@
+"""Work on a cluster is done exactly once over, or ends in an error that names the part."""
+
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import cluster_parts
+import pytest
+
+from pinsage import cluster as door
+from pinsage.cluster import connected
+from pinsage.errors import ClusterError, DatasetError
+from pinsage.settings import ClusterSettings
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes on this machine, for all tests of this file."""
+    with connected(ClusterSettings(num_workers=2)) as cluster:
+        yield cluster
+
+
+def numbers(count):
+    return [(number,) for number in range(count)]
+
+
+def test_results_come_back_in_the_order_of_the_parts(cluster):
+    """More parts than workers, on two processes that are not this one."""
+    assert cluster.num_workers == 2
+    assert cluster.run(cluster_parts.squared, numbers(9), label="square") == [n * n for n in range(9)]
+    workers = set(cluster.run(cluster_parts.process_id, numbers(6), label="who"))
+    assert os.getpid() not in workers
+    assert 1 <= len(workers) <= 2
+
+
+def test_no_parts_give_no_results(cluster):
+    """Nothing to wait for."""
+    assert cluster.run(cluster_parts.squared, [], label="nothing") == []
+
+
+def test_the_same_work_is_done_again_when_asked_again(cluster, tmp_path):
+    """No result is remembered from an earlier call."""
+    with pytest.raises(ClusterError):
+        cluster.run(cluster_parts.broken, numbers(2), label="twice")
+    assert cluster.run(cluster_parts.squared, numbers(2), label="twice") == [0, 1]
+
+
+def test_an_input_error_of_a_worker_comes_back_as_itself(cluster):
+    """Trying again cannot help, and the exit code of the stage depends on the class."""
+    with pytest.raises(DatasetError, match="Part two is malformed"):
+        cluster.run(cluster_parts.refused, numbers(4), label="check")
+
+
+def test_a_part_that_raises_is_tried_again(cluster, tmp_path):
+    """Each part fails once, and the results are whole."""
+    parts = [(str(tmp_path), number) for number in range(3)]
+    assert cluster.run(cluster_parts.broken_once, parts, label="flaky") == [0, 1, 2]
+
+
+def test_a_part_that_always_raises_is_named(cluster):
+    """With its number, its arguments and what it said."""
+    with pytest.raises(ClusterError, match=r"flaky: part 2 of 3 \(1\) failed 3 times \(ValueError: no such luck\)"):
+        cluster.run(cluster_parts.broken, numbers(3), label="flaky")
+
+
+def test_a_part_that_ends_its_workers_is_named(cluster):
+    """Four workers die of part 4; the cluster works on afterwards."""
+    with pytest.raises(ClusterError, match=r"poison: part 4 of 6 \(3\) ended its worker 4 times"):
+        cluster.run(cluster_parts.poisonous, numbers(6), label="poison")
+    assert cluster.run(cluster_parts.squared, numbers(3), label="square") == [0, 1, 4]
+
+
+def test_the_part_of_a_killed_worker_is_done_by_another(cluster, tmp_path):
+    """A worker is killed in the middle of part 0: the results are exact."""
+
+    def kill_first():
+        while not (started := list(tmp_path.glob("0-*"))):
+            time.sleep(0.01)
+        os.kill(int(started[0].name.split("-")[1]), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_first)
+    killer.start()
+    results = cluster.run(cluster_parts.slow_square, [(str(tmp_path), n) for n in range(4)], label="square")
+    killer.join()
+    assert results == [0, 1, 4, 9]
+    assert len(list(tmp_path.glob("0-*"))) == 2
+
+
+def test_progress_is_logged_at_the_end(cluster, caplog):
+    """One line for a quick job, not one per part."""
+    with caplog.at_level(logging.INFO, logger="pinsage.cluster"):
+        cluster.run(cluster_parts.squared, numbers(20), label="square")
+    assert [re.sub(r"[\d.]+ parts/s", "N parts/s", line) for line in caplog.messages] == [
+        "square: 20 of 20 parts, N parts/s, 0 s left"
+    ]
+
+
+def test_an_address_where_nobody_answers_is_an_error(monkeypatch):
+    """Within the time to connect, not never."""
+    monkeypatch.setattr(door, "CONNECT_S", 1.0)
+    with (
+        pytest.raises(ClusterError, match=r"No Dask scheduler answered at tcp://127\.0\.0\.1:9"),
+        connected(ClusterSettings(address="tcp://127.0.0.1:9")),
+    ):
+        pytest.fail("connected to nobody")
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """A scheduler process without workers; yields the process and its address."""
+    file = tmp_path / "scheduler.json"
+    command = [
+        sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
+        "--no-dashboard", "--scheduler-file", str(file),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not file.exists() and process.poll() is None:
+        time.sleep(0.05)
+    address = re.search(r"tcp://[\d.:]+", file.read_text()).group()
+    yield process, address
+    process.kill()
+    process.wait()
+
+
+def test_a_scheduler_without_workers_is_an_error(scheduler, monkeypatch):
+    """The sentence says how to start workers."""
+    monkeypatch.setattr(door, "CONNECT_S", 1.0)
+    with pytest.raises(ClusterError, match="no worker after 1 s"), connected(ClusterSettings(address=scheduler[1])):
+        pytest.fail("connected to a cluster without workers")
+
+
+def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, tmp_path):
+    """The scheduler is killed while parts are under way at a real worker."""
+    process, address = scheduler
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"]
+    worker = subprocess.Popen(
+        [*command, "--nthreads", "1", "--death-timeout", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        with connected(ClusterSettings(address=address)) as cluster:
+            threading.Timer(1.0, process.kill).start()
+            began = time.monotonic()
+            with pytest.raises(ClusterError, match=r"part 1 of 2 .* lost with the scheduler|does not answer"):
+                cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
+            assert time.monotonic() - began < 25
+    finally:
+        worker.kill()
+        worker.wait()
