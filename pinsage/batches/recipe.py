@@ -1,0 +1,104 @@
+"""Which pairs and negatives make the minibatch of a step: a function of the seed and the step alone.
+
+N pairs, B pairs in a minibatch, S shared negatives, h hard negatives per query, P pins.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.batches.minibatch import Expander, FeatureRows, Minibatch
+from pinsage.batches.negatives import accidental_mask, hard_negatives, shared_negatives
+from pinsage.pairs import Pairs
+
+Pins = NDArray[np.int32]
+_ORDER, _NEGATIVES = 0, 1  # the streams of random numbers that hang on one seed
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """Sizes and seed of the minibatches; `hard_negatives_at` gives h for a step (the curriculum)."""
+
+    batch_size: int
+    num_negatives: int
+    seed: int
+    hard_negatives_at: Callable[[int], int]
+
+
+class PairOrder:
+    """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches."""
+
+    def __init__(self, num_pairs: int, *, batch_size: int, seed: int) -> None:
+        self._num_pairs, self._batch_size, self._seed = num_pairs, batch_size, seed
+        self._epoch = -1
+        self._order: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """The rows of the pairs of a step: int64 [B]. A step number is all that a resumed run needs."""
+        start = step * self._batch_size
+        parts, wanted = [], self._batch_size
+        while wanted:
+            epoch, first = divmod(start, self._num_pairs)
+            part = self._permutation(epoch)[first : first + wanted]
+            parts.append(part)
+            start, wanted = start + len(part), wanted - len(part)
+        return np.concatenate(parts)
+
+    def _permutation(self, epoch: int) -> NDArray[np.int64]:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = np.random.default_rng([self._seed, _ORDER, epoch]).permutation(self._num_pairs)
+        return self._order
+
+
+class BatchRecipe:
+    """Builds the minibatch of any step. Belongs to one thread (see Expander)."""
+
+    def __init__(
+        self, pairs: Pairs, expander: Expander, rows: FeatureRows, *, settings: BatchSettings, candidates: Pins
+    ) -> None:
+        """`rows` gives the features of pins; `candidates` are the hard-negative candidates, int32 [P, H]."""
+        self._pairs, self._expander, self._rows = pairs, expander, rows
+        self._settings, self._candidates = settings, candidates
+        self._order = PairOrder(len(pairs), batch_size=settings.batch_size, seed=settings.seed)
+        num_pins = len(candidates)
+        self._positive_share = np.bincount(pairs.positive, minlength=num_pins) / len(pairs)  # [P]
+
+    def minibatch(self, step: int) -> Minibatch:
+        """The minibatch of a step. Its content and order depend on the seed and the step only."""
+        settings, num_pins = self._settings, len(self._candidates)
+        rng = np.random.default_rng([settings.seed, _NEGATIVES, step])
+        rows = self._order.rows(step)
+        query, positive = self._pairs.query[rows], self._pairs.positive[rows]
+        negatives = shared_negatives(num_pins, settings.num_negatives, rng)
+        count = settings.hard_negatives_at(step)
+        hard = hard_negatives(self._candidates, query, count=count, rng=rng)
+
+        targets = np.concatenate([query, positive, negatives, hard.pins.ravel()])
+        subgraph, positions = self._expander.expand(targets, transposed=True)
+        ends = np.cumsum([len(query), len(positive), len(negatives)])
+        at_query, at_positive, at_negatives, at_hard = np.split(positions, ends)
+        return Minibatch(
+            step=step,
+            subgraph=subgraph,
+            features=self._rows(subgraph.nodes),
+            query=at_query,
+            positive=at_positive,
+            negatives=at_negatives,
+            hard_negatives=at_hard.reshape(hard.pins.shape),
+            negative_mask=accidental_mask(negatives, query, positive),
+            hard_mask=accidental_mask(hard.pins, query, positive),
+            positive_mask=accidental_mask(positive, query, positive),
+            positive_log_q=self._log_q(positive),
+            negative_log_q=self._log_q(negatives),
+            hard_log_q=float(np.log(max(1, count) / max(1, self._candidates.shape[1]))),
+            num_replaced=hard.num_replaced,
+        )
+
+    def _log_q(self, pins: Pins) -> NDArray[np.float32]:
+        """Log of how often a pin is expected among the in-batch positives and the shared negatives together."""
+        settings = self._settings
+        expected = settings.batch_size * self._positive_share[pins] + settings.num_negatives / len(self._candidates)
+        return np.log(expected).astype(np.float32)

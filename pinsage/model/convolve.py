@@ -1,0 +1,63 @@
+"""One convolution (PinSage Algorithm 1).
+
+n outputs, N nodes with the n outputs first, T neighbors, m width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pinsage.model.pooling import Pooling, Transposed, pooled
+
+NORM_FLOOR = 1e-6  # a vector that ReLU has zeroed stays zero instead of becoming NaN
+
+
+class Convolve(nn.Module):
+    """z = ReLU(W · concat(h_u, n_u) + w) / ‖·‖₂ with n_u = γ({ReLU(Q h_v + q) | v in N(u)}, α)."""
+
+    def __init__(self, num_inputs: int, width: int, pooling: Pooling) -> None:
+        super().__init__()
+        self.pooling: Pooling = pooling
+        self.neighbor = nn.Linear(num_inputs, width)  # Q, q
+        self.combine = nn.Linear(num_inputs + width, width)  # W, w
+
+    def forward(self, nodes: Tensor, neighbors: Tensor, weights: Tensor, transpose: Transposed = None) -> Tensor:
+        """The convolved vectors of the first n nodes.
+
+        Args:
+            nodes: float [N, num_inputs], h of the previous layer.
+            neighbors: int32 [n, T], rows of `nodes`; row i belongs to node i.
+            weights: float [n, T], 0 for padding.
+            transpose: see `pooling.pooled`.
+
+        Returns:
+            float [n, m], each row of unit length, or zero where ReLU left nothing.
+
+        Source: PinSage Algorithm 1.
+        """
+        projected = self.project(nodes)  # [N, m]
+        summary = pooled(projected, neighbors, weights, pooling=self.pooling, transpose=transpose)  # [n, m]
+        return self.combined(nodes[: len(neighbors)], summary)
+
+    def project(self, nodes: Tensor) -> Tensor:
+        """ReLU(Q h + q) of every node: float [N, m]. Source: PinSage Algorithm 1, line 1."""
+        return torch.relu(self.neighbor(nodes))
+
+    def combined(self, own: Tensor, summary: Tensor) -> Tensor:
+        """ReLU(W · concat(h_u, n_u) + w) at unit length: float [n, m]. Source: PinSage Algorithm 1, lines 2-3.
+
+        Args:
+            own: float [n, num_inputs], h_u.
+            summary: float [n, m], n_u.
+        """
+        # W · concat(h, n) = W₁h + W₂n: no copy of the two side by side.
+        for_own, for_summary = self.combine.weight.tensor_split([own.shape[1]], dim=1)
+        mixed = torch.addmm(F.linear(own, for_own, self.combine.bias), summary, for_summary.t())
+        return unit_length(torch.relu(mixed))
+
+
+def unit_length(vectors: Tensor) -> Tensor:
+    """The vectors divided by their lengths; a zero vector stays zero. float [n, m] -> float [n, m]."""
+    # Not F.normalize: the backward pass of its division takes a third longer.
+    lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+    return vectors * lengths.clamp_min(NORM_FLOOR).reciprocal()

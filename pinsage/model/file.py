@@ -1,0 +1,62 @@
+"""A network on disk: `model.safetensors` with the weights, mean and scale; `model.json` with what they fit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from pinsage.errors import ArtifactDamagedError, InputError
+from pinsage.model.network import NetworkShape, PinSageNetwork
+
+WEIGHTS, SHAPE = "model.safetensors", "model.json"
+
+
+def save_network(network: PinSageNetwork, folder: Path) -> None:
+    """Write the two files of a network into `folder`."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    (folder / WEIGHTS).write_bytes(save(tensors))
+    text = json.dumps(asdict(network.shape), indent=1) + "\n"
+    (folder / SHAPE).write_text(text, encoding="utf-8")
+
+
+def load_network(folder: Path) -> PinSageNetwork:
+    """The network in `folder`, on the CPU, in evaluation mode.
+
+    Raises:
+        ArtifactDamagedError: a file is missing or unreadable, or the weights do not fit the shape.
+    """
+    try:
+        network = PinSageNetwork(_shape(json.loads((folder / SHAPE).read_text(encoding="utf-8"))))
+        network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ArtifactDamagedError(
+            f"The model in {folder} cannot be read ({error}). Delete the folder; the next run trains it again."
+        ) from None
+    return network.eval()
+
+
+def check_features(network: PinSageNetwork, widths: Mapping[str, int]) -> None:
+    """Check that features have the blocks the network was trained on.
+
+    Raises:
+        InputError: names the blocks of both.
+    """
+    trained, given = dict(network.shape.blocks), dict(widths)
+    if list(trained.items()) != list(given.items()):
+        raise InputError(
+            f"The model was trained on {_listed(trained)}, but the features are {_listed(given)}. "
+            "Use the feature settings of its training run, or train again."
+        )
+
+
+def _shape(raw: dict[str, Any]) -> NetworkShape:
+    blocks = tuple((str(name), int(width)) for name, width in raw["blocks"])
+    return NetworkShape(**{**raw, "blocks": blocks})
+
+
+def _listed(blocks: Mapping[str, int]) -> str:
+    return " | ".join(f"{name} {width}" for name, width in blocks.items())

@@ -1,0 +1,81 @@
+"""Embeds every pin layer by layer, so that each latent vector is computed once (PinSage §3.4).
+
+P pins, D feature columns, T neighbors, m hidden width, d embedding size.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pinsage.batches.minibatch import FeatureRows
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.pooling import pooled
+
+CHUNK = 4096  # pins in one matrix product; part of the result's last bits, so it is the same everywhere
+
+
+def embedded(
+    network: PinSageNetwork, rows: FeatureRows, neighbors: NDArray[np.int32], weights: NDArray[np.float32]
+) -> Tensor:
+    """The embedding of every pin, on the network's device: float32 [P, d], unit length.
+
+    Args:
+        network: in evaluation mode.
+        rows: gives the raw features of pins, float32 [n, D].
+        neighbors: int32 [P, T]; [P, 0] for a network without convolutions.
+        weights: float32 [P, T].
+
+    Source: PinSage §3.4.
+    """
+    device, parts = network.mean.device, list(chunks(0, len(neighbors)))
+
+    def from_features(part: slice) -> Tensor:
+        return standardized_rows(network, rows, part)
+
+    own: Callable[[slice], Tensor] = from_features
+    with torch.inference_mode():
+        for layer in range(network.shape.num_layers):
+            projected = torch.cat([network.convolution(layer).project(own(part)) for part in parts])
+            hidden = torch.cat([
+                convolved(network, layer, own(part), table=projected, neighbors=neighbors[part], weights=weights[part])
+                for part in parts
+            ])  # fmt: skip
+            own = hidden.__getitem__
+        return torch.cat([network.head(own(part)) for part in parts]).to(device)
+
+
+def chunks(first: int, last: int) -> Iterator[slice]:
+    """The pins `first` to `last` - 1 in slices of CHUNK."""
+    return (slice(start, min(start + CHUNK, last)) for start in range(first, last, CHUNK))
+
+
+def standardized_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
+    """The standardized features of the pins of a slice, on the network's device: float32 [n, D]."""
+    raw = torch.from_numpy(rows(np.arange(part.start, part.stop, dtype=np.int32)))
+    return network.standardized(raw.to(network.mean.device))
+
+
+def convolved(
+    network: PinSageNetwork,
+    layer: int,
+    own: Tensor,
+    *,
+    table: Tensor,
+    neighbors: NDArray[np.int32],
+    weights: NDArray[np.float32],
+) -> Tensor:
+    """The convolved vectors of some pins, from the projections of all pins: float32 [n, m].
+
+    Args:
+        own: float32 [n, ·], what the layer reads of the pins themselves.
+        table: float32 [P, m], ReLU(Q h + q) of every pin.
+        neighbors, weights: [n, T], rows of `table` and their importance.
+    """
+    convolution = network.convolution(layer)
+    near = torch.from_numpy(np.array(neighbors)).to(table.device)  # a copy: the table may be a read-only memory map
+    importance = torch.from_numpy(np.array(weights)).to(table.device)
+    summary = pooled(table, near, importance, pooling=convolution.pooling, transpose=None)
+    return convolution.combined(own, summary)

@@ -1,0 +1,85 @@
+"""Pooling of neighbor vectors: γ of PinSage Algorithm 1, line 1.
+
+n outputs, N nodes, T neighbors, m width. Neighbors are positions in the node table, so every node is projected once
+however many pins it is a neighbor of, and pooling is one pass over the table.
+"""
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Pooling = Literal["importance", "mean", "max"]
+
+
+def pooled(table: Tensor, neighbors: Tensor, weights: Tensor, *, pooling: Pooling, transpose: "Transposed") -> Tensor:
+    """One vector per pin from its neighbors' vectors; zero for a pin without neighbors.
+
+    Args:
+        table: float [N, m], not negative (it comes out of a ReLU).
+        neighbors: int32 [n, T], rows of `table`.
+        weights: float [n, T], importance weights; 0 marks padding.
+        pooling: importance (weighted sum), mean (over the real neighbors) or max (elementwise over them).
+        transpose: the same neighbors the other way, or None where autograd may take its own, slower way.
+
+    Returns:
+        float [n, m].
+
+    Source: PinSage §3.2, importance pooling; §4.1 compares mean and max.
+    """
+    if pooling == "max":
+        return _maximum(table, neighbors, weights)
+    if pooling == "mean":
+        weights = _uniform(weights)
+    if transpose is None or not table.requires_grad:
+        return _weighted_sum(table, neighbors, weights)
+    summed: Tensor = _WeightedSum.apply(table, neighbors, weights, *transpose)  # type: ignore[no-untyped-call]
+    return summed
+
+
+Transposed = tuple[Tensor, Tensor] | None
+
+
+def _uniform(weights: Tensor) -> Tensor:
+    real = (weights > 0).to(weights.dtype)
+    return real / real.sum(dim=1, keepdim=True).clamp_min(1.0)
+
+
+def _maximum(table: Tensor, neighbors: Tensor, weights: Tensor) -> Tensor:
+    # ReLU outputs are not negative, so a padded neighbor zeroed out never wins over a real one.
+    real = (weights > 0).to(table.dtype)
+    return (F.embedding(neighbors, table) * real[:, :, None]).amax(dim=1)
+
+
+def _weighted_sum(table: Tensor, neighbors: Tensor, weights: Tensor) -> Tensor:
+    return F.embedding_bag(neighbors, table, mode="sum", per_sample_weights=weights)
+
+
+class _WeightedSum(torch.autograd.Function):
+    """A weighted sum whose backward pass is again a weighted sum, over the transposed neighbor table.
+
+    PyTorch's own backward of embedding_bag sorts the indices, and on a GPU adds in no fixed order. With the transpose
+    counted out beforehand (in the producer's thread) it is two times faster on 2 cores and the same on every run.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, table: Tensor, neighbors: Tensor, weights: Tensor, offsets: Tensor, positions: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(weights, offsets, positions)
+        return _weighted_sum(table, neighbors, weights)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
+        weights, offsets, positions = ctx.saved_tensors
+        outputs = positions // weights.shape[1]  # which output pooled from the node
+        back = F.embedding_bag(
+            outputs,
+            gradient.contiguous(),
+            offsets,
+            mode="sum",
+            per_sample_weights=weights.flatten()[positions],
+            include_last_offset=True,
+        )
+        return back, None, None, None, None

@@ -1,0 +1,132 @@
+"""Checkpoints: a killed training goes on from the last one and ends with the same bytes.
+
+A checkpoint is `step-<n>.safetensors` (tensors) and `step-<n>.json` (numbers, and the checksum of the other). Each file
+appears by one rename of a synced file, and the JSON comes last: it is the sign that the checkpoint is whole.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
+
+log = logging.getLogger(__name__)
+KEPT = 2
+
+
+class Checkpoints:
+    """The checkpoints of one training in one folder.
+
+    `digest` names everything that decides the result; checkpoints that carry another one are of another training.
+    """
+
+    def __init__(self, folder: Path, digest: str) -> None:
+        self._folder, self._digest = folder, digest
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def last(self) -> Path | None:
+        """The newest whole checkpoint's JSON file."""
+        found = self._all()
+        return found[-1] if found else None
+
+    def save(self, state: TrainingState) -> None:
+        """Write the state down, and forget all but the newest KEPT checkpoints."""
+        blob, numbers = save(_tensors(state)), _numbers(state)
+        name = f"step-{state.step:010d}"
+        _replace(self._folder / f"{name}.safetensors", blob)
+        body = {"digest": self._digest, "sha256": hashlib.sha256(blob).hexdigest(), **numbers}
+        _replace(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
+        for path in self._all()[:-KEPT]:
+            self._forget(path)
+
+    def restore(self, state: TrainingState) -> int:
+        """Bring `state` to the newest usable checkpoint; the step it stands at, 0 when there is none."""
+        for path in reversed(self._all()):
+            body, tensors = _read(path)
+            if body.get("digest") == self._digest and tensors is not None:
+                _fill(state, body, tensors)
+                log.info("train: resumed at step %d from %s", state.step, path.name)
+                return state.step
+            fact = "is damaged" if tensors is None else "belongs to other settings or data"
+            log.warning("train: checkpoint %s %s and is removed", path.name, fact)
+            self._forget(path)
+        return 0
+
+    def _all(self) -> list[Path]:
+        return sorted(self._folder.glob("step-*.json"))
+
+    def _forget(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def _tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {f"network.{name}": tensor for name, tensor in state.network.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in (state.best or {}).items()}
+    for name, parameter in state.network.named_parameters():
+        for key, value in state.optimizer.state[parameter].items():
+            tensors[f"optimizer.{name}.{key}"] = value
+    tensors["curve"] = torch.tensor([astuple(point) for point in state.curve], dtype=torch.float64)
+    tensors["validation"] = torch.tensor([astuple(point) for point in state.validation], dtype=torch.float64)
+    tensors["pending"] = torch.tensor(state.pending, dtype=torch.float64)
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def _numbers(state: TrainingState) -> dict[str, Any]:
+    return {"step": state.step, "best_hit_rate": state.best_hit_rate, "num_replaced": state.num_replaced}
+
+
+def _fill(state: TrainingState, body: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    state.step, state.best_hit_rate = int(body["step"]), float(body["best_hit_rate"])
+    state.num_replaced = int(body["num_replaced"])
+    state.network.load_state_dict(_below("network", tensors))
+    state.best = _below("best", tensors) or None
+    for name, parameter in state.network.named_parameters():
+        moments = _below(f"optimizer.{name}", tensors)
+        # AdamW counts its steps on the CPU; the moments live beside the parameter.
+        state.optimizer.state[parameter] = {
+            key: value if key == "step" else value.to(parameter.device) for key, value in moments.items()
+        }
+    state.pending = tensors["pending"].tolist()
+    state.curve = [CurvePoint(int(a), b, c, int(d)) for a, b, c, d in tensors["curve"].tolist()]
+    state.validation = [ValidationPoint(int(step), rate) for step, rate in tensors["validation"].tolist()]
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
+    """The numbers and the tensors of a checkpoint; None for the tensors where it is damaged."""
+    try:
+        body = json.loads(path.read_bytes())
+        blob = path.with_suffix(".safetensors").read_bytes()
+        whole = isinstance(body, dict) and body.get("sha256") == hashlib.sha256(blob).hexdigest()
+        return (body, load(blob)) if whole else ({}, None)
+    except (OSError, ValueError, SafetensorError):
+        return {}, None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

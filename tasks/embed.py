@@ -1,0 +1,30 @@
+"""Stage embed: the embedding of every pin, in partitions on Dask."""
+
+import logging
+
+from pinsage.cluster import connected
+from pinsage.inference import InferenceJob, embed_by_parts
+from pinsage.store.manifest import Facts
+from tasks.work import StageWork
+
+log = logging.getLogger(__name__)
+_PARTS_PER_WORKER = 4
+
+
+def embed(work: StageWork) -> Facts:
+    """Facts of the embeddings: how many, and how many of them are zero. Source: PinSage §3.4."""
+    job = InferenceJob(
+        model=work.inputs["train"],
+        visual=work.inputs["featurize_visual"],
+        text=work.inputs["featurize_text"],
+        graph=work.inputs["connect"],
+        walk=work.inputs["walk"],
+        scratch=work.scratch,
+        embeddings=work.out / "embeddings.npy",
+    )
+    with connected(work.settings.cluster) as cluster:
+        num_parts = _PARTS_PER_WORKER * cluster.num_workers
+        embedded = embed_by_parts(job, cluster.run, num_parts=num_parts)
+    if embedded.num_zero:
+        log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
+    return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero}

@@ -1,0 +1,79 @@
+"""The expansion of targets into a sub-graph."""
+
+import numpy as np
+import pytest
+
+from pinsage.batches.minibatch import Expander, gathered
+
+RNG = np.random.default_rng(0)
+P, T = 50, 3
+NEIGHBORS = RNG.integers(P, size=(P, T), dtype=np.int32)
+WEIGHTS = RNG.random((P, T), dtype=np.float32)
+
+
+def slow_layers(targets, num_layers):
+    """The node set of every layer, as sets."""
+    layers = [set(targets.tolist())]
+    for _ in range(num_layers):
+        layers.append(layers[-1] | {int(v) for u in layers[-1] for v in NEIGHBORS[u]})
+    return layers
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 2, 3])
+def test_the_nodes_of_each_layer_are_the_expanded_set(num_layers):
+    """A prefix of the node list holds each layer's pins, every pin once."""
+    targets = np.array([7, 3, 7, 20], np.int32)
+    subgraph, positions = Expander(NEIGHBORS, WEIGHTS, num_layers=num_layers).expand(targets)
+    assert len(set(subgraph.nodes.tolist())) == len(subgraph.nodes)
+    for size, expected in zip(subgraph.sizes, slow_layers(targets, num_layers), strict=True):
+        assert set(subgraph.nodes[:size].tolist()) == expected
+    assert subgraph.nodes[positions].tolist() == targets.tolist()
+    assert subgraph.nodes[:3].tolist() == [7, 3, 20]
+
+
+def test_local_neighbors_are_the_same_pins_with_the_same_weights():
+    """Re-indexing changes numbers, not the graph."""
+    subgraph, _ = Expander(NEIGHBORS, WEIGHTS, num_layers=2).expand(np.array([4, 9], np.int32))
+    inner = subgraph.nodes[: subgraph.sizes[1]]
+    np.testing.assert_array_equal(subgraph.nodes[subgraph.neighbors], NEIGHBORS[inner])
+    np.testing.assert_array_equal(subgraph.weights, WEIGHTS[inner])
+
+
+def test_one_expander_serves_many_batches():
+    """What a batch leaves in the stamps does not show in the next one."""
+    expander = Expander(NEIGHBORS, WEIGHTS, num_layers=2)
+    expander.expand(np.arange(P, dtype=np.int32))
+    used, _ = expander.expand(np.array([4, 9], np.int32))
+    fresh, _ = Expander(NEIGHBORS, WEIGHTS, num_layers=2).expand(np.array([4, 9], np.int32))
+    np.testing.assert_array_equal(used.nodes, fresh.nodes)
+    np.testing.assert_array_equal(used.neighbors, fresh.neighbors)
+
+
+def test_a_transpose_lists_who_pools_from_each_node():
+    """Every entry of a layer's neighbor table appears once, under its node, in ascending order."""
+    subgraph, _ = Expander(NEIGHBORS, WEIGHTS, num_layers=2).expand(np.array([4, 9], np.int32), transposed=True)
+    for layer, transpose in enumerate(subgraph.transposes):
+        flat = subgraph.neighbors[: subgraph.sizes[1 - layer]].ravel()
+        assert len(transpose.offsets) == subgraph.sizes[2 - layer] + 1
+        for node in range(subgraph.sizes[2 - layer]):
+            places = transpose.positions[transpose.offsets[node] : transpose.offsets[node + 1]]
+            np.testing.assert_array_equal(places, np.nonzero(flat == node)[0])
+
+
+def test_pins_that_only_know_themselves_end_the_expansion():
+    """Isolated pins, padded with themselves, add no nodes."""
+    alone = np.repeat(np.arange(5, dtype=np.int32)[:, None], 2, axis=1)
+    subgraph, _ = Expander(alone, np.zeros((5, 2), np.float32), num_layers=3).expand(np.array([2, 4], np.int32))
+    assert subgraph.sizes == (2, 2, 2, 2)
+    assert subgraph.neighbors.tolist() == [[0, 0], [1, 1]]
+
+
+def test_rows_of_a_memory_map_are_gathered(tmp_path):
+    """The kernels read what the stages publish: read-only memory maps."""
+    np.save(tmp_path / "neighbors.npy", NEIGHBORS)
+    np.save(tmp_path / "weights.npy", WEIGHTS)
+    neighbors, weights = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("neighbors", "weights"))
+    mapped, _ = Expander(neighbors, weights, num_layers=2).expand(np.array([4], np.int32))
+    plain, _ = Expander(NEIGHBORS, WEIGHTS, num_layers=2).expand(np.array([4], np.int32))
+    np.testing.assert_array_equal(mapped.nodes, plain.nodes)
+    np.testing.assert_array_equal(gathered(weights, np.array([3, 1], np.int32)), WEIGHTS[[3, 1]])

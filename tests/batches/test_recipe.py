@@ -1,0 +1,87 @@
+"""Which pairs and negatives make a minibatch."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from pinsage.batches.minibatch import Expander
+from pinsage.batches.recipe import BatchRecipe, BatchSettings, PairOrder
+from pinsage.pairs import Pairs
+
+P, N = 40, 25
+RNG = np.random.default_rng(0)
+PAIRS = Pairs(RNG.integers(P, size=N, dtype=np.int32), RNG.integers(P, size=N, dtype=np.int32))
+NEIGHBORS = RNG.integers(P, size=(P, 3), dtype=np.int32)
+FEATURES = RNG.random((P, 2), dtype=np.float32)
+CANDIDATES = RNG.integers(P, size=(P, 8), dtype=np.int32)
+
+
+def recipe(seed=0, hard=2, batch_size=6):
+    settings = BatchSettings(batch_size=batch_size, num_negatives=4, seed=seed, hard_negatives_at=lambda step: hard)
+    expander = Expander(NEIGHBORS, np.ones((P, 3), np.float32), num_layers=2)
+    return BatchRecipe(PAIRS, expander, FEATURES.__getitem__, settings=settings, candidates=CANDIDATES)
+
+
+@pytest.mark.parametrize("batch_size", [4, 25, 60])
+def test_every_epoch_shows_every_pair_once(batch_size):
+    """Batches laid end to end are permutations laid end to end, also when a batch is larger than the set."""
+    order = PairOrder(N, batch_size=batch_size, seed=1)
+    rows = np.concatenate([order.rows(step) for step in range(3 * N)])
+    epochs = [rows[first : first + N].tolist() for first in range(0, len(rows) - N, N)]
+    assert all(sorted(epoch) == list(range(N)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_step_number_is_all_that_decides_a_minibatch():
+    """Built in another order, by another recipe, step 7 is the same in every array."""
+    forward = recipe()
+    for step in range(7):
+        forward.minibatch(step)
+    np.testing.assert_equal(asdict(forward.minibatch(7)), asdict(recipe().minibatch(7)))
+    assert not np.array_equal(recipe().minibatch(7).negatives, recipe(seed=1).minibatch(7).negatives)
+
+
+def test_positions_lead_back_to_the_pairs_and_candidates():
+    """What the network scores is what was drawn."""
+    batch, order = recipe().minibatch(3), PairOrder(N, batch_size=6, seed=0)
+    nodes, rows = batch.subgraph.nodes, order.rows(3)
+    assert nodes[batch.query].tolist() == PAIRS.query[rows].tolist()
+    assert nodes[batch.positive].tolist() == PAIRS.positive[rows].tolist()
+    assert batch.hard_negatives.shape == (6, 2)
+    for query, hard in zip(nodes[batch.query], nodes[batch.hard_negatives], strict=True):
+        assert set(hard) <= set(CANDIDATES[query])
+    assert batch.negatives.max() < batch.subgraph.sizes[0]
+    np.testing.assert_array_equal(batch.features, FEATURES[nodes])
+
+
+def test_masks_hide_exactly_the_pair_itself():
+    """In all three tables of negatives, checked one by one."""
+    batch = recipe(hard=8).minibatch(0)
+    nodes = batch.subgraph.nodes
+    tables = [
+        (np.broadcast_to(nodes[batch.negatives], (6, 4)), batch.negative_mask),
+        (nodes[batch.hard_negatives], batch.hard_mask),
+        (np.broadcast_to(nodes[batch.positive], (6, 6)), batch.positive_mask),
+    ]
+    for pins, mask in tables:
+        for row in range(6):
+            pair = {nodes[batch.query[row]], nodes[batch.positive[row]]}
+            assert mask[row].tolist() == [pin not in pair for pin in pins[row]]
+    assert not batch.positive_mask.diagonal().any()
+
+
+def test_log_q_is_the_log_of_the_expected_count():
+    """Counted over many batches, a pin appears among positives and shared negatives as often as log q says."""
+    source, batches = recipe(), 500
+    counts = np.zeros(P)
+    for step in range(batches):
+        batch = source.minibatch(step)
+        pins = batch.subgraph.nodes[np.concatenate([batch.positive, batch.negatives])]
+        counts += np.bincount(pins, minlength=P)
+    last = source.minibatch(0)
+    for positions, log_q in ((last.positive, last.positive_log_q), (last.negatives, last.negative_log_q)):
+        measured = counts[last.subgraph.nodes[positions]] / batches
+        np.testing.assert_allclose(np.exp(log_q), measured, rtol=0.5)
+        assert np.exp(log_q).sum() == pytest.approx(measured.sum(), rel=0.15)
+    assert last.hard_log_q == pytest.approx(np.log(2 / 8))

@@ -1,0 +1,32 @@
+"""Every pin at once equals every pin from its own sub-graph."""
+
+import numpy as np
+import pytest
+import torch
+
+from pinsage.batches.minibatch import Expander
+from pinsage.model import layerwise
+from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
+
+
+@pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+def test_layer_by_layer_equals_minibatch_by_minibatch(num_layers, pooling, monkeypatch):
+    """The same embeddings to 1e-5, also when the chunks do not divide the pins."""
+    monkeypatch.setattr(layerwise, "CHUNK", 16)
+    rng, num_pins = np.random.default_rng(0), 70
+    features = rng.normal(size=(num_pins, 6)).astype(np.float32)
+    neighbors = rng.integers(num_pins, size=(num_pins, 5), dtype=np.int32)
+    weights = rng.random((num_pins, 5), dtype=np.float32)
+    weights[3] = 0
+    network = PinSageNetwork(NetworkShape((("text", 6),), num_layers, 8, 4, pooling)).eval()
+
+    whole = layerwise.embedded(network, features.__getitem__, neighbors, weights)
+
+    expander = Expander(neighbors, weights, num_layers=num_layers)
+    for pins in np.array_split(rng.permutation(num_pins).astype(np.int32), 3):
+        subgraph, positions = expander.expand(pins)
+        with torch.no_grad():
+            tensors = SubgraphTensors.of(subgraph, torch.device("cpu"))
+            some = network(torch.from_numpy(features[subgraph.nodes]), tensors)
+        torch.testing.assert_close(some[positions], whole[pins], atol=1e-5, rtol=0)

@@ -1,0 +1,60 @@
+"""A network on disk: read back exactly, refused when damaged."""
+
+import json
+
+import pytest
+import torch
+
+from pinsage.errors import ArtifactDamagedError, InputError
+from pinsage.model.file import check_features, load_network, save_network
+from pinsage.model.network import NetworkShape, PinSageNetwork
+
+SHAPE = NetworkShape((("visual", 3), ("log_degree", 1)), 2, 5, 4, "max")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    save_network(PinSageNetwork(SHAPE, seed=3), tmp_path)
+    return tmp_path
+
+
+def test_a_network_is_read_back_with_its_shape(saved):
+    """Every weight, the moments and the shape survive; the network is in evaluation mode."""
+    network = load_network(saved)
+    assert network.shape == SHAPE
+    assert not network.training
+    expected = PinSageNetwork(SHAPE, seed=3).state_dict()
+    assert expected.keys() == network.state_dict().keys()
+    assert all(torch.equal(expected[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_saving_twice_gives_the_same_bytes(saved, tmp_path_factory):
+    """The files depend on the network alone."""
+    other = tmp_path_factory.mktemp("other")
+    save_network(load_network(saved), other)
+    for name in ("model.safetensors", "model.json"):
+        assert (saved / name).read_bytes() == (other / name).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "no_json", "other_shape", "unknown_field"])
+def test_a_damaged_model_is_refused(saved, damage):
+    """One error that names the folder, whatever is wrong."""
+    weights, shape = saved / "model.safetensors", saved / "model.json"
+    if damage == "missing":
+        weights.unlink()
+    elif damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:-3])
+    elif damage == "no_json":
+        shape.write_text("{")
+    else:
+        change = {"hidden_dim": 6} if damage == "other_shape" else {"surprise": 1}
+        shape.write_text(json.dumps({**json.loads(shape.read_text()), **change}))
+    with pytest.raises(ArtifactDamagedError, match=str(saved)):
+        load_network(saved)
+
+
+@pytest.mark.parametrize("widths", [{"visual": 4, "log_degree": 1}, {"log_degree": 1, "visual": 3}, {"visual": 3}])
+def test_features_of_other_blocks_are_refused(saved, widths):
+    """Other widths, another order or a missing block would be read as nonsense."""
+    with pytest.raises(InputError, match=r"visual 3 \| log_degree 1"):
+        check_features(load_network(saved), widths)
