@@ -191,18 +191,31 @@ class _Progress:
 
 @contextmanager
 def _local_cluster(num_workers: int) -> Iterator[LocalCluster]:
+    with _quiet_dask():
+        try:
+            cluster = LocalCluster(
+                n_workers=num_workers, threads_per_worker=1, processes=True, host="127.0.0.1",
+                dashboard_address="127.0.0.1:0", memory_limit=_NO_LIMIT,
+            )  # fmt: skip
+        except Exception as error:
+            raise ClusterError(
+                f"A cluster of {num_workers} processes could not be started ({error}). "
+                "Start the pipeline from a file or with `python -m`, or set cluster.address."
+            ) from error
+        with cluster:
+            yield cluster
+
+
+@contextmanager
+def _quiet_dask() -> Iterator[None]:
+    """Two dozen lines for every start and stop are kept out of the log; a worker that dies is a warning and stays."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
     try:
-        cluster = LocalCluster(
-            n_workers=num_workers, threads_per_worker=1, processes=True, host="127.0.0.1",
-            dashboard_address="127.0.0.1:0", memory_limit=_NO_LIMIT, silence_logs=logging.CRITICAL,
-        )  # fmt: skip
-    except Exception as error:
-        raise ClusterError(
-            f"A cluster of {num_workers} processes could not be started ({error}). "
-            "Start the pipeline from a file or with `python -m`, or set cluster.address."
-        ) from error
-    with cluster:
-        yield cluster
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

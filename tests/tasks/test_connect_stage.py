@@ -1,0 +1,51 @@
+"""The stage `connect` makes the graph of the training saves and of nothing else."""
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from pinsage.errors import DatasetError
+from pinsage.graph.csr import BipartiteGraph
+from pinsage.settings import Settings
+from tasks.connect import connect
+from tasks.work import StageWork
+
+
+def work(tmp_path, saves, num_pins=4, num_boards=3):
+    """Published inputs of `connect` with (board, pin) saves, and an empty folder to write to."""
+    folders = {name: tmp_path / name for name in ("ingest", "pair", "out")}
+    for folder in folders.values():
+        folder.mkdir()
+    parquet.write_table(pa.table({"pin_id": [str(n) for n in range(num_pins)]}), folders["ingest"] / "pins.parquet")
+    parquet.write_table(
+        pa.table({"board_id": [str(n) for n in range(num_boards)]}), folders["ingest"] / "boards.parquet"
+    )
+    boards, pins = [board for board, _ in saves], [pin for _, pin in saves]
+    table = pa.table({"board": pa.array(boards, pa.int32()), "pin": pa.array(pins, pa.int32())})
+    parquet.write_table(table, folders["pair"] / "saves.parquet")
+    return StageWork(Settings(), folders, folders["out"], tmp_path, tmp_path)
+
+
+def test_the_graph_holds_the_training_saves(tmp_path):
+    """Board 0 has pins 0 and 1, board 1 has pin 2, board 2 is empty and pin 3 isolated."""
+    facts = connect(work(tmp_path, [(0, 1), (0, 0), (1, 2)]))
+    graph = BipartiteGraph.open(tmp_path / "out")
+    assert graph.board_pins.tolist() == [0, 1, 2]
+    assert graph.pin_degrees.tolist() == [1, 1, 1, 0]
+    assert facts == {
+        "pins": 4, "boards": 3, "saves": 3, "isolated_pins": 1, "empty_boards": 1, "connected_pins_share": 0.5,
+        "median_boards_per_pin": 1.0, "max_boards_per_pin": 1, "median_pins_per_board": 1.0, "max_pins_per_board": 2,
+    }  # fmt: skip
+
+
+def test_a_graph_without_saves_is_refused(tmp_path):
+    """Trying again would change nothing."""
+    with pytest.raises(DatasetError, match="0 training saves"):
+        connect(work(tmp_path, []))
+
+
+@pytest.mark.parametrize("save", [(0, 4), (3, 0), (0, -1)])
+def test_a_save_of_another_catalog_is_refused(tmp_path, save):
+    """A pin or board past the catalog's last row."""
+    with pytest.raises(DatasetError, match="run from 0 to"):
+        connect(work(tmp_path, [save]))
