@@ -1,0 +1,96 @@
+"""A stage as an Airflow task, and what happens when a run of stages fails."""
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+from trigger_form import chosen
+
+from tasks.launch import StageCommand, StageFailedError, StageProcess, record_failure
+from tasks.stages import STAGES, Stage
+
+HOME = Path(os.environ.get("PINSAGE_HOME") or Path(__file__).parents[1] / "var").absolute()
+LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
+
+
+class StageTask(BaseOperator):
+    """Runs one stage as a subprocess. Its lines go to the task's log, its report to XCom, SIGTERM is passed on."""
+
+    ui_color = "#f3e9e3"
+
+    def __init__(
+        self, *, stage: str, publishes: Sequence[Asset] = (), limit: timedelta = timedelta(hours=2), **kwargs: Any
+    ) -> None:
+        super().__init__(
+            task_id=stage,
+            doc_md=documentation(STAGES[stage]),
+            outlets=list(publishes),
+            execution_timeout=limit,
+            **kwargs,
+        )
+        self.stage = stage
+        self._process: StageProcess | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """The stage's report: stage, key, seconds, reused, facts.
+
+        Raises:
+            AirflowFailException: the input or the settings cannot be used, so that no retry is tried.
+            StageFailedError: it failed in a way that may pass.
+        """
+        self._process = StageProcess(_command(self.stage, context))
+        try:
+            report = self._process.run(self._log_line)
+        except StageFailedError as error:
+            if error.retry_can_help:
+                raise
+            raise AirflowFailException(str(error)) from None
+        for asset in self.outlets:
+            context["outlet_events"][asset].extra = {"run_id": context["run_id"], "key": report["key"]}
+        return report
+
+    def on_kill(self) -> None:
+        """Pass the request to end on to the stage."""
+        if self._process:
+            self._process.stop()
+
+    def _log_line(self, line: str) -> None:
+        told = LEVEL.fullmatch(line)
+        level, text = told.groups() if told else ("INFO", line)
+        self.log.log(logging.getLevelNamesMapping()[level], "%s", text)
+
+
+def documentation(stage: Stage) -> str:
+    """What the stage does, reads and depends on, as Markdown for the task's page."""
+    reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"
+    settings = ", ".join(f"`{name}.*`" for name in stage.sections) or "none of its own"
+    result = "Publishes an artifact named by what made it; made already, it is reused."
+    effect = "Acts on the model registry, and may be repeated without harm."
+    return (
+        f"**{stage.summary}**\n\n* Reads: {reads}\n* Settings that decide its result: {settings}\n"
+        f"* {result if stage.has_artifact else effect}\n* Code: `tasks/{stage.name}.py`, version {stage.version}\n"
+    )
+
+
+def fail_experiment(context: Context) -> None:
+    """End the MLflow run of a failed DAG run: whatever killed the task may have left it running."""
+    record_failure(context["run_id"], HOME, str(context.get("reason") or "the DAG run failed"))
+
+
+def _command(stage: str, context: Context) -> StageCommand:
+    dag_run, settings = context["dag_run"], chosen(dict(context["params"]))
+    run_type = dag_run.run_type.value
+    if run_type in ("scheduled", "backfill") and "data.as_of" not in settings:
+        settings["data.as_of"] = dag_run.data_interval_end.isoformat()
+    origin = {
+        "dag_id": context["dag"].dag_id,
+        "triggered_by": run_type,
+        "airflow_url": str(context["ti"].log_url).partition("/tasks/")[0],
+    }
+    return StageCommand(stage, context["run_id"], HOME, settings, origin)

@@ -1,0 +1,56 @@
+"""Learn an embedding of every pin, and release the index that answers "which pins go with this one".
+
+Every day at midnight UTC, and whenever it is triggered. Each task runs one stage as a subprocess and publishes an
+artifact named by what made it: a retry is safe, and a run over unchanged data and settings makes nothing again.
+
+* **Trigger form**: every setting with its bounds; it starts from the deployment's preset (`PINSAGE_CONFIG`).
+* **A scheduled run or a backfill** sees the data as of the end of its data interval; a manual run sees all of it.
+* **Results**: the task `report` publishes a page with pictures, `promote` says whether the model became champion;
+  MLflow has one run per DAG run, with the same id in the tag `pinsage.run_id`.
+* **Bad input or settings** fail at once with a sentence in the task's log; anything else is retried.
+"""
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable
+from stage_task import StageTask, fail_experiment
+from trigger_form import trigger_form
+
+from pinsage.config import load_settings
+
+CATALOG, MODEL, RELEASE = Asset("pinsage_catalog"), Asset("pinsage_model"), Asset("pinsage_release")
+
+# Without a start date and with a short window, a fresh deployment waits for the next midnight instead of making up for
+# the last one beside the run that somebody just triggered.
+DAILY = CronTriggerTimetable(
+    "0 0 * * *", timezone="UTC", interval=timedelta(days=1), run_immediately=timedelta(minutes=5)
+)
+
+with DAG(
+    dag_id="train_pinsage",
+    schedule=DAILY,
+    catchup=False,
+    max_active_runs=1,
+    params=trigger_form(load_settings(os.environ.get("PINSAGE_CONFIG"))),
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
+    on_failure_callback=fail_experiment,
+    doc_md=__doc__,
+    tags=["pinsage"],
+):
+    ingest = StageTask(stage="ingest", publishes=[CATALOG])
+    pair = StageTask(stage="pair")
+    connect = StageTask(stage="connect")
+    featurize_text = StageTask(stage="featurize_text")
+    featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
+    walk = StageTask(stage="walk", limit=timedelta(hours=6))
+    train = StageTask(stage="train", publishes=[MODEL], limit=timedelta(hours=24), pool="gpu", queue="gpu")
+    embed = StageTask(stage="embed", limit=timedelta(hours=6))
+    index = StageTask(stage="index")
+    evaluate = StageTask(stage="evaluate", limit=timedelta(hours=6))
+    report = StageTask(stage="report")
+    promote = StageTask(stage="promote", publishes=[RELEASE])
+
+    ingest >> [pair, featurize_text, featurize_visual]
+    pair >> connect >> walk
+    [walk, featurize_text, featurize_visual] >> train >> embed >> [index, evaluate] >> report >> promote

@@ -1,0 +1,51 @@
+"""The trigger form: every setting of the pipeline as an Airflow Param."""
+
+from typing import Any
+
+from airflow.sdk import Param
+
+from pinsage.config import flat, section_of
+from pinsage.settings import Settings
+
+
+def trigger_form(defaults: Settings) -> dict[str, Param]:
+    """One Param per setting, called `section.name`, with its help, bounds and choices, grouped by section.
+
+    Args:
+        defaults: what the form starts from, and what a scheduled run uses.
+    """
+    values = flat(defaults)
+    return {f"{section}.{name}": param for section in Settings.model_fields for name, param in _params(section, values)}
+
+
+def chosen(params: dict[str, Any]) -> dict[str, Any]:
+    """The settings that a run's params ask for: an emptied field of the form falls back to the code's default."""
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _params(section: str, values: dict[str, Any]) -> list[tuple[str, Param]]:
+    fields = section_of(section).model_json_schema()
+    title = f"{section}: {fields['description']}"
+    return [(name, _param(values[f"{section}.{name}"], title, spec)) for name, spec in fields["properties"].items()]
+
+
+def _param(value: Any, section: str, spec: dict[str, Any]) -> Param:
+    schema = {**_one_type(spec), "section": section}
+    help_text = schema.pop("description", None)
+    is_optional_text = schema.get("type") == "string" and schema.pop("default", None) == ""
+    if is_optional_text:
+        schema["type"] = ["string", "null"]  # else the form insists on an address or a file where none is needed
+        value = value or None
+    schema.pop("default", None)
+    schema.pop("execution", None)
+    return Param(value, description=help_text, **schema)
+
+
+def _one_type(spec: dict[str, Any]) -> dict[str, Any]:
+    """Pydantic's `anyOf [X, null]` as one schema with two types, which is what the form understands."""
+    if "anyOf" not in spec:
+        return dict(spec)
+    merged: dict[str, Any] = {name: value for name, value in spec.items() if name != "anyOf"}
+    for choice in spec["anyOf"]:
+        merged.update({name: value for name, value in choice.items() if name != "type"})
+    return {**merged, "type": [choice["type"] for choice in spec["anyOf"]]}

@@ -1,0 +1,120 @@
+"""`python -m tasks STAGE`: one stage of one run, as a process of its own.
+
+Log lines go to stdout as they come. The last line is one JSON object: {"stage", "key", "seconds", "reused", "facts"},
+or {"stage", "error"}. Exit code 0: done. 2: a retry cannot help (bad input or settings). 1: it may.
+"""
+
+import argparse
+import ctypes
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pinsage.config import load_settings
+from pinsage.errors import PinSageError, SettingsError
+from tasks.launch import CANNOT_RETRY, record_failure
+from tasks.stages import STAGES
+
+PR_SET_PDEATHSIG = 1
+log = logging.getLogger("tasks")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the stage named on the command line, after it has been run."""
+    options = _parser().parse_args(argv)
+    _log_to_stdout()
+    if options.parent:
+        _die_with(options.parent)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        _say(_performed(options))
+    except PinSageError as error:
+        log.error("%s", error)
+        return _failed(options.stage, str(error), retry_can_help=error.retry_can_help)
+    except Exception as error:
+        log.exception("%s failed in an unforeseen way", options.stage)
+        return _failed(options.stage, f"{type(error).__name__}: {error}", retry_can_help=True)
+    except SystemExit:
+        record_failure(options.run_id, options.home, f"{options.stage}: asked to end by SIGTERM", wait=False)
+        raise
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one stage of one pipeline run.")
+    parser.add_argument("stage", choices=[*STAGES, "fail"], help="the stage; 'fail' marks the MLflow run as failed")
+    parser.add_argument("--run-id", required=True, help="the pipeline run, begun if it is new")
+    parser.add_argument("--home", required=True, type=Path, help="data folder of the pipeline")
+    parser.add_argument("--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'")
+    parser.add_argument("--config", help="YAML preset below the overrides")
+    parser.add_argument("--origin", default="{}", help="where the run came from, as a flat JSON object")
+    parser.add_argument("--parent", type=int, default=0, help="process to die with")
+    parser.add_argument("--reason", default="", help="with 'fail': why")
+    return parser
+
+
+def _performed(options: argparse.Namespace) -> dict[str, Any]:
+    from tasks.stage_process import mark_failed, perform
+
+    home = options.home.resolve()
+    if options.stage == "fail":
+        mark_failed(options.run_id, home, options.reason)
+        return {"stage": "fail", "key": ""}
+    settings = load_settings(options.config, _json_object(options.settings, "--settings"))
+    origin = _json_object(options.origin, "--origin")
+    return asdict(perform(options.stage, options.run_id, settings, home, origin))
+
+
+def _json_object(text: str, option: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{option} is no JSON ({error}). Write an object, e.g. '{{\"walk.num_walks\": 200}}'."
+        ) from None
+    if not isinstance(value, dict):
+        raise SettingsError(
+            f"{option} is {type(value).__name__}, not an object. Write e.g. '{{\"walk.num_walks\": 200}}'."
+        )
+    return value
+
+
+def _log_to_stdout() -> None:
+    logging.basicConfig(
+        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    logging.captureWarnings(capture=True)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, so that a killed task leaves nothing running (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        raise SystemExit(1)  # it died before we could ask
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """Turn SIGTERM into an exit that passes through every `finally`: drafts are swept, worker processes ended."""
+    raise SystemExit(128 + number)
+
+
+def _failed(stage: str, error: str, *, retry_can_help: bool) -> int:
+    _say({"stage": stage, "error": error})
+    return 1 if retry_can_help else CANNOT_RETRY
+
+
+def _say(report: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(report, default=str) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""One stage of one run with everything around it: the run's record, the artifact, the experiment tracker."""
+
+import logging
+from pathlib import Path
+
+from pinsage.settings import Settings
+from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.tracking.tracker import Tracker, open_tracker
+from tasks.runner import run_stage
+from tasks.work import log_nothing
+
+log = logging.getLogger(__name__)
+
+
+def perform(stage: str, run_id: str, settings: Settings, home: Path, origin: dict[str, str]) -> StageResult:
+    """The result of a stage, which is also in the run's record.
+
+    MLflow takes three seconds to import, so of the stages that succeed only ingest (which opens the MLflow run), train
+    (which streams its curves) and promote (which closes it) go near it.
+
+    Raises:
+        PinSageError: the stage cannot be done; the MLflow run is then marked as failed.
+    """
+    run = RunStore(home / "runs").open_or_start(run_id, settings, origin)
+    tracker = open_tracker(settings, home, run_id)
+    try:
+        return _tracked(stage, run, home, tracker)
+    except Exception as error:
+        if stage != "ingest":  # before ingest has ended there is no MLflow run
+            _mark_failed(tracker, f"{stage}: {error}")
+        raise
+
+
+def mark_failed(run_id: str, home: Path, reason: str) -> None:
+    """End the MLflow run of a pipeline run whose process could not do it any more.
+
+    Raises:
+        RunRecordError: there is no such run.
+    """
+    run = RunStore(home / "runs").open(run_id)
+    _mark_failed(open_tracker(run.settings, home, run_id), reason)
+
+
+def _tracked(stage: str, run: Run, home: Path, tracker: Tracker) -> StageResult:
+    is_training = stage == "train"
+    result = run_stage(stage, run, home, tracker.log_metrics if is_training else log_nothing)
+    if is_training:
+        tracker.flush()
+    if stage == "ingest":
+        tracker.begin(run)
+    return result
+
+
+def _mark_failed(tracker: Tracker, reason: str) -> None:
+    try:
+        tracker.mark_failed(reason)
+    except Exception:
+        log.exception("The MLflow run could not be marked as failed; the stage's own error stands")

@@ -1,0 +1,106 @@
+"""The DAG is the stage table, drawn; every task can be retried, ends, and explains itself."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.stages import STAGES
+
+DAGS = Path(__file__).parents[2] / "dags"
+HEAVY = "torch dask distributed mlflow gensim numba pandas".split()
+
+
+def upstream_of(name, parents) -> set[str]:
+    """Everything that must have ended before `name` starts."""
+    direct = set(parents(name))
+    return direct.union(*(upstream_of(parent, parents) for parent in direct))
+
+
+def test_every_stage_is_a_task_and_nothing_else(dag):
+    """One task per row of the table."""
+    assert set(dag.task_ids) == set(STAGES)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_task_waits_for_exactly_the_stages_it_reads_from(dag, name):
+    """Directly or through others: the DAG draws the table without its shortcuts, and adds no waiting."""
+    drawn = upstream_of(name, lambda task: dag.get_task(task).upstream_task_ids)
+    assert drawn == upstream_of(name, lambda stage: STAGES[stage].inputs)
+
+
+def test_no_edge_is_a_shortcut(dag):
+    """The graph view shows the fewest arrows that say the same."""
+    for task in dag.tasks:
+        for parent in task.upstream_task_ids:
+            others = task.upstream_task_ids - {parent}
+            through = [upstream_of(other, lambda name: dag.get_task(name).upstream_task_ids) for other in others]
+            assert not any(parent in above for above in through), (parent, task.task_id)
+
+
+def test_the_dag_runs_daily_one_at_a_time_and_never_makes_up_for_the_past(dag):
+    """The settings that keep runs from treading on each other."""
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert "Trigger form" in dag.doc_md
+    assert dag.on_failure_callback
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_task_retries_ends_and_is_documented(dag, name):
+    """Explicit retries with a delay, a timeout, and help from the table."""
+    task = dag.get_task(name)
+    assert task.retries == 2
+    assert task.retry_delay > timedelta(0)
+    assert task.execution_timeout >= timedelta(hours=2)
+    assert STAGES[name].summary in task.doc_md
+
+
+def test_only_training_asks_for_the_gpu(dag):
+    """One pool, one queue, one task."""
+    assert [task.task_id for task in dag.tasks if task.pool == "gpu"] == ["train"]
+    assert [task.task_id for task in dag.tasks if task.queue == "gpu"] == ["train"]
+
+
+def test_catalog_model_and_release_are_assets(dag):
+    """Other DAGs can wait for what this one makes."""
+    outlets = {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
+    assert outlets == {"ingest": ["pinsage_catalog"], "train": ["pinsage_model"], "promote": ["pinsage_release"]}
+
+
+def test_a_fresh_deployment_waits_for_the_next_midnight():
+    """Nobody who just triggered a run finds a second one beside it; later, a missed day is made up for once."""
+    from airflow.serialization.decoders import decode_timetable
+    from airflow.serialization.encoders import encode_timetable
+    from airflow.timetables.base import DataInterval, TimeRestriction
+    from pendulum import instance
+    from train_pinsage import DAILY
+
+    timetable = decode_timetable(encode_timetable(DAILY))
+    never = TimeRestriction(earliest=None, latest=None, catchup=False)
+    now = datetime.now(UTC)
+    if now.hour or now.minute >= 5:
+        first = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=never)
+        assert first.run_after > now
+    long_ago = instance(datetime(2020, 1, 1, tzinfo=UTC))
+    last = DataInterval(start=long_ago.subtract(days=1), end=long_ago)
+    missed = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=never)
+    assert timedelta(0) <= now - missed.run_after < timedelta(days=1)
+    assert missed.data_interval.end - missed.data_interval.start == timedelta(days=1)
+
+
+def test_parsing_loads_no_heavy_library_and_is_quick():
+    """What Airflow does every half minute must be cheap: beyond airflow itself, two seconds and none of the giants."""
+    code = (
+        "import sys, time, airflow.sdk; before = set(sys.modules); start = time.monotonic(); import train_pinsage\n"
+        f"heavy = [name for name in {HEAVY!r} if name in set(sys.modules) - before]\n"
+        "print(heavy, round(time.monotonic() - start, 2))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(DAGS)}
+    out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    heavy, seconds = out.stdout.strip().splitlines()[-1].rsplit(" ", 1)
+    assert heavy == "[]"
+    assert float(seconds) < 2
