@@ -1,0 +1,85 @@
+"""The one place where an owner's `pin_id` becomes our row number `pin`, and back."""
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pinsage.errors import UnknownPinError
+
+NEAR_IN_ORDER = 200
+SAMPLED = 2000
+SUGGESTIONS = 3
+
+
+class PinIds:
+    """The pin_ids of a catalog, ascending; the place of an id is its pin."""
+
+    def __init__(self, ids: pa.Array) -> None:
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def pin_id(self, row: int) -> str:
+        """The id of a pin."""
+        if not 0 <= row < len(self):
+            raise UnknownPinError(f"There is no pin {row}; this catalog has pins 0 to {len(self) - 1}.")
+        return str(self._ids[row].as_py())
+
+    def pin_ids(self, pins: NDArray[np.integer]) -> list[str]:
+        """The ids of pins, in the same order."""
+        return list(self._ids.take(pa.array(pins)).to_pylist())
+
+    def row(self, pin_id: str) -> int:
+        """The pin of an id.
+
+        Raises:
+            UnknownPinError: the catalog does not hold it; the message names ids that look alike.
+        """
+        place = self._place(pin_id)
+        if place < len(self) and self.pin_id(place) == pin_id:
+            return place
+        raise UnknownPinError(self._sentence(pin_id, place))
+
+    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int32]:
+        """int32: the pins of ids, in the same order.
+
+        Raises:
+            UnknownPinError: the catalog does not hold one of them.
+        """
+        rows = pc.index_in(pa.array(pin_ids, self._ids.type), value_set=self._ids)
+        if rows.null_count:
+            self.row(pin_ids[rows.is_null().index(True).as_py()])
+        return np.asarray(rows.to_numpy(), np.int32)
+
+    def _place(self, pin_id: str) -> int:
+        """Where the id is, or would be: Arrow sorts strings by their UTF-8 bytes."""
+        wanted, low, high = _utf8(pin_id), 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self._ids[middle].as_buffer().to_pybytes() < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _sentence(self, pin_id: str, place: int) -> str:
+        shown = ascii(pin_id if len(pin_id) <= 100 else f"{pin_id[:100]}…")
+        near = ", ".join(ascii(known) for known in self._near(pin_id[:100], place))
+        advice = f"Did you mean {near}?" if near else "Check that it is an id of this data set."
+        return f"No pin has the pin_id {shown} ({len(self):,} pins are known). {advice}"
+
+    def _near(self, pin_id: str, place: int) -> list[str]:
+        """Look-alikes among the neighbors in order (the same beginning) and an even sample of all ids."""
+        around = np.arange(max(0, place - NEAR_IN_ORDER), min(len(self), place + NEAR_IN_ORDER))
+        sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(np.int64)
+        candidates = self.pin_ids(np.union1d(around, sample))
+        return difflib.get_close_matches(pin_id, candidates, n=SUGGESTIONS)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", errors="surrogatepass")

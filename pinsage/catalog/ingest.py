@@ -1,0 +1,122 @@
+"""From a data set as its owner stores it to the catalog: checked, numbered, dated, with nothing lost uncounted."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from pinsage.catalog.dataset import Dataset, SourceTable
+from pinsage.catalog.edges import Edges, Judge, keep_engagements, keep_saves
+from pinsage.catalog.nodes import Nodes, keep_nodes
+from pinsage.catalog.parquet_files import write_parquet
+from pinsage.catalog.pictures import find_pictures, keep_pictures, picture_digests
+from pinsage.catalog.point_in_time import PointInTime, point_in_time
+from pinsage.catalog.quarantine import Quarantine, TableCount
+from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_PINS
+from pinsage.errors import DatasetError, PinSageError
+from pinsage.settings import DataSettings
+
+log = logging.getLogger(__name__)
+
+MAX_ROWS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What an ingest came to: the instant it looked at the data, and a count per table (and one of the pictures)."""
+
+    as_of: str
+    counts: tuple[TableCount, ...]
+
+
+def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime) -> Ingested:
+    """Write the catalog of a data set into `out` (docs/data_model.md, "ingest") and return what became of its rows.
+
+    The files depend on the rows of the data set, not on their order or on the files they lie in; only
+    `quarantine.parquet` names files and rows.
+
+    Args:
+        settings: the data set, `as_of` and how much dirt is tolerated.
+        out: an empty folder.
+        now: the wall clock, which decides what lies in the future.
+
+    Raises:
+        DatasetError: a table is missing, malformed or too dirty, or nothing is left of it.
+        PinSageError: the data set changed while it was read, or rows do not add up.
+    """
+    dataset = Dataset.open(settings.dataset)
+    tables = {table.spec.name: table for table in dataset.tables()}
+    quarantine = Quarantine(settings.max_bad_share)
+    point = point_in_time(list(tables.values()), settings.as_of, now)
+    pins, pictures = _keep_pins(dataset, tables["pins"], quarantine, settings, out)
+    boards = _keep_boards(tables["boards"], quarantine, settings)
+    judge = Judge(point, settings.max_id_length, quarantine)
+    edges = _keep_edges(tables, judge, boards.ids, pins.ids)
+    _write(out, pins, boards, edges)
+    quarantine.write(out / "quarantine.parquet")
+    _check_unchanged(settings.dataset, tables)
+    counts = (pins.count, pictures, boards.count, *(found.count for found in edges.values()))
+    return Ingested(point.as_of_text(), counts)
+
+
+def _keep_pins(
+    dataset: Dataset, source: SourceTable, quarantine: Quarantine, settings: DataSettings, out: Path
+) -> tuple[Nodes, TableCount]:
+    names = [*PUBLISHED_PINS.names, *(["image_path"] if "image_path" in source.present else [])]
+    found = find_pictures(dataset, source)
+    pins = keep_nodes(
+        source, quarantine, max_id_length=settings.max_id_length, names=names, digests=picture_digests(found)
+    )
+    return _countable(pins), keep_pictures(found, pins, quarantine, max_mb=settings.max_picture_mb, out=out)
+
+
+def _keep_boards(source: SourceTable, quarantine: Quarantine, settings: DataSettings) -> Nodes:
+    names = PUBLISHED_BOARDS.names
+    return _countable(keep_nodes(source, quarantine, max_id_length=settings.max_id_length, names=names))
+
+
+def _keep_edges(
+    tables: dict[str, SourceTable], judge: Judge, board_ids: pa.Array, pin_ids: pa.Array
+) -> dict[str, Edges]:
+    saves = keep_saves(tables["saves"], judge, board_ids, pin_ids)
+    _check_some_left(saves.count, judge.point)
+    if "engagements" not in tables:
+        return {"saves": saves}
+    engagements = keep_engagements(tables["engagements"], judge, pin_ids)
+    return {"saves": saves, "engagements": engagements}
+
+
+def _write(out: Path, pins: Nodes, boards: Nodes, edges: dict[str, Edges]) -> None:
+    write_parquet(out / "pins.parquet", pins.table, PUBLISHED_PINS)
+    write_parquet(out / "boards.parquet", boards.table, PUBLISHED_BOARDS)
+    for name, found in edges.items():
+        write_parquet(out / f"{name}.parquet", found.table)
+
+
+def _countable(nodes: Nodes) -> Nodes:
+    if nodes.table.num_rows > MAX_ROWS:
+        raise DatasetError(
+            f"{nodes.count.table}: {nodes.table.num_rows:,} rows are more than {MAX_ROWS:,}, the most that a row "
+            "number can count. Split the data set."
+        )
+    return nodes
+
+
+def _check_some_left(count: TableCount, point: PointInTime) -> None:
+    if not count.kept:
+        raise DatasetError(
+            f"saves: none of {count.rows_in:,} rows is left at as_of = {point.as_of_text() or 'now'} "
+            f"({count.later:,} are later). Choose a later data.as_of, or check the export."
+        )
+
+
+def _check_unchanged(url: str, tables: dict[str, SourceTable]) -> None:
+    """A data set that is being written would be published under the key of another one."""
+    dataset = Dataset.open(url)
+    for table in tables.values():
+        if tuple(dataset.files(table.spec)) != table.files:
+            raise PinSageError(
+                f"The table '{table.spec.name}' of {url} changed while it was read. Run again when it is complete."
+            )

@@ -1,0 +1,109 @@
+"""The tables a data owner brings and the tables ingest publishes, in Arrow's terms."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import pyarrow as pa
+
+
+class Kind(StrEnum):
+    """What a column holds; which Arrow types are accepted for it is decided in `columns.py`."""
+
+    ID = "id"
+    TEXT = "text"
+    ANNOTATIONS = "annotations"
+    TIME = "time"
+    PICTURE = "picture"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table that is read; every other column is ignored."""
+
+    name: str
+    kind: Kind
+    is_required: bool = False
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """The columns of one table of a data set."""
+
+    name: str
+    columns: tuple[Column, ...]
+    is_required: bool = True
+
+    def column(self, name: str) -> Column:
+        """The column called `name`."""
+        return next(column for column in self.columns if column.name == name)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The names of the id columns."""
+        return tuple(column.name for column in self.columns if column.kind is Kind.ID)
+
+    @property
+    def time(self) -> str:
+        """The name of the time column, or '' where there is none."""
+        return next((column.name for column in self.columns if column.kind is Kind.TIME), "")
+
+
+PINS = TableSpec(
+    "pins",
+    (
+        Column("pin_id", Kind.ID, is_required=True),
+        Column("title", Kind.TEXT),
+        Column("description", Kind.TEXT),
+        Column("link", Kind.TEXT),
+        Column("annotations", Kind.ANNOTATIONS),
+        Column("image", Kind.PICTURE),
+        Column("image_path", Kind.TEXT),
+    ),
+)
+BOARDS = TableSpec(
+    "boards",
+    (Column("board_id", Kind.ID, is_required=True), Column("title", Kind.TEXT), Column("category", Kind.TEXT)),
+)
+SAVES = TableSpec(
+    "saves",
+    (
+        Column("board_id", Kind.ID, is_required=True),
+        Column("pin_id", Kind.ID, is_required=True),
+        Column("saved_at", Kind.TIME),
+    ),
+)
+ENGAGEMENTS = TableSpec(
+    "engagements",
+    (
+        Column("query_pin_id", Kind.ID, is_required=True),
+        Column("engaged_pin_id", Kind.ID, is_required=True),
+        Column("at", Kind.TIME),
+    ),
+    is_required=False,
+)
+TABLES = (PINS, BOARDS, SAVES, ENGAGEMENTS)
+
+INSTANT = pa.timestamp("us", tz="UTC")
+
+PUBLISHED_PINS = pa.schema(
+    [
+        ("pin_id", pa.string()),
+        ("title", pa.string()),
+        ("description", pa.string()),
+        ("link", pa.string()),
+        ("annotations", pa.list_(pa.string())),
+    ]
+)
+PUBLISHED_BOARDS = pa.schema([("board_id", pa.string()), ("title", pa.string()), ("category", pa.string())])
+PUBLISHED_SAVES = pa.schema([("board", pa.int32()), ("pin", pa.int32()), ("saved_at", INSTANT)])
+PUBLISHED_ENGAGEMENTS = pa.schema([("query", pa.int32()), ("positive", pa.int32()), ("at", INSTANT)])
+PUBLISHED_PICTURES = pa.schema([("pin", pa.int32()), ("picture", pa.binary())])
+PUBLISHED_QUARANTINE = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("reason", pa.string()),
+        ("record", pa.string()),
+    ]
+)
