@@ -1,0 +1,156 @@
+"""Training end to end on a planted world."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pinsage.errors import InputError, PinSageError, SettingsError, TrainingDivergedError
+from pinsage.features.matrix import FeatureMatrix
+from pinsage.pairs import Pairs
+from pinsage.training.loop import fit
+from pinsage.walks.neighborhood import Neighborhoods
+
+CHANCE = 10 / 239
+
+
+def fitted(world, **kwargs):
+    return fit(world.data, world.model, world.train, **kwargs)
+
+
+def weights_of(result):
+    return {name: tensor.numpy().tobytes() for name, tensor in result.network.state_dict().items()}
+
+
+@pytest.mark.parametrize("loss", ["max_margin", "sampled_softmax"])
+def test_training_finds_the_communities(world, loss):
+    """The hit rate comes near 10/19, the most that 19 equally good answers allow; chance is 10/239."""
+    result = fitted(world(steps=120, loss=loss))
+    assert result.best_hit_rate > 0.4
+    assert result.curve[-1].loss < result.curve[0].loss
+
+
+@pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
+def test_neighbors_matter(world, pooling):
+    """With the neighbors of a stranger the same training does much worse: the gain comes from the graph."""
+    real, shuffled = world(steps=80), world(steps=80, are_neighbors_real=False)
+    model = real.model.model_copy(update={"pooling": pooling})
+    with_real = fit(real.data, model, real.train).best_hit_rate
+    with_shuffled = fit(shuffled.data, model, shuffled.train).best_hit_rate
+    assert with_real > with_shuffled + 0.15
+    assert with_shuffled < 0.3
+
+
+def test_without_convolutions_the_content_alone_is_used(world):
+    """The Combined baseline needs no neighborhoods; here its features are too noisy to do well, but beat chance."""
+    start = world(steps=80)
+    data = replace(start.data, neighborhoods=None, hard_negatives=None)
+    result = fit(data, start.model.model_copy(update={"num_layers": 0}), start.train)
+    assert 1.5 * CHANCE < result.best_hit_rate < 0.3
+    assert result.num_replaced > 0
+
+
+def test_training_twice_gives_the_same_bytes(world):
+    """Weights, curve and validation are a function of data and settings; the seed changes them."""
+    one, two = fitted(world()), fitted(world())
+    assert weights_of(one) == weights_of(two)
+    assert one.curve == two.curve
+    assert one.validation == two.validation
+    other = world()
+    assert weights_of(fit(other.data, other.model, other.train.model_copy(update={"seed": 1}))) != weights_of(one)
+
+
+def test_the_best_weights_are_returned_not_the_last(world):
+    """Trained on pairs of strangers, the network only gets worse; the one returned is the best that was seen."""
+    start = world(validate_every=5)
+    strangers = Pairs(start.data.train.query, start.data.train.positive[::-1].copy())
+    start = replace(start, data=replace(start.data, train=strangers))
+    result = fitted(start)
+    rates = [point.hit_rate_at_10 for point in result.validation]
+    assert result.best_hit_rate == max(rates)
+    assert max(rates) > rates[-1]  # else the test would not tell the best from the last
+    again = fit(start.data, start.model, start.train.model_copy(update={"validate_every": 1000}))
+    assert weights_of(result) != weights_of(again)
+
+
+def test_metrics_and_progress_are_told(world, caplog):
+    """The tracker gets a point per interval with its step; the log gets a line with the pace."""
+    told = []
+    with caplog.at_level(logging.INFO):
+        result = fitted(world(), log_metrics=lambda metrics, step: told.append((step, dict(metrics))))
+    losses = [(step, metrics["train/loss"]) for step, metrics in told if "train/loss" in metrics]
+    assert losses == [(point.step, point.loss) for point in result.curve]
+    assert [step for step, _ in losses] == list(range(5, 41, 5))
+    assert [metrics["validation/hit_rate_at_10"] for _, metrics in told if "train/loss" not in metrics] == [
+        point.hit_rate_at_10 for point in result.validation
+    ]
+    assert "step 40/40" in caplog.text
+    assert "pairs/s" in caplog.text
+
+
+def test_the_curriculum_and_the_schedule_show_in_the_curve(world):
+    """No hard negatives first, two at the end; the rate rises, then decays to a tenth."""
+    curve = fitted(world(warmup_share=0.5)).curve
+    assert [point.hard_negatives for point in curve] == [0, 0, 1, 1, 1, 2, 2, 2]  # after steps 5, 10, ... of 40
+    rates = [point.learning_rate for point in curve]
+    assert rates[0] < rates[1] < rates[2] < rates[3]
+    assert rates[3] == pytest.approx(5e-3)
+    assert rates[-1] == pytest.approx(5e-4)
+
+
+def test_without_validation_pairs_the_last_weights_are_returned(world):
+    """Nothing to choose by is no error."""
+    start = world()
+    none = Pairs(np.empty(0, np.int32), np.empty(0, np.int32))
+    result = fit(replace(start.data, validation=none), start.model, start.train)
+    assert result.best_hit_rate is None
+    assert result.validation == []
+
+
+def test_a_diverged_training_stops_with_the_step_and_the_checkpoint(world, tmp_path):
+    """NaN is not trained on: the error names the step, the seed and where the last good state is."""
+    start = world()
+    rows = start.data.features.rows
+
+    class Poisoned(FeatureMatrix):
+        calls = 0
+
+        def rows(self, pins):
+            self.calls += 1
+            found = rows(pins)
+            return found * np.nan if self.calls > 14 else found
+
+    poisoned = Poisoned({"visual": start.data.features.block("visual")})
+    with pytest.raises(TrainingDivergedError, match=r"step \d+ is nan \(seed of the minibatch: 0.*step-0000000007"):
+        fit(replace(start.data, features=poisoned), start.model, start.train, scratch=tmp_path)
+
+
+def test_data_that_cannot_be_trained_on_are_refused(world):
+    """One sentence each, before the first step."""
+    start = world()
+    empty = Pairs(np.empty(0, np.int32), np.empty(0, np.int32))
+    few = Neighborhoods(start.data.neighborhoods.neighbors[:9], start.data.neighborhoods.weights[:9])
+    far = Pairs(np.array([1], np.int32), np.array([999], np.int32))
+    bad_features = start.data.features.block("visual").copy()
+    bad_features[3, 1] = np.nan
+    cases = [
+        ({"train": empty}, "0 training pairs"),
+        ({"neighborhoods": None}, "num_layers is 2"),
+        ({"neighborhoods": few}, "9 rows and the features 240"),
+        ({"train": far}, "names pin 999"),
+        ({"features": FeatureMatrix({"visual": np.zeros((2, 6), np.float32)})}, "has 2 pins"),
+    ]
+    for change, words in cases:
+        with pytest.raises(InputError, match=words):
+            fit(replace(start.data, **change), start.model, start.train)
+    with pytest.raises(PinSageError, match="nan"):
+        fit(replace(start.data, features=FeatureMatrix({"visual": bad_features})), start.model, start.train)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_is_said(world):
+    """A setting that cannot be met is an error, not a silent fallback."""
+    with pytest.raises(SettingsError, match="no GPU"):
+        fitted(world(device="cuda"))

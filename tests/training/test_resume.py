@@ -1,0 +1,136 @@
+"""A training that was killed goes on and ends with the same bytes."""
+
+import json
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from pinsage.training.interruption import TrainingInterruptedError
+from pinsage.training.loop import fit
+
+
+class KilledError(RuntimeError):
+    """The test's way of ending a training at a step."""
+
+
+def outcome(result):
+    """Everything of a training that must not depend on interruptions."""
+    weights = {name: tensor.numpy().tobytes() for name, tensor in result.network.state_dict().items()}
+    return weights, result.curve, result.validation, result.steps, result.num_replaced
+
+
+def killed_at(world, scratch, step):
+    """Train until the curve reaches `step`, then fail as a crash would."""
+
+    def kill(metrics, now):
+        if now >= step:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(world.data, world.model, world.train, scratch=scratch, log_metrics=kill)
+
+
+def trained(world, scratch=None):
+    return fit(world.data, world.model, world.train, scratch=scratch)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world):
+    """What one run without any disturbance comes to."""
+    return outcome(trained(world()))
+
+
+@pytest.mark.parametrize("step", [10, 25, 40])
+def test_a_killed_training_ends_with_the_same_bytes(world, undisturbed, tmp_path, step):
+    """Killed between two checkpoints, run again: weights, curve and validation are those of one run."""
+    killed_at(world(), tmp_path, step)
+    result = trained(world(), tmp_path)
+    assert result.resumed_from == (step - 1) // 7 * 7 > 0
+    assert outcome(result) == undisturbed
+
+
+def test_a_training_killed_many_times_ends_with_the_same_bytes(world, undisturbed, tmp_path):
+    """Every attempt goes on where the last one's checkpoint stands."""
+    for step in (10, 15, 25, 35):
+        killed_at(world(), tmp_path, step)
+    assert outcome(trained(world(), tmp_path)) == undisturbed
+
+
+def test_a_finished_training_is_not_done_again(world, undisturbed, tmp_path):
+    """Killed between training and publishing: the last checkpoint is the end."""
+    trained(world(), tmp_path)
+    again = trained(world(), tmp_path)
+    assert again.resumed_from == 40
+    assert outcome(again) == undisturbed
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no_json", "lost"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(world, undisturbed, tmp_path, damage):
+    """A torn or rotten file is noticed by its checksum, and said."""
+    killed_at(world(), tmp_path, 25)
+    newest = tmp_path / "step-0000000021.safetensors"
+    blob = newest.read_bytes()
+    if damage == "cut":
+        newest.write_bytes(blob[: len(blob) // 2])
+    elif damage == "flipped":
+        newest.write_bytes(blob[:-5] + bytes([blob[-5] ^ 1]) + blob[-4:])
+    elif damage == "no_json":
+        newest.with_suffix(".json").write_text("{")
+    else:
+        newest.unlink()
+    result = trained(world(), tmp_path)
+    assert result.resumed_from == 14
+    assert outcome(result) == undisturbed
+
+
+def test_two_checkpoints_are_kept(world, tmp_path):
+    """Four files, whatever the number of steps."""
+    trained(world(), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"step-00000000{step}.{kind}" for step in (35, 40) for kind in ("json", "safetensors")
+    ]
+
+
+def test_checkpoints_of_other_settings_are_not_taken(world, tmp_path, caplog):
+    """Another seed is another training; its checkpoints are removed, and that is said."""
+    killed_at(world(seed=1), tmp_path, 25)
+    result = trained(world(**{"learning_rate": 1e-3}), tmp_path)
+    assert result.resumed_from == 0
+    assert "other settings" in caplog.text
+    assert all(json.loads(path.read_text())["step"] in (35, 40) for path in tmp_path.glob("*.json"))
+
+
+def test_sigterm_leaves_a_checkpoint_and_the_signal_handler_as_it_was(world, undisturbed, tmp_path):
+    """The training ends between two steps with a retryable error, and a second run goes on from that very step."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminate(metrics, step):
+        if step == 10:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    start = world()
+    with pytest.raises(TrainingInterruptedError, match="step 10 of 40") as caught:
+        fit(start.data, start.model, start.train, scratch=tmp_path, log_metrics=terminate)
+    assert caught.value.retry_can_help
+    assert signal.getsignal(signal.SIGTERM) is before
+    result = trained(world(), tmp_path)
+    assert result.resumed_from == 10
+    assert outcome(result) == undisturbed
+
+
+def test_training_outside_the_main_thread_leaves_signals_alone(world, undisturbed):
+    """Python allows signal handlers in the main thread only; elsewhere training still works."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(outcome(trained(world()))))
+    thread.start()
+    thread.join()
+    assert results == [undisturbed]
+
+
+def test_a_checkpoint_does_not_change_the_outcome(world, undisturbed, tmp_path):
+    """With or without checkpoints, and however often: the same bytes."""
+    assert outcome(trained(world(checkpoint_every=1), tmp_path)) == undisturbed
+    assert np.isfinite([point.loss for point in undisturbed[1]]).all()
