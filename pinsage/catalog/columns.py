@@ -32,6 +32,13 @@ ACCEPTED = {
 }
 MICROSECONDS_PER = {"s": 1_000_000, "ms": 1_000, "us": 1, "day": 86_400_000_000}
 UNREPRESENTABLE = 2**62  # beyond any year that a calendar knows; kept so that the row is quarantined, not the table
+STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+BINARIES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 EXTENSION_KEY = b"ARROW:extension:name"
 
 
@@ -113,37 +120,27 @@ _ADVICE = {
 }
 
 
-def _is_accepted(kind_type: pa.DataType, kind: Kind) -> bool:
-    if pa.types.is_dictionary(kind_type):
-        return _is_accepted(kind_type.value_type, kind)
-    if pa.types.is_null(kind_type):
+def _is_accepted(found: pa.DataType, kind: Kind) -> bool:
+    if pa.types.is_dictionary(found):
+        return _is_accepted(found.value_type, kind)
+    if pa.types.is_null(found):
         return True
-    if kind is Kind.ID:
-        return _is_string(kind_type) or pa.types.is_integer(kind_type)
-    if kind is Kind.TEXT:
-        return _is_string(kind_type)
-    if kind is Kind.ANNOTATIONS:
-        return _is_string(kind_type) or (_is_list(kind_type) and _is_plain_text(kind_type.value_field))
-    if kind is Kind.TIME:
-        return pa.types.is_timestamp(kind_type) or pa.types.is_date(kind_type)
-    return _is_binary(kind_type)
-
-
-def _is_string(found: pa.DataType) -> bool:
-    return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
-
-
-def _is_binary(found: pa.DataType) -> bool:
-    simple = pa.types.is_binary(found) or pa.types.is_large_binary(found) or pa.types.is_binary_view(found)
-    return simple or pa.types.is_fixed_size_binary(found)
+    tests = {
+        Kind.ID: (*STRINGS, pa.types.is_integer),
+        Kind.TEXT: STRINGS,
+        Kind.ANNOTATIONS: (*STRINGS, _is_list_of_strings),
+        Kind.TIME: (pa.types.is_timestamp, pa.types.is_date),
+        Kind.PICTURE: BINARIES,
+    }
+    return any(test(found) for test in tests[kind])
 
 
 def _is_list(found: pa.DataType) -> bool:
-    return pa.types.is_list(found) or pa.types.is_large_list(found)
+    return bool(pa.types.is_list(found) or pa.types.is_large_list(found))
 
 
-def _is_plain_text(field: pa.Field) -> bool:
-    return _is_string(field.type) or pa.types.is_null(field.type)
+def _is_list_of_strings(found: pa.DataType) -> bool:
+    return _is_list(found) and any(test(found.value_type) for test in (*STRINGS, pa.types.is_null))
 
 
 def _decoded(chunk: pa.Array) -> pa.Array:

@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from pinsage.catalog import columns
 from pinsage.catalog.schema import TABLES, Column, Kind, TableSpec
@@ -231,5 +230,3 @@ def _resolve(url: str) -> tuple[pafs.FileSystem, str]:
     if "file" in protocols:
         return pafs.LocalFileSystem(), str(Path(root).resolve())
     return pafs.PyFileSystem(pafs.FSSpecHandler(filesystem)), root
-
-

@@ -39,7 +39,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class _Rows:
-    """N raw rows: their two ids, the numbers these have (int32 [N], -1 unknown), their times (int64 [N], or UNKNOWN)."""
+    """N raw rows: two ids each, the numbers of these (int32 [N], -1 unknown) and times (int64 [N], or UNKNOWN)."""
 
     source: SourceTable
     ids: tuple[IdColumn, IdColumn]
@@ -108,7 +108,8 @@ def _repeated(rows: _Rows, kept: NDArray[np.int64]) -> NDArray[np.int64]:
     known_first = np.where(rows.times[kept] == UNKNOWN, np.iinfo(np.int64).max, rows.times[kept])
     order = np.lexsort((known_first, keys))
     is_later = np.append(False, keys[order][1:] == keys[order][:-1])[: len(order)]
-    return kept[order[is_later]]
+    later: NDArray[np.int64] = kept[order[is_later]]
+    return later
 
 
 def _published(

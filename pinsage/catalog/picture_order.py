@@ -37,7 +37,7 @@ class Dealing:
 
     @classmethod
     def of(cls, pins: NDArray[np.int32], sizes: NDArray[np.int64], folder: Path) -> "Dealing":
-        """Buckets for pictures of these pins and sizes (bytes), in files below `folder`, which is gone once they are written."""
+        """Buckets for pictures of these pins and sizes (bytes), in files below `folder`, which vanishes at the end."""
         order = np.argsort(pins)
         ends = np.cumsum(sizes[order])
         total = int(ends[-1]) if len(ends) else 0

@@ -75,9 +75,7 @@ def picture_digests(found: FoundPictures) -> Callable[[NDArray[np.int64]], Mappi
     return digests
 
 
-def keep_pictures(
-    found: FoundPictures, pins: Nodes, quarantine: Quarantine, *, max_mb: float, out: Path
-) -> TableCount:
+def keep_pictures(found: FoundPictures, pins: Nodes, quarantine: Quarantine, *, max_mb: float, out: Path) -> TableCount:
     """Write `pictures.parquet` with the usable pictures of the kept pins and return what became of all of them.
 
     A pin whose picture is refused stays a pin, without a picture.

@@ -48,7 +48,8 @@ class Verdicts:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """bool [N]: the row is there, with no reason against it."""
-        return self._codes == 0
+        is_kept: NDArray[np.bool_] = self._codes == 0
+        return is_kept
 
     def rows(self, reason: str) -> NDArray[np.int64]:
         """int64: the rows with this reason, ascending."""
