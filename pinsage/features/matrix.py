@@ -14,6 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError, PinSageError
+from pinsage.store.arrays import open_array
 
 Block = NDArray[np.float32] | NDArray[np.bool_]
 _CHUNK_PINS = 8192
@@ -50,10 +51,10 @@ class FeatureMatrix:
         """
         return cls(
             {
-                "visual": _mapped(visual / "visual.npy"),
-                "has_picture": _mapped(visual / "has_picture.npy"),
-                "text": _mapped(text / "text.npy"),
-                "has_text": _mapped(text / "has_text.npy"),
+                "visual": open_array(visual / "visual.npy", np.float32, (None, None)),
+                "has_picture": open_array(visual / "has_picture.npy", np.bool_, (None,)),
+                "text": open_array(text / "text.npy", np.float32, (None, None)),
+                "has_text": open_array(text / "has_text.npy", np.bool_, (None,)),
                 "log_degree": np.log1p(pin_degrees).astype(np.float32),
             }
         )
@@ -68,7 +69,7 @@ class FeatureMatrix:
             raise IndexError(f"Pins {pins.min()} to {pins.max()} were asked for; there are {self.num_pins}.")
         out = np.empty((len(pins), self.dim), dtype=np.float32)
         for columns, block in self._placed():
-            _gather(block, pins, out, columns.start)
+            _gather(np.asarray(block), pins, out, columns.start)  # numba knows no memory maps, only plain views
         return out
 
     def block(self, name: str) -> NDArray[np.float32]:
@@ -148,19 +149,13 @@ def _merged(before: _Moments, chunk: NDArray[np.float64]) -> _Moments:
     return total, mean + gap * (added / total), squares
 
 
-def _mapped(path: Path) -> Block:
-    block: Block = np.load(path, mmap_mode="r", allow_pickle=False)
-    return block
-
-
 def _two_dimensional(name: str, block: Block) -> Block:
     if block.dtype not in (np.float32, np.bool_) or block.ndim not in (1, 2):
         raise ArtifactDamagedError(
             f"The '{name}' features are {block.dtype} {list(block.shape)}, not float32 or bool [pins, width]. Delete "
             "that stage's artifact and run it again."
         )
-    plain: Block = np.asarray(block)  # a plain view of a memory map, for numba
-    return plain[:, None] if block.ndim == 1 else plain
+    return block[:, None] if block.ndim == 1 else block
 
 
 def _same_number_of_pins(blocks: Mapping[str, Block]) -> int:

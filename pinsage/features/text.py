@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pinsage.features.corpus import Corpus, corpus_with
 from pinsage.settings import TextSettings
+from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class WordVectors:
     def open(cls, folder: Path) -> "WordVectors":
         """The word vectors that the stage featurize_text published, for pins that came later."""
         table = pq.read_table(folder / "vocabulary.parquet", page_checksum_verification=True)
-        vectors = np.load(folder / "words.npy", mmap_mode="r", allow_pickle=False)
+        vectors = open_array(folder / "words.npy", np.float32, (len(table), None))
         return cls(table["word"].to_pylist(), table["count"].to_numpy(), vectors)
 
     def write(self, folder: Path) -> None:
