@@ -1,0 +1,93 @@
+"""The stage train: what it publishes, and that doing it again gives the same bytes."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pinsage.config import load_settings
+from pinsage.graph.build import build_graph
+from pinsage.model.file import load_network
+from pinsage.pairs import Pairs
+from pinsage.walks.neighborhood import Neighborhoods
+from tasks.train import train
+from tasks.work import StageWork
+
+P = 80
+SMALL = {
+    "model.hidden_dim": 8,
+    "model.embedding_dim": 4,
+    "train.steps": 12,
+    "train.batch_size": 16,
+    "train.num_negatives": 10,
+    "train.validate_every": 5,
+    "train.log_every": 4,
+    "train.num_threads": 1,
+    "train.device": "cpu",
+}
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """The folders of the stages before, with random content."""
+    rng = np.random.default_rng(0)
+    names = ("pair", "connect", "featurize_text", "featurize_visual", "walk")
+    folders = {name: tmp_path / name for name in names}
+    for folder in folders.values():
+        folder.mkdir()
+    np.save(folders["featurize_visual"] / "visual.npy", rng.normal(size=(P, 5)).astype(np.float32))
+    np.save(folders["featurize_visual"] / "has_picture.npy", np.ones(P, bool))
+    np.save(folders["featurize_text"] / "text.npy", rng.normal(size=(P, 3)).astype(np.float32))
+    np.save(folders["featurize_text"] / "has_text.npy", np.ones(P, bool))
+    saves = np.unique(rng.integers([P, 9], size=(300, 2)), axis=0).astype(np.int32)
+    build_graph(saves[:, 0], saves[:, 1], num_pins=P, num_boards=9).save(folders["connect"])
+    weights = np.full((P, 3), 1 / 3, np.float32)
+    Neighborhoods(rng.integers(P, size=(P, 3), dtype=np.int32), weights).save(folders["walk"])
+    np.save(folders["walk"] / "hard_negatives.npy", rng.integers(-1, P, size=(P, 5), dtype=np.int32))
+    for split in ("train", "validation"):
+        pairs = rng.integers(P, size=(2, 60), dtype=np.int32)
+        Pairs(pairs[0], pairs[1]).write(folders["pair"] / f"{split}.parquet")
+    return folders
+
+
+def work_of(inputs, folder: Path, **overrides):
+    folder.mkdir()
+    (folder / "out").mkdir()
+    settings = load_settings(overrides={**SMALL, **overrides})
+    return StageWork(settings, inputs, folder / "out", folder / "scratch", folder)
+
+
+def test_the_stage_publishes_a_model_and_its_curves(inputs, tmp_path):
+    """The files of docs/data_model.md, and facts that a tracker can log."""
+    work = work_of(inputs, tmp_path / "run")
+    facts = train(work)
+    network = load_network(work.out)
+    assert network.shape.blocks == (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
+    curve = pq.read_table(work.out / "curve.parquet")
+    assert curve.column_names == ["step", "loss", "learning_rate", "hard_negatives"]
+    assert curve["step"].to_pylist() == [4, 8, 12]
+    validation = pq.read_table(work.out / "validation.parquet")
+    assert validation["step"].to_pylist() == [5, 10, 12]
+    assert facts["final_loss"] == curve["loss"][-1].as_py()
+    assert facts["validation_hit_rate_at_10"] == max(validation["hit_rate_at_10"].to_pylist())
+    assert (facts["steps"], facts["device"], facts["resumed_from"]) == (12, "cpu", 0)
+    assert facts["hard_negatives_replaced"] > 0
+    assert all(isinstance(value, str | int | float | bool) for value in facts.values())
+
+
+def test_the_stage_done_twice_gives_the_same_bytes(inputs, tmp_path):
+    """Every file, with and without a stop on the way."""
+    one, two = work_of(inputs, tmp_path / "one"), work_of(inputs, tmp_path / "two", **{"train.checkpoint_every": 3})
+    train(one)
+    train(two)
+    for name in ("model.safetensors", "model.json", "curve.parquet", "validation.parquet"):
+        assert (one.out / name).read_bytes() == (two.out / name).read_bytes()
+
+
+def test_metrics_reach_the_tracker_while_training(inputs, tmp_path):
+    """The stage passes on what the loop tells."""
+    steps = []
+    work = work_of(inputs, tmp_path / "run")
+    train(StageWork(**{**vars(work), "log_metrics": lambda metrics, step: steps.append(step)}))
+    assert steps == [4, 5, 8, 10, 12, 12]
