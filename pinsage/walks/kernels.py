@@ -137,30 +137,32 @@ def _place(pin: np.int32, bits: int) -> np.int64:
 
 
 @njit(nogil=True, cache=True)
-def _count(counter: Counter, slot: int, pin: np.int32) -> None:
-    base, mask = np.int64(slot) << counter.bits, (np.int64(1) << counter.bits) - 1
-    place = _place(pin, counter.bits)
+def _add_visit(entries: NDArray[np.int64], base: np.int64, bits: int, pin: np.int32) -> np.int64:
+    """Count a visit in the C entries from `base` on; returns the place of a pin that is new there, -1 for others."""
+    mask, place = (np.int64(1) << bits) - 1, _place(pin, bits)
     while True:
-        entry = counter.entries[base + place]
+        entry = entries[base + place]
         if entry == _EMPTY:
-            counter.entries[base + place] = (np.int64(pin) << 32) | 1
-            counter.used[slot * counter.most + counter.num_used[slot]] = place
-            counter.num_used[slot] += 1
-            return
+            entries[base + place] = (np.int64(pin) << 32) | 1
+            return place
         if entry >> 32 == pin:
-            counter.entries[base + place] = entry + 1
-            return
+            entries[base + place] = entry + 1
+            return np.int64(-1)
         place = (place + 1) & mask
 
 
 @njit(nogil=True, cache=True)
 def _count_and_stop(pool: Pool, counter: Counter, walks: Walks, pins: NDArray[np.int32], lanes: int) -> int:
     """Count where every lane is, end some walks by chance, and close the ranks of those that go on."""
+    entries, used, num_used, bits, most = counter  # names of their own: a tuple in this loop doubles its time
     alive = 0
     for lane in range(lanes):
         slot, pin = pool.slot[lane], pool.pin[lane]
         if pin != pins[slot]:
-            _count(counter, slot, pin)
+            place = _add_visit(entries, np.int64(slot) << bits, bits, pin)
+            if place >= 0:
+                used[slot * most + num_used[slot]] = place
+                num_used[slot] += 1
         state = pool.state[lane] + _GOLDEN
         pool.state[alive], pool.slot[alive], pool.pin[alive] = state, slot, pin
         alive += int((mixed(state) >> _HALF) >= walks.stop_below)
@@ -210,13 +212,14 @@ def _keep_top(
     counter: Counter, slot: int, keys: NDArray[np.uint64], pins: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> None:
     """Empty the counter of one start pin into its row: heaviest first, of equals the smaller pin first."""
-    found, base, most = counter.num_used[slot], np.int64(slot) << counter.bits, slot * counter.most
+    entries, used, num_used, bits, most = counter
+    found, base = num_used[slot], np.int64(slot) << bits
     for index in range(found):
-        place = base + counter.used[most + index]
-        entry = np.uint64(counter.entries[place])
+        place = base + used[slot * most + index]
+        entry = np.uint64(entries[place])
         keys[index] = (entry << _HALF) | (_LOW - (entry >> _HALF))
-        counter.entries[place] = _EMPTY
-    counter.num_used[slot] = 0
+        entries[place] = _EMPTY
+    num_used[slot] = 0
     kept, total = min(found, len(pins)), np.uint64(0)
     move_largest_first(keys, 0, found, kept)
     keys[:kept].sort()
@@ -269,11 +272,11 @@ def unscrambled(bits: np.uint64, key: np.uint64) -> np.uint64:
 @njit(nogil=True, cache=True)
 def _forget(counter: Counter, slot: int, pin: np.int32) -> None:
     """Set a pin's count to 0, if it was visited at all; its place stays taken."""
-    base, mask = np.int64(slot) << counter.bits, (np.int64(1) << counter.bits) - 1
-    place = _place(pin, counter.bits)
-    while counter.entries[base + place] != _EMPTY:
-        if counter.entries[base + place] >> 32 == pin:
-            counter.entries[base + place] = np.int64(pin) << 32
+    entries, bits = counter.entries, counter.bits
+    base, mask, place = np.int64(slot) << bits, (np.int64(1) << bits) - 1, _place(pin, bits)
+    while entries[base + place] != _EMPTY:
+        if entries[base + place] >> 32 == pin:
+            entries[base + place] = np.int64(pin) << 32
             return
         place = (place + 1) & mask
 
@@ -281,15 +284,16 @@ def _forget(counter: Counter, slot: int, pin: np.int32) -> None:
 @njit(nogil=True, cache=True)
 def _ranked(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint64) -> int:
     """Empty the counter of one start pin into keys that sort by visits, equals in random order; returns how many."""
-    base, most, ranked = np.int64(slot) << counter.bits, slot * counter.most, 0
-    for index in range(counter.num_used[slot]):
-        place = base + counter.used[most + index]
-        entry = np.uint64(counter.entries[place])
+    entries, used, num_used, bits, most = counter
+    base, ranked = np.int64(slot) << bits, 0
+    for index in range(num_used[slot]):
+        place = base + used[slot * most + index]
+        entry = np.uint64(entries[place])
         if entry & _LOW:
             keys[ranked] = (entry << _HALF) | scrambled(entry >> _HALF, key)
             ranked += 1
-        counter.entries[place] = _EMPTY
-    counter.num_used[slot] = 0
+        entries[place] = _EMPTY
+    num_used[slot] = 0
     return ranked
 
 
