@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 COLUMNS = ["annotations", "title", "description", "link"]
-MAX_ANNOTATION_WORDS = 4
+MAX_PHRASE_WORDS = 4
 MAX_WORD_LENGTH = 64
 _CHUNK_ROWS = 65_536
-_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:[^/?#@]*@)?([^/?#:@]+)")
+_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://|//)?(?:[^/?#@]*@)?([^/?#:@]+)")
 _SECOND_LEVEL = frozenset("ac co com edu gov ne net or org".split())
 
 
@@ -44,12 +44,17 @@ def tokens(text: str) -> Iterator[str]:
 
 
 def annotation_words(annotation: str) -> Iterator[str]:
-    """One word for a phrase ('board game' -> 'board_game'); the words of an annotation that is rather a sentence."""
-    words = list(islice(tokens(annotation), MAX_ANNOTATION_WORDS + 1))
-    if 0 < len(words) <= MAX_ANNOTATION_WORDS:
+    """A phrase as one word, then its own words: 'board game' -> 'board_game', 'board', 'game'.
+
+    The phrase says most, its words make up for a phrase that is too rare to have a vector, and for annotations that
+    came without separators between them. More than four words are no phrase.
+
+    Differs from the paper: there an annotation is one word and nothing else; two billion pins leave few rare ones.
+    """
+    words = list(tokens(annotation))
+    if 1 < len(words) <= MAX_PHRASE_WORDS:
         yield "_".join(words)
-    elif words:
-        yield from tokens(annotation)
+    yield from words
 
 
 def domain_words(link: str) -> Iterator[str]:

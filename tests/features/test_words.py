@@ -30,9 +30,10 @@ def test_a_text_is_split_into_lower_case_words(text, words):
     assert list(tokens(text)) == words
 
 
-def test_a_phrase_is_one_word_and_a_sentence_is_many():
-    """An annotation of at most four words keeps together; a longer one is text that somebody put in the wrong place."""
-    assert list(annotation_words("Mid-century Modern")) == ["mid_century_modern"]
+def test_a_phrase_is_one_word_beside_its_own():
+    """Up to four words are a phrase; more are text that somebody put in the wrong place."""
+    assert list(annotation_words("Mid-century Modern")) == ["mid_century_modern", "mid", "century", "modern"]
+    assert list(annotation_words("Modern")) == ["modern"]
     assert list(annotation_words("all these words are separate")) == ["all", "these", "words", "are", "separate"]
     assert list(annotation_words("?!")) == []
 
@@ -42,6 +43,8 @@ def test_a_phrase_is_one_word_and_a_sentence_is_many():
     [
         ("https://www.Etsy.co.uk/listing/1", ["etsy"]),
         ("etsy.com/listing?x=a.b", ["etsy"]),
+        ("//etsy.com:8080", ["etsy"]),
+        ("etsy.com:8080/listing", ["etsy"]),
         ("http://me:pw@kitchen.blogspot.com:80/", ["kitchen", "blogspot"]),
         ("https://co.uk", ["co"]),
         ("http://127.0.0.1/a", []),
@@ -58,7 +61,7 @@ def test_a_link_gives_the_names_of_its_host(link, words):
 def test_annotations_replace_all_other_words():
     """A pin with annotations has no words of its title; a pin without any (or with empty ones) has."""
     table = pins(annotations=[["Pie", "Easy Pie"], [], ["", None, "!"], None], title=["Tart"] * 4)
-    assert list(words_of_pins(table, max_words=9)) == [["pie", "easy_pie"], ["tart"], ["tart"], ["tart"]]
+    assert list(words_of_pins(table, max_words=9)) == [["pie", "easy_pie", "easy", "pie"], ["tart"], ["tart"], ["tart"]]
 
 
 def test_a_long_description_leaves_room_for_title_and_link():
