@@ -1,0 +1,149 @@
+"""The page with pictures: one HTML file that fetches nothing and says the same whenever it is made again.
+
+Everything on it is read from the artifacts it is about. Timings, run ids and clocks stay out: they are in MLflow.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pinsage.catalog.catalog import Catalog
+from pinsage.pairs import Pairs
+from pinsage.report import charts
+from pinsage.report.case_study import CaseStudy, case_study
+from pinsage.report.charts import Chart, Label, curve
+from pinsage.report.scores import LABELS, Headline, Rows, ScoreTable, headlines, score_table
+from pinsage.report.world import Folders, World, world
+from pinsage.settings import ReportSettings
+from pinsage.store.manifest import Facts, Manifest
+
+TEMPLATE = "page.html.j2"
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One artifact that the page is about."""
+
+    stage: str
+    key: str
+    num_files: int
+    size_mb: float
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the template shows."""
+
+    model_key: str
+    headlines: list[Headline]
+    scores: ScoreTable
+    pairs: dict[str, int]
+    spreads: list[tuple[str, str]]
+    left_out: str
+    study: CaseStudy
+    training: list[Chart]
+    world: World
+    recall: Rows
+    search_k: int
+    stages: list[StageLine]
+    settings: dict[str, dict[str, Any]]
+
+
+def render(page: Page) -> str:
+    """The HTML of a page; whatever came from the data is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(page=page, geometry=charts)
+
+
+def gathered(inputs: Folders, settings: ReportSettings) -> Page:
+    """The page of a run.
+
+    Args:
+        inputs: the folder of each stage's artifact, in the order of the stages.
+        settings: how many rows and pictures.
+
+    Raises:
+        ArtifactDamagedError: an artifact is not what its stage publishes.
+    """
+    manifests = {stage: Manifest.read(folder) for stage, folder in inputs.items()}
+    facts = manifests["evaluate"].facts
+    metrics = _rows(inputs["evaluate"] / "metrics.parquet")
+    recall = _rows(inputs["index"] / "recall.parquet")
+    search_k = int(manifests["index"].facts["search_k"] or 0)
+    return Page(
+        model_key=manifests["train"].key,
+        headlines=[*headlines(metrics, int(facts.get("cold_pairs_test") or 0)), *_index_headline(recall, search_k)],
+        scores=score_table(metrics),
+        pairs={split: int(facts.get(f"pairs_{split}") or 0) for split in ("test", "validation")},
+        spreads=_spreads(facts),
+        left_out=", ".join(LABELS[name][0] for name in str(facts.get("left_out") or "").split()),
+        study=_study(inputs, settings),
+        training=training_charts(inputs["train"]),
+        world=world(inputs),
+        recall=recall,
+        search_k=search_k,
+        stages=[_stage_line(manifest) for manifest in manifests.values()],
+        settings=_settings(list(manifests.values())),
+    )
+
+
+def training_charts(folder: Path) -> list[Chart]:
+    """Loss, validation hit rate, learning rate and hard negatives over the steps."""
+    points, looks = _rows(folder / "curve.parquet"), _rows(folder / "validation.parquet")
+    found = []
+    if points:
+        steps = [row["step"] for row in points]
+        loss, rate, hard = ([row[name] for row in points] for name in ("loss", "learning_rate", "hard_negatives"))
+        found = [
+            curve(Label("Loss", f"{loss[-1]:.4g} at the end"), steps, loss, smooth=True),
+            curve(Label("Learning rate", f"{max(rate):.2g} at its peak"), steps, rate),
+            curve(Label("Hard negatives per query", f"{hard[-1]} at the end"), steps, hard, style="step"),
+        ]
+    if looks:
+        rates = [100 * row["hit_rate_at_10"] for row in looks]
+        label = Label("Validation hit rate @ 10, %", f"{max(rates):.1f} % at best")
+        found.insert(1, curve(label, [row["step"] for row in looks], rates))
+    return found
+
+
+def _study(inputs: Folders, settings: ReportSettings) -> CaseStudy:
+    examples, catalog = _rows(inputs["evaluate"] / "examples.parquet"), Catalog.open(inputs["ingest"])
+    return case_study(examples, catalog, Pairs.read(inputs["pair"] / "test.parquet"), settings)
+
+
+def _index_headline(recall: Rows, search_k: int) -> list[Headline]:
+    note = f"share of the exact ten nearest pins that Annoy finds at search_k {search_k:,}"
+    own = [row["recall_at_10"] for row in recall if row["search_k"] == search_k]
+    return [Headline(f"{100 * value:.1f} %", "recall @ 10 of the index", note) for value in own]
+
+
+def _spreads(facts: Facts) -> list[tuple[str, str]]:
+    return [
+        (label, f"{facts[f'kurtosis_{name}']:.2f}")
+        for name, (label, _) in LABELS.items()
+        if f"kurtosis_{name}" in facts
+    ]
+
+
+def _stage_line(manifest: Manifest) -> StageLine:
+    size_bytes = sum(entry.size_bytes for entry in manifest.files)
+    return StageLine(manifest.stage, manifest.key, len(manifest.files), size_bytes / 1e6)
+
+
+def _settings(manifests: list[Manifest]) -> dict[str, dict[str, Any]]:
+    """Every section that decided an artifact, once."""
+    return {section: fields for manifest in manifests for section, fields in manifest.config.items()}
+
+
+def _rows(path: Path) -> Rows:
+    rows: Rows = pq.read_table(path).to_pylist()
+    return rows

@@ -1,0 +1,24 @@
+"""Stage report: write the page with pictures."""
+
+from pinsage.report.page import gathered, render
+from pinsage.store.manifest import Facts
+from tasks.stages import STAGES
+from tasks.work import StageWork
+
+
+def report(work: StageWork) -> Facts:
+    """Publish `report.html`.
+
+    Returns:
+        The number of query rows, of pictures shown and of pictures that could not be shown, and the page's size.
+    """
+    inputs = {stage: work.inputs[stage] for stage in STAGES["report"].inputs}
+    page = gathered(inputs, work.settings.report)
+    path = work.out / "report.html"
+    path.write_text(render(page), encoding="utf-8")
+    return {
+        "query_rows": len(page.study.rows),
+        "pictures": page.study.num_pictures,
+        "pictures_unreadable": page.study.num_unreadable,
+        "size_mb": round(path.stat().st_size / 1e6, 3),
+    }
