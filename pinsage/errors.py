@@ -47,3 +47,7 @@ class TrainingDivergedError(PinSageError):
 
 class ClusterError(PinSageError):
     """The Dask cluster could not be reached, or lost the work given to it."""
+
+
+class TrackingError(PinSageError):
+    """MLflow could not be reached, or refused what it was told."""

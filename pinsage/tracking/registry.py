@@ -1,0 +1,124 @@
+"""Versions of the registered model and the two names that point at them: challenger and champion."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pinsage.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.exceptions import MlflowException
+
+log = logging.getLogger(__name__)
+
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+KEY_TAG = "pinsage.index_key"
+MAX_TAG_LENGTH = 5000
+
+Package = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the registered model: its number, and what was written down about it."""
+
+    number: int
+    tags: Mapping[str, str]
+
+
+class Registry:
+    """The registered model of the settings, filled from one MLflow run."""
+
+    def __init__(self, tracker: Tracker, model_name: str) -> None:
+        self.tracker = tracker
+        self.model_name = model_name
+        self._server = tracker.server
+
+    def find_or_create(self, key: str, tags: Mapping[str, str], package: Package) -> Version:
+        """The one version that serves the index artifact `key`; made with `package(folder)` if there is none.
+
+        Everything that decides what a version answers is in the key of its index artifact (weights, embeddings, trees),
+        so neither a retry nor a run over unchanged data makes a second version.
+
+        Raises:
+            TrackingError: MLflow does not answer or refuses.
+        """
+        with self._server.clear_errors(), self._server.one_at_a_time():
+            self._ensure_model()
+            found = self._find(key)
+            if found:
+                return found
+            model = self._logged_model(key, package)
+            # The source is the model's place, not `models:/<id>`, which MLflow would look up in its global server.
+            version = self._server.client.create_model_version(
+                self.model_name,
+                model.artifact_location,
+                self.tracker.mlflow_run_id,
+                tags={**tags, KEY_TAG: key},
+                model_id=model.model_id,
+            )
+            log.info("registered version %s of the model '%s'", version.version, self.model_name)
+            return _version(version)
+
+    def champion(self) -> Version | None:
+        """The version that the alias `champion` points at."""
+        with self._server.clear_errors():
+            self._ensure_model()
+            client = self._server.client
+            number = client.get_registered_model(self.model_name).aliases.get(CHAMPION)
+            return _version(client.get_model_version(self.model_name, str(number))) if number else None
+
+    def point(self, alias: str, version: Version) -> None:
+        """Let an alias point at a version, and at no other."""
+        with self._server.clear_errors():
+            self._server.client.set_registered_model_alias(self.model_name, alias, str(version.number))
+
+    def tag(self, version: Version, tags: Mapping[str, str]) -> None:
+        """Write down facts about a version."""
+        with self._server.clear_errors():
+            for name, value in tags.items():
+                text = value[:MAX_TAG_LENGTH]
+                if version.tags.get(name) != text:
+                    self._server.client.set_model_version_tag(self.model_name, str(version.number), name, text)
+
+    def _ensure_model(self) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._server.client.create_registered_model(self.model_name)
+        except MlflowException as error:
+            if not _already_exists(error):
+                raise
+
+    def _find(self, key: str) -> Version | None:
+        quoted = self.model_name.replace("'", "''")
+        versions = self._server.client.search_model_versions(f"name = '{quoted}' and tags.`{KEY_TAG}` = '{key}'")
+        return min(map(_version, versions), key=lambda version: version.number, default=None)
+
+    def _logged_model(self, key: str, package: Package) -> "LoggedModel":
+        """A complete model in the run's experiment; what a killed attempt left half-made is deleted."""
+        client, experiment_id = self._server.client, self._server.experiment_id
+        for model in client.search_logged_models([experiment_id], f"tags.`{KEY_TAG}` = '{key}'"):
+            if model.status == "READY":
+                return model
+            client.delete_logged_model(model.model_id)
+        run_id = self.tracker.mlflow_run_id
+        model = client.create_logged_model(experiment_id, self.model_name, run_id, tags={KEY_TAG: key})
+        with tempfile.TemporaryDirectory(prefix="pinsage-model-") as folder:
+            package(Path(folder) / "model")
+            client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
+        return client.finalize_logged_model(model.model_id, "READY")
+
+
+def _version(version: "ModelVersion") -> Version:
+    return Version(int(version.version), dict(version.tags))
+
+
+def _already_exists(error: "MlflowException") -> bool:
+    return bool(error.error_code == "RESOURCE_ALREADY_EXISTS")

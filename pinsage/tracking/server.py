@@ -1,0 +1,128 @@
+"""The MLflow server (or the local database that stands for it): address, client, experiment, errors.
+
+MLflow is imported at the first use, which takes three seconds, and only its client is used, never its global state.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pinsage.errors import TrackingError
+from pinsage.settings import TrackingSettings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class Server:
+    """MLflow as one pipeline sees it.
+
+    Attributes:
+        uri: the setting, else MLFLOW_TRACKING_URI, else a SQLite file below `home`. MLflow's own default, a database
+            in the current folder, is never used.
+        home: the pipeline's data folder; `home/mlflow` holds the database and the artifacts where there is no server.
+    """
+
+    def __init__(self, settings: TrackingSettings, home: Path) -> None:
+        self.settings = settings
+        self.folder = (home / "mlflow").resolve()
+        self.uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI", "") or f"sqlite:///{self.folder}/mlflow.db"
+        self._is_alone = False
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server answers over HTTP, as against a database opened by this process."""
+        return self.uri.startswith(("http://", "https://"))
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client, for runs and for the model registry."""
+        _prepare_environment()
+        from mlflow import MlflowClient
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return MlflowClient(self.uri, self.uri)
+
+    @cached_property
+    def experiment_id(self) -> str:
+        """The id of the experiment of the settings, created if need be.
+
+        Raises:
+            TrackingError: the experiment is deleted, or its files are out of reach.
+        """
+        from mlflow.exceptions import MlflowException
+
+        name = self.settings.experiment
+        found = self.client.get_experiment_by_name(name)
+        if not found:
+            try:
+                return str(self.client.create_experiment(name, artifact_location=self._artifact_root()))
+            except MlflowException:  # a process on another machine was faster
+                found = self.client.get_experiment_by_name(name)
+                if not found:
+                    raise
+        self._check(found.lifecycle_stage, found.artifact_location)
+        return str(found.experiment_id)
+
+    @contextmanager
+    def one_at_a_time(self) -> Iterator[None]:
+        """Let one process of this data folder at a time find or create: MLflow has no call that does both.
+
+        A block inside such a block belongs to it.
+        """
+        if self._is_alone:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._is_alone = True
+            yield
+        finally:
+            self._is_alone = False
+            os.close(descriptor)
+
+    @contextmanager
+    def clear_errors(self) -> Iterator[None]:
+        """Turn MLflow's errors into one sentence that names the server.
+
+        Raises:
+            TrackingError: instead of any exception of MLflow.
+        """
+        _prepare_environment()
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            fact = (str(error).splitlines() or ["no reason given"])[0][:500]
+            raise TrackingError(f"MLflow at {self.uri} refused or did not answer ({fact}). Is it running?") from error
+
+    def _artifact_root(self) -> str | None:
+        """None leaves the choice to a server; a bare database has none, and MLflow would take the current folder."""
+        return None if self.is_remote else (self.folder / "artifacts").as_uri()
+
+    def _check(self, lifecycle: str, artifact_root: str) -> None:
+        name = self.settings.experiment
+        if lifecycle != "active":
+            raise TrackingError(f"The MLflow experiment '{name}' is deleted. Restore it, or set tracking.experiment.")
+        if artifact_root.startswith("mlflow-artifacts:") and not self.is_remote:
+            raise TrackingError(
+                f"The MLflow experiment '{name}' keeps its files behind a server, but {self.uri} is a database. "
+                "Set MLFLOW_TRACKING_URI to the server's address, or tracking.experiment to another name."
+            )
+
+
+def _prepare_environment() -> None:
+    """What MLflow reads from the environment: no pickle, no calls home, no progress bars, no minutes of retries."""
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")

@@ -1,0 +1,194 @@
+"""One MLflow run per pipeline run, found again by its tag, whichever process asks."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pinsage.config import flat
+from pinsage.errors import PinSageError
+from pinsage.settings import Settings
+from pinsage.store.run import Run, RunStore
+from pinsage.tracking.points import Points
+from pinsage.tracking.server import Server
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as MlflowRun
+
+log = logging.getLogger(__name__)
+
+RUN_TAG = "pinsage.run_id"
+FAILURE_TAG = "pinsage.failure"
+FLUSH_S = 2.0
+REST_S = 30.0  # after a failed flush, so that a lost server does not slow the training down
+MAX_PARAMS_PER_BATCH = 100
+MAX_VALUE_LENGTH = 5000
+
+
+def open_tracker(settings: Settings, home: Path, run_id: str) -> "Tracker":
+    """The tracker of the pipeline run `run_id`; nothing is imported or contacted yet."""
+    return Tracker(Server(settings.tracking, home), home, run_id)
+
+
+class Tracker:
+    """The MLflow run of one pipeline run."""
+
+    def __init__(self, server: Server, home: Path, run_id: str) -> None:
+        self.server = server
+        self.home = home
+        self.run_id = run_id
+        self._mlflow_run_id = ""
+        self._points = Points()
+        self._next_flush = 0.0
+
+    def begin(self, run: Run, *, code_version: str = "") -> str:
+        """The id of the MLflow run of `run`, now RUNNING: found by its tag, else created.
+
+        Settings, origin and, once it is ingested, the data set are logged.
+
+        Raises:
+            TrackingError: MLflow does not answer or refuses.
+        """
+        with self.server.clear_errors():
+            with self.server.one_at_a_time():
+                found = self._find()
+                self._mlflow_run_id = found.info.run_id if found else self._create()
+            if found:
+                self._resume(found)
+            self._log_settings(run.settings)
+            self.tag(_origin_tags(run, code_version))
+            self._log_dataset(run)
+        return self._mlflow_run_id
+
+    @property
+    def mlflow_run_id(self) -> str:
+        """The id of the MLflow run; it is begun from the run's record if this process has not done so."""
+        return self._mlflow_run_id or self.begin(RunStore(self.home / "runs").open(self.run_id))
+
+    @property
+    def url(self) -> str:
+        """The page of the run on the MLflow server; empty where MLflow is a database without a server."""
+        if not self.server.is_remote:
+            return ""
+        address = self.server.uri.rstrip("/")
+        return f"{address}/#/experiments/{self.server.experiment_id}/runs/{self.mlflow_run_id}"
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
+        """Take the metrics of a step; they reach MLflow within about two seconds, each step of a metric once.
+
+        A training does not stop for MLflow: while it cannot be reached the points wait, and a warning is logged.
+        """
+        self._points.add(metrics, step)
+        if time.monotonic() >= self._next_flush:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Send what waits. False, with a warning, if MLflow did not take it; the points are kept for the next try."""
+        try:
+            self._send()
+        except PinSageError as error:
+            log.warning("%d points of the curves wait for MLflow: %s", len(self._points), error)
+            self._next_flush = time.monotonic() + REST_S
+            return False
+        self._next_flush = time.monotonic() + FLUSH_S
+        return True
+
+    def tag(self, tags: Mapping[str, str]) -> None:
+        """Set tags of the MLflow run; empty ones are left out."""
+        with self.server.clear_errors():
+            from mlflow.entities import RunTag
+
+            entities = [RunTag(name, value[:MAX_VALUE_LENGTH]) for name, value in tags.items() if value]
+            self.server.client.log_batch(self.mlflow_run_id, tags=entities)
+
+    def log_file(self, path: Path) -> None:
+        """Store a file among the artifacts of the MLflow run, in place of one of the same name."""
+        with self.server.clear_errors():
+            self.server.client.log_artifact(self.mlflow_run_id, str(path))
+
+    def log_text(self, text: str, name: str) -> None:
+        """Store a text as the artifact `name` of the MLflow run, in place of one of the same name."""
+        with self.server.clear_errors():
+            self.server.client.log_text(self.mlflow_run_id, text, name)
+
+    def mark_failed(self, reason: str) -> None:
+        """End the MLflow run as FAILED with the reason as a tag; nothing if there is none.
+
+        It never raises: the failure it reports matters more than a tracker that is out of reach.
+        """
+        if len(self._points):
+            self.flush()
+        try:
+            with self.server.clear_errors():
+                found = self._find()
+                if found:
+                    self.server.client.set_tag(found.info.run_id, FAILURE_TAG, reason[:MAX_VALUE_LENGTH])
+                    self.server.client.set_terminated(found.info.run_id, "FAILED")
+        except PinSageError as error:
+            log.warning("MLflow was not told of the failure: %s", error)
+
+    def finish(self, run: Run) -> None:
+        """End the MLflow run as FINISHED, after everything that waits has been sent.
+
+        Raises:
+            TrackingError: MLflow does not answer or refuses; what waits is kept.
+        """
+        self._send()
+        with self.server.clear_errors():
+            self._log_dataset(run)
+            self.server.client.set_terminated(self.mlflow_run_id, "FINISHED")
+
+    def _find(self) -> "MlflowRun | None":
+        found = self.server.client.search_runs(
+            [self.server.experiment_id],
+            f"tags.`{RUN_TAG}` = '{self.run_id}'",  # a run id holds no quotes, see pinsage.store.run.RUN_ID
+            order_by=["attributes.start_time ASC"],
+            max_results=1,
+        )
+        return found[0] if found else None
+
+    def _create(self) -> str:
+        tags = {RUN_TAG: self.run_id, "mlflow.source.type": "JOB", "mlflow.source.name": "pinsage"}
+        run = self.server.client.create_run(self.server.experiment_id, run_name=self.run_id, tags=tags)
+        return str(run.info.run_id)
+
+    def _resume(self, found: "MlflowRun") -> None:
+        if found.info.status != "RUNNING":
+            self.server.client.update_run(found.info.run_id, status="RUNNING")
+        if FAILURE_TAG in found.data.tags:
+            self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
+
+    def _log_settings(self, settings: Settings) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(name, _text(value)) for name, value in flat(settings).items()]
+        for first in range(0, len(params), MAX_PARAMS_PER_BATCH):
+            self.server.client.log_batch(self.mlflow_run_id, params=params[first : first + MAX_PARAMS_PER_BATCH])
+
+    def _log_dataset(self, run: Run) -> None:
+        from mlflow.entities import Dataset, DatasetInput
+
+        ingested, address = run.results().get("ingest"), run.settings.data.dataset
+        if not ingested:
+            return
+        source, profile = json.dumps({"uri": address}), json.dumps(ingested.facts)
+        dataset = Dataset(Path(address).name or "dataset", ingested.key, "local", source, profile=profile)
+        self.server.client.log_inputs(self.mlflow_run_id, [DatasetInput(dataset, [])])
+
+    def _send(self) -> None:
+        if len(self._points):
+            with self.server.clear_errors():
+                self._points.send(self.server.client, self.mlflow_run_id)
+
+
+def _origin_tags(run: Run, code_version: str) -> dict[str, str]:
+    """Where the run came from; the commit also under the name that MLflow's own pages show."""
+    version = code_version or run.origin.get("code_version", "")
+    origin = {f"pinsage.origin.{name}": value for name, value in run.origin.items()}
+    return {**origin, "pinsage.code_version": version, "mlflow.source.git.commit": version.partition("+")[2]}
+
+
+def _text(value: object) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:MAX_VALUE_LENGTH]

@@ -1,0 +1,148 @@
+"""Stage promote: register the model, let it beat the champion or not, and complete the MLflow run."""
+
+import io
+import json
+import logging
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from pinsage.store.manifest import Facts, Manifest
+from pinsage.store.run import Run, RunStore
+from pinsage.tracking.points import metric_name
+from pinsage.tracking.promotion import Decision, decide, score_tags
+from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
+from pinsage.tracking.tracker import Tracker, open_tracker
+from tasks.runner import code_version
+from tasks.work import StageWork
+
+if TYPE_CHECKING:
+    from pinsage.serving import ModelParts
+
+log = logging.getLogger(__name__)
+
+DECISION_TAG = "pinsage.decision"
+CURVES = {"curve.parquet": "train", "validation.parquet": "validation"}  # train's files and the prefix of their metrics
+
+
+def promote(work: StageWork) -> Facts:
+    """Register the model as challenger, make it champion if it gained enough, and end the MLflow run.
+
+    Doing it again adds no run, no version and no point.
+
+    Returns:
+        model_version, is_champion, champion_version, reason, mlflow_run_id, and mlflow_url (empty without a server).
+    """
+    run = RunStore(work.home / "runs").open(work.run_id)
+    tracker = open_tracker(work.settings, work.home, work.run_id)
+    tracker.begin(run, code_version=code_version())
+    registry = Registry(tracker, work.settings.tracking.model_name)
+    version = _registered(work, registry)
+    decision, champion = _decided(work, registry, version)
+    log.info("promote: version %d, %s", version.number, decision.reason)
+    _log_results(work, run, tracker)
+    tracker.finish(run)
+    return {
+        "model_version": version.number,
+        "is_champion": decision.promoted,
+        "champion_version": champion.number if champion else None,
+        "reason": decision.reason,
+        "mlflow_run_id": tracker.mlflow_run_id,
+        "mlflow_url": tracker.url,
+    }
+
+
+def deciding_metric(ranks: list[int]) -> str:
+    """The validation metric a champion is chosen by: the hit rate at 10, or at the first rank where 10 is not asked."""
+    return f"hit_rate_at_{10 if 10 in ranks else min(ranks)}"
+
+
+def _registered(work: StageWork, registry: Registry) -> Version:
+    keys = {f"pinsage.{stage}_key": Manifest.read(work.inputs[stage]).key for stage in ("train", "embed", "index")}
+    scores = score_tags(validation_scores(work.inputs["evaluate"]), data_key=Manifest.read(work.inputs["ingest"]).key)
+
+    def package(folder: Path) -> None:
+        from pinsage.serving import save_model
+
+        save_model(folder, _parts(work))
+
+    version = registry.find_or_create(keys["pinsage.index_key"], {**keys, **scores}, package)
+    registry.tag(version, scores)
+    registry.point(CHALLENGER, version)
+    return Version(version.number, {**version.tags, **scores})
+
+
+def _decided(work: StageWork, registry: Registry, version: Version) -> tuple[Decision, Version | None]:
+    """The decision and the champion after it; the reason is written down before the alias moves."""
+    metric, min_gain = deciding_metric(work.settings.evaluate.ranks), work.settings.promote.min_gain
+    with registry.tracker.server.one_at_a_time():
+        champion = registry.champion()
+        decision = decide(version, champion, metric=metric, min_gain=min_gain)
+        if champion and champion.number == version.number:
+            return decision, champion
+        registry.tag(version, {DECISION_TAG: decision.reason})
+        if not decision.promoted:
+            return decision, champion
+        registry.point(CHAMPION, version)
+        return decision, version
+
+
+def validation_scores(evaluated: Path) -> dict[str, float]:
+    """PinSage's metrics on validation pairs, by MLflow's metric name; those that are no number are left out."""
+    rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
+    ours = [row for row in rows if row["method"] == "pinsage" and row["split"] == "validation"]
+    return {metric_name(row["metric"]): row["value"] for row in ours if math.isfinite(row["value"])}
+
+
+def _parts(work: StageWork) -> "ModelParts":
+    import numpy as np
+
+    from pinsage.catalog.catalog import Catalog
+    from pinsage.serving import ModelParts
+
+    catalog = Catalog.open(work.inputs["ingest"])
+    titles = catalog.titles(np.arange(catalog.num_pins, dtype=np.int32))
+    pin_ids = catalog.pins(["pin_id"])["pin_id"].to_pylist()
+    return ModelParts(index=work.inputs["index"], network=work.inputs["train"], pin_ids=pin_ids, titles=titles)
+
+
+def _log_results(work: StageWork, run: Run, tracker: Tracker) -> None:
+    results = {stage: result for stage, result in run.results().items() if stage != "promote"}
+    tracker.log_metrics(_metrics(work.inputs["evaluate"]), 0)
+    tracker.log_metrics({f"seconds/{stage}": result.seconds for stage, result in results.items()}, 0)
+    for stage, result in results.items():
+        tracker.log_metrics({f"facts/{stage}/{name}": value for name, value in _numbers(result.facts).items()}, 0)
+    _complete_curves(work.inputs["train"], tracker)
+    reused = [stage for stage, result in results.items() if result.reused]
+    tracker.tag({"pinsage.reused_stages": ", ".join(reused)})
+    tracker.log_text(json.dumps({stage: asdict(result) for stage, result in results.items()}, indent=1), "stages.json")
+    tracker.log_text(_csv(work.inputs["index"] / "recall.parquet"), "recall.csv")
+    tracker.log_text(_csv(work.inputs["evaluate"] / "metrics.parquet"), "metrics.csv")
+    tracker.log_file(work.inputs["report"] / "report.html")
+
+
+def _complete_curves(trained: Path, tracker: Tracker) -> None:
+    """Send the points that MLflow lacks: a killed process took them along, or the model was trained in another run."""
+    for name, prefix in CURVES.items():
+        for row in pq.read_table(trained / name).to_pylist():
+            step = row.pop("step")
+            tracker.log_metrics({f"{prefix}/{column}": value for column, value in row.items()}, step)
+
+
+def _metrics(evaluated: Path) -> dict[str, float]:
+    rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
+    return {f"{row['split']}/{row['method']}/{metric_name(row['metric'])}": row["value"] for row in rows}
+
+
+def _numbers(facts: Facts) -> dict[str, float]:
+    return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
+
+
+def _csv(path: Path) -> str:
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(pq.read_table(path), buffer)
+    return buffer.getvalue().decode()

@@ -1,0 +1,261 @@
+"""One MLflow run per pipeline run, whatever happens to the processes that write to it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pinsage.config import flat, load_settings
+from pinsage.errors import TrackingError
+from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.tracking.points import metric_name
+from pinsage.tracking.promotion import decide, score_tags
+from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
+from pinsage.tracking.server import Server
+from pinsage.tracking.tracker import FAILURE_TAG, RUN_TAG, Tracker, open_tracker
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A data folder with one MLflow database, which takes seconds to set up."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _no_server_of_the_machine(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture
+def run(home, request) -> Run:
+    """A run of its own for each test, which has ingested a data set."""
+    settings = load_settings(overrides={"data.dataset": "/data/demo", "evaluate.ranks": [10, 50]})
+    origin = {"dag_id": "train_pinsage", "airflow_url": "http://127.0.0.1:8080/dags/x"}
+    run = RunStore(home / "runs").open_or_start(request.node.name.split("[")[0], settings, origin)
+    run.record(StageResult("ingest", "0123456789abcdef0123", 1.0, False, {"pins": 7}))
+    return run
+
+
+def tracker_of(run: Run, home: Path) -> Tracker:
+    """What a fresh process would open."""
+    return open_tracker(run.settings, home, run.run_id)
+
+
+def runs_named(tracker: Tracker) -> list:
+    query = f"tags.`{RUN_TAG}` = '{tracker.run_id}'"
+    return tracker.server.client.search_runs([tracker.server.experiment_id], query)
+
+
+def steps_of(tracker: Tracker, metric: str) -> list[int]:
+    return [point.step for point in tracker.server.client.get_metric_history(tracker.mlflow_run_id, metric)]
+
+
+def test_a_pipeline_run_has_one_mlflow_run_whoever_begins_it(run, home):
+    """Four processes begin the same run; MLflow holds one, which is running."""
+    ids = {tracker_of(run, home).begin(run) for _ in range(4)}
+    found = runs_named(tracker_of(run, home))
+    assert ids == {found[0].info.run_id}
+    assert found[0].info.status == "RUNNING"
+
+
+def test_processes_that_begin_at_once_share_one_mlflow_run(run, home):
+    """Find-or-create is no race: two attempts that start together end with one run."""
+    code = (
+        "import sys; from pathlib import Path; from pinsage.store.run import RunStore;"
+        "from pinsage.tracking.tracker import open_tracker; home = Path(sys.argv[1]);"
+        "run = RunStore(home / 'runs').open(sys.argv[2]); open_tracker(run.settings, home, run.run_id).begin(run)"
+    )
+    command = [sys.executable, "-c", code, str(home), run.run_id]
+    started = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [process.wait(120) for process in started] == [0, 0]
+    assert len(runs_named(tracker_of(run, home))) == 1
+
+
+def test_settings_origin_and_data_set_are_logged(run, home):
+    """All settings by their flat names, where the run came from, and the digest of what it read, once."""
+    tracker = tracker_of(run, home)
+    for _ in range(2):
+        tracker.begin(run, code_version="0.1.0+abc123")
+    logged = runs_named(tracker)[0]
+    assert set(logged.data.params) == set(flat(run.settings))
+    assert logged.data.params["evaluate.ranks"] == "[10, 50]"
+    assert logged.data.tags["mlflow.source.git.commit"] == "abc123"
+    assert logged.data.tags["pinsage.origin.airflow_url"].endswith("/dags/x")
+    assert [item.dataset.digest for item in logged.inputs.dataset_inputs] == ["0123456789abcdef0123"]
+
+
+def test_a_repeated_training_doubles_no_point_and_fills_what_was_lost(run, home):
+    """A retry from a checkpoint sends some steps again and brings those the killed process took along."""
+    first = tracker_of(run, home)
+    for step in (10, 20, 40, 50):
+        first.log_metrics({"train/loss": 1.0 / step}, step)
+    assert first.flush()
+    second = tracker_of(run, home)
+    for step in (30, 40, 50, 60):
+        second.log_metrics({"train/loss": 1.0 / step}, step)
+    assert second.flush()
+    assert sorted(steps_of(second, "train/loss")) == [10, 20, 30, 40, 50, 60]
+
+
+def test_points_reach_mlflow_while_the_training_runs(run, home):
+    """The first point is sent at once, later ones together; none needs the end of the training."""
+    tracker = tracker_of(run, home)
+    tracker.log_metrics({"loss": 2.0, "rate": float("nan")}, 1)
+    assert steps_of(tracker_of(run, home), "loss") == [1]
+    assert steps_of(tracker_of(run, home), "rate") == []
+
+
+def test_a_failed_run_ends_as_failed_and_runs_again_on_a_retry(run, home):
+    """The reason is a tag while the run is failed, and gone once a retry goes on; the end is FINISHED."""
+    tracker = tracker_of(run, home)
+    tracker.begin(run)
+    tracker_of(run, home).mark_failed("train: the loss became NaN")
+    failed = runs_named(tracker)[0]
+    assert (failed.info.status, failed.data.tags[FAILURE_TAG]) == ("FAILED", "train: the loss became NaN")
+    retry = tracker_of(run, home)
+    retry.log_metrics({"loss": 1.0}, 1)
+    running = runs_named(tracker)[0]
+    assert (running.info.status, FAILURE_TAG in running.data.tags) == ("RUNNING", False)
+    retry.finish(run)
+    assert runs_named(tracker)[0].info.status == "FINISHED"
+
+
+def test_marking_a_run_that_mlflow_does_not_know_does_nothing(run, home):
+    """A run that failed before it was tracked leaves no trace."""
+    tracker = tracker_of(run, home)
+    tracker.mark_failed("ingest: no such table")
+    assert runs_named(tracker) == []
+
+
+def test_nothing_is_written_outside_the_data_folder(run, home, tmp_path, monkeypatch):
+    """MLflow's habit of a database and artifacts in the current folder is not followed."""
+    monkeypatch.chdir(tmp_path)
+    tracker = tracker_of(run, home)
+    tracker.log_text("hello", "note.txt")
+    assert list(tmp_path.iterdir()) == []
+    assert [path.read_text() for path in (home / "mlflow").rglob("note.txt")] == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "variable", "uri"),
+    [("http://a", "http://b", "http://a"), ("", "http://b", "http://b"), ("", "", "sqlite:////x/mlflow/mlflow.db")],
+)
+def test_the_address_comes_from_the_setting_then_the_environment_then_the_folder(monkeypatch, setting, variable, uri):
+    """A setting wins over the environment, and without either MLflow lives below the data folder."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", variable)
+    settings = load_settings(overrides={"tracking.uri": setting})
+    assert Server(settings.tracking, Path("/x")).uri == uri
+
+
+def test_opening_a_tracker_imports_no_mlflow():
+    """Stages that succeed without a word to MLflow do not pay its three seconds."""
+    code = (
+        "import sys; from pathlib import Path; from pinsage.config import load_settings;"
+        "from pinsage.tracking.tracker import open_tracker; open_tracker(load_settings(), Path('/x'), 'r');"
+        "sys.exit('mlflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_training_goes_on_when_mlflow_is_out_of_reach(run, home, monkeypatch, caplog):
+    """Points wait with one warning; ending the run says that the server does not answer."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    tracker = tracker_of(run, home)
+    for step in range(3):
+        tracker.log_metrics({"loss": 1.0}, step)
+    assert [record.levelname for record in caplog.records if record.name.startswith("pinsage")] == ["WARNING"]
+    tracker.mark_failed("train: told to end")
+    with pytest.raises(TrackingError, match=r"http://127\.0\.0\.1:9 refused or did not answer"):
+        tracker.finish(run)
+
+
+def test_pickled_models_stay_refused(run, home, monkeypatch):
+    """Whatever the shell says, MLflow may not unpickle once our client is in use."""
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
+    tracker_of(run, home).begin(run)
+    assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"
+
+
+def test_metric_names_lose_only_what_mlflow_refuses():
+    """The at sign is spelled out, other strange letters become underscores."""
+    assert metric_name("test/pinsage/hit_rate@10") == "test/pinsage/hit_rate_at_10"
+    assert metric_name("größe (MB)") == "gr__e _MB_"
+
+
+def empty_model(folder: Path) -> None:
+    """The smallest thing the registry can store."""
+    folder.mkdir()
+    (folder / "MLmodel").write_text("flavors: {}\n")
+
+
+def test_one_index_is_one_version(run, home):
+    """Registering the same key again, from another process, finds the version; another key makes the next one."""
+    numbers = [
+        Registry(tracker_of(run, home), "one_index").find_or_create(key, {"pinsage.train_key": "t"}, empty_model).number
+        for key in ("a", "a", "b", "a")
+    ]
+    assert numbers == [1, 1, 2, 1]
+
+
+def test_a_model_that_was_stored_without_a_version_is_used_by_the_retry(run, home):
+    """A kill before the upload ended leaves a half-made model, which the next attempt replaces."""
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    registry = Registry(tracker_of(run, home), "killed")
+    with pytest.raises(KeyboardInterrupt):
+        registry.find_or_create("k", {}, killed)
+    assert registry.find_or_create("k", {}, empty_model).number == 1
+    client, experiment = registry.tracker.server.client, registry.tracker.server.experiment_id
+    assert [model.status for model in client.search_logged_models([experiment], "tags.`pinsage.index_key` = 'k'")] == [
+        "READY"
+    ]
+
+
+def test_an_alias_moves_from_version_to_version(run, home):
+    """There is no champion at first, and one at a time later."""
+    registry = Registry(tracker_of(run, home), "aliases")
+    assert registry.champion() is None
+    first, second = (registry.find_or_create(key, {"note": key}, empty_model) for key in "ab")
+    registry.point(CHALLENGER, first)
+    for version in (first, second):
+        registry.point(CHAMPION, version)
+        registry.tag(version, {"pinsage.decision": "yes"})
+        assert registry.champion() == Version(version.number, {**version.tags, "pinsage.decision": "yes"})
+
+
+def version(number: int, score: float, data: str = "d1") -> Version:
+    return Version(number, score_tags({"hit_rate_at_10": score}, data_key=data))
+
+
+@pytest.mark.parametrize(
+    ("score", "min_gain", "promoted"),
+    [(0.31, 0.0, True), (0.30, 0.0, False), (0.29, 0.0, False), (0.31, 0.05, False), (0.36, 0.05, True),
+     (0.28, -0.05, True), (0.20, -0.05, False)],
+)  # fmt: skip
+def test_a_challenger_must_gain_what_is_asked_for(score, min_gain, promoted):
+    """Strictly better than 0.30 by default; more, or a tolerated loss, where the settings say so."""
+    decision = decide(version(2, score), version(1, 0.30), metric="hit_rate_at_10", min_gain=min_gain)
+    assert decision.promoted is promoted
+    assert f"{score:.4f} against 0.3000 of champion 1" in decision.reason
+
+
+def test_the_reason_names_other_data_and_missing_scores():
+    """A comparison across data sets is marked as such; without a common metric nothing is promoted."""
+    across = decide(version(2, 0.4, "d2"), version(1, 0.3), metric="hit_rate_at_10", min_gain=0.0)
+    assert across.promoted
+    assert "measured on other data (d1; this is d2)" in across.reason
+    assert not decide(version(2, 0.4), version(1, 0.3), metric="mrr", min_gain=0.0).promoted
+
+
+def test_the_first_version_becomes_champion_and_stays_it():
+    """There is nothing to beat at first, and nobody beats oneself."""
+    only = version(1, 0.3)
+    assert decide(only, None, metric="hit_rate_at_10", min_gain=0.1).promoted
+    assert decide(only, only, metric="hit_rate_at_10", min_gain=0.1).reason == "Version 1 is the champion already."
