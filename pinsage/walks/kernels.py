@@ -154,7 +154,7 @@ def _add_visit(entries: NDArray[np.int64], base: np.int64, bits: int, pin: np.in
 @njit(nogil=True, cache=True)
 def _count_and_stop(pool: Pool, counter: Counter, walks: Walks, pins: NDArray[np.int32], lanes: int) -> int:
     """Count where every lane is, end some walks by chance, and close the ranks of those that go on."""
-    entries, used, num_used, bits, most = counter  # names of their own: a tuple in this loop doubles its time
+    entries, used, num_used, bits, most = counter  # passing the tuple on from this loop would double its time
     alive = 0
     for lane in range(lanes):
         slot, pin = pool.slot[lane], pool.pin[lane]

@@ -100,3 +100,12 @@ def test_ranges_cover_every_pin_once(num_pins, count):
     assert [pin for begin, end in found for pin in range(begin, end)] == list(range(num_pins))
     lengths = [end - begin for begin, end in found]
     assert max(lengths) - min(lengths) <= 1
+
+
+def test_no_hard_negatives_is_an_array_without_columns(tmp_path, graph):
+    """H = 0 goes through allocation, writing and checking."""
+    settings, folder = SETTINGS.model_copy(update={"num_hard_negatives": 0}), tmp_path / "none"
+    folder.mkdir()
+    allocate(folder, 101, settings)
+    check_coverage(folder, [walk_partition(tmp_path / "graph", folder, 0, 101, settings)], 101)
+    assert np.load(folder / "hard_negatives.npy").shape == (101, 0)
