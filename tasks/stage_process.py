@@ -6,7 +6,7 @@ from pathlib import Path
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.tracker import Tracker, open_tracker
-from tasks.runner import run_stage
+from tasks.runner import code_version, run_stage
 from tasks.work import log_nothing
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def _tracked(stage: str, run: Run, home: Path, tracker: Tracker) -> StageResult:
     if is_training:
         tracker.flush()
     if stage == "ingest":
-        tracker.begin(run)
+        tracker.begin(run, code_version=code_version())
     return result
 
 

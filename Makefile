@@ -1,0 +1,41 @@
+# `make run` and `make test` are all one needs; `make help` lists the rest.
+#   DATASET=path   your tables instead of the demo      PRESET=conf/movielens.yaml   other settings
+#   SET="train.steps=200 walk.num_walks=100"            single settings
+#   PYTHON=python3.12   PINSAGE_HOME=path   PINSAGE_AIRFLOW_PORT=8081   PINSAGE_MLFLOW_PORT=5001
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test check clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP)  ## create the virtual environment, or bring it up to date
+
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or name yours: make PYTHON=..." >&2; exit 2; }
+	@$(PYTHON) tasks/standalone/environment.py $(VENV)
+	@touch $(STAMP)
+
+run: $(STAMP)  ## start Airflow and MLflow, run the DAG, print what came out
+	@$(BIN)/python -m tasks.standalone run --dataset "$(DATASET)" --preset "$(PRESET)" $(foreach pair,$(SET),--set '$(pair)')
+
+stop:  ## end what `make run` started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tasks.standalone stop; else echo "nothing of ours is running"; fi
+
+test: $(STAMP)  ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## format, lint, types, tests: what has to pass
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest
+
+clean: stop  ## stop the servers, remove the virtual environment and all data of the pipeline in var/
+	rm -rf $(VENV) var

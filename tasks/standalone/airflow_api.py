@@ -1,0 +1,165 @@
+"""What is asked of Airflow over its REST API. On SQLite a call may fail for a moment: every call is tried again."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from pinsage.errors import InputError, PinSageError
+
+TIMEOUT_S = 20.0
+PATIENCE_S = 60.0
+HAS_TRIGGERED = 409
+
+
+class AirflowApiError(PinSageError):
+    """Airflow did not answer, or not as expected."""
+
+
+class TriggerRefusedError(InputError):
+    """Airflow refused the settings of a run."""
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """One task of a run: its state in Airflow's words ('' before it is queued), which attempt, and how long it took."""
+
+    name: str
+    state: str
+    attempt: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A DAG run: its state and how long it has been going."""
+
+    state: str
+    seconds: float
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("success", "failed")
+
+
+class AirflowApi:
+    """One Airflow without log-in, at an address on this machine."""
+
+    def __init__(self, url: str, dag_id: str) -> None:
+        self.url = url
+        self.dag_id = dag_id
+        self._session = requests.Session()
+
+    def run_page(self, run_id: str) -> str:
+        """The page of a run."""
+        return f"{self.url}/dags/{self.dag_id}/runs/{run_id}"
+
+    def is_healthy(self) -> bool:
+        """Whether the server answers and its scheduler and DAG processor report in."""
+        try:
+            body = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT_S).json()
+            return all(body[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+        except (requests.RequestException, ValueError, KeyError, TypeError):
+            return False
+
+    def has_dag(self) -> bool:
+        """Whether the DAG has been read.
+
+        Raises:
+            AirflowApiError: its file cannot be imported; the error is in the message.
+        """
+        errors = self._get("/importErrors").get("import_errors", [])
+        if errors:
+            raise AirflowApiError(f"{errors[0]['filename']} cannot be imported: {errors[0]['stack_trace']}")
+        return self._request("GET", f"/dags/{self.dag_id}").ok
+
+    def ensure_pool(self, name: str, slots: int, description: str) -> None:
+        """Create a pool unless there is one; tasks of a missing pool would wait for ever without a word."""
+        body = {"name": name, "slots": slots, "description": description}
+        answer = self._request("POST", "/pools", body)
+        if not answer.ok and answer.status_code != HAS_TRIGGERED:
+            raise AirflowApiError(f"Airflow did not create the pool '{name}': {_detail(answer)}")
+
+    def trigger(self, run_id: str, conf: dict[str, Any]) -> None:
+        """Start a run called `run_id` with flat settings.
+
+        Raises:
+            TriggerRefusedError: a setting is out of bounds.
+            AirflowApiError: Airflow did not start it for another reason.
+        """
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        answer = self._request("POST", f"/dags/{self.dag_id}/dagRuns", body)
+        if answer.ok or answer.status_code == HAS_TRIGGERED:  # an earlier try got through although it seemed to fail
+            return
+        if answer.status_code in (400, 422):
+            raise TriggerRefusedError(f"Airflow refused the settings: {_detail(answer)}")
+        raise AirflowApiError(f"Airflow did not start the run ({answer.status_code}): {_detail(answer)}")
+
+    def run(self, run_id: str) -> RunState:
+        """How a run stands."""
+        body = self._get(f"/dags/{self.dag_id}/dagRuns/{run_id}")
+        return RunState(body["state"], _seconds(body))
+
+    def other_active_runs(self, run_id: str) -> list[str]:
+        """Other runs that are going, behind which `run_id` may have to wait."""
+        runs = self._get(f"/dags/{self.dag_id}/dagRuns?state=running&limit=20")["dag_runs"]
+        return [run["dag_run_id"] for run in runs if run["dag_run_id"] != run_id]
+
+    def tasks(self, run_id: str) -> dict[str, TaskState]:
+        """Every task of a run, by name."""
+        rows = self._get(f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances?limit=100")["task_instances"]
+        return {
+            row["task_id"]: TaskState(row["task_id"], row["state"] or "", row["try_number"], _seconds(row))
+            for row in rows
+        }
+
+    def log_lines(self, run_id: str, task: TaskState) -> list[str]:
+        """What the latest attempt at a task wrote, line by line."""
+        path = f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.attempt, 1)}"
+        events = self._get(f"{path}?full_content=true").get("content", [])
+        return [line for event in events for line in _event_lines(event)]
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._request("GET", path)
+        if not answer.ok:
+            raise AirflowApiError(f"Airflow answered {answer.status_code} to {path}: {_detail(answer)}")
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+        deadline, fact = time.monotonic() + PATIENCE_S, ""
+        while time.monotonic() < deadline:
+            try:
+                answer = self._session.request(method, f"{self.url}/api/v2{path}", json=body, timeout=TIMEOUT_S)
+            except requests.RequestException as error:
+                fact = str(error)
+            else:
+                if answer.status_code < 500:
+                    return answer
+                fact = f"{answer.status_code} {_detail(answer)}"
+            time.sleep(1)
+        raise AirflowApiError(f"Airflow at {self.url} did not answer for {PATIENCE_S:.0f} s ({fact}). Run make again.")
+
+
+def _seconds(row: dict[str, Any]) -> float:
+    if not row.get("start_date"):
+        return 0.0
+    start = datetime.fromisoformat(row["start_date"])
+    end = datetime.fromisoformat(row["end_date"]) if row.get("end_date") else datetime.now(UTC)
+    return max((end - start).total_seconds(), 0.0)
+
+
+def _detail(answer: requests.Response) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text[:500]
+    return str(body.get("detail", body))[:2000]
+
+
+def _event_lines(event: str | dict[str, Any]) -> list[str]:
+    text = event if isinstance(event, str) else str(event.get("event", ""))
+    return [line for line in text.splitlines() if line.strip()]

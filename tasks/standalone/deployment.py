@@ -1,0 +1,130 @@
+"""Where the pipeline on this machine keeps its things, and how its two servers are told so."""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pinsage.errors import SettingsError
+from pinsage.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+LOOPBACK = "127.0.0.1"
+DAG_ID = "train_pinsage"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The data folder and the two ports of the pipeline on this machine."""
+
+    home: Path
+    airflow_port: int = 8080
+    mlflow_port: int = 5000
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "Deployment":
+        """The deployment that PINSAGE_HOME, PINSAGE_AIRFLOW_PORT and PINSAGE_MLFLOW_PORT describe.
+
+        Raises:
+            SettingsError: a port is no port.
+        """
+        home = Path(environ.get("PINSAGE_HOME") or ROOT / "var").absolute()
+        return cls(home, _port(environ, "PINSAGE_AIRFLOW_PORT", 8080), _port(environ, "PINSAGE_MLFLOW_PORT", 5000))
+
+    @property
+    def airflow_url(self) -> str:
+        """Where Airflow answers."""
+        return f"http://{LOOPBACK}:{self.airflow_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Where MLflow answers."""
+        return f"http://{LOOPBACK}:{self.mlflow_port}"
+
+    @property
+    def airflow_home(self) -> Path:
+        """Airflow's database, configuration and task logs."""
+        return self.home / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        """What the servers say."""
+        return self.home / "log"
+
+    @property
+    def config(self) -> Path:
+        """The settings of the last `make run`: what scheduled runs use and the trigger form starts from."""
+        return self.home / "deployment.yaml"
+
+    def write_config(self, settings: Settings) -> None:
+        """Make `settings` the deployment's own."""
+        text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+        if not self.config.is_file() or self.config.read_text(encoding="utf-8") != text:
+            draft = self.config.with_suffix(".tmp")
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(self.config)
+
+    def server_environment(self) -> dict[str, str]:
+        """The environment of both servers: ours, without what the shell says of some other Airflow or MLflow."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MLFLOW"))}
+        programs = str(Path(sys.executable).parent)
+        return {
+            **kept,
+            "PATH": os.pathsep.join([programs, kept.get("PATH", os.defpath)]),
+            "PINSAGE_HOME": str(self.home),
+            "PINSAGE_CONFIG": str(self.config),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def airflow_environment(self) -> dict[str, str]:
+        """Airflow on SQLite and LocalExecutor, for whoever sits at this machine: loopback only, nobody logs in."""
+        return {
+            **self.server_environment(),
+            "AIRFLOW_HOME": str(self.airflow_home),
+            "AIRFLOW__API__BASE_URL": self.airflow_url,
+            "AIRFLOW__API__HOST": LOOPBACK,
+            "AIRFLOW__API__PORT": str(self.airflow_port),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API_AUTH__JWT_SECRET": self._jwt_secret(),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "3",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.airflow_home}/airflow.db",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        }
+
+    def mlflow_environment(self) -> dict[str, str]:
+        """MLflow without its job workers, its calls home and its pickles."""
+        return {
+            **self.server_environment(),
+            "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        }
+
+    def _jwt_secret(self) -> str:
+        """The secret that signs the tokens of tasks: made once, for the owner's eyes only."""
+        self.airflow_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.airflow_home / "jwt_secret"
+        if not path.is_file():
+            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(64))
+        return path.read_text(encoding="utf-8")
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise SettingsError(f"{name} is '{text}', not a port. Give a number from 1 to 65535.")
+    return int(text)

@@ -1,0 +1,137 @@
+"""A run as it goes, in the terminal: a table that moves on a tty, a line per change elsewhere."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from pinsage.store.manifest import Fact
+from pinsage.store.run import Run, StageResult
+from tasks.stages import STAGES
+from tasks.standalone.airflow_api import AirflowApi, RunState, TaskState
+
+EVERY_S = 1.5
+WORDS = {
+    "": ("waiting", "dim"),
+    "scheduled": ("waiting", "dim"),
+    "queued": ("queued", "cyan"),
+    "running": ("running", "bold cyan"),
+    "success": ("done", "green"),
+    "up_for_retry": ("will retry", "yellow"),
+    "failed": ("failed", "bold red"),
+    "upstream_failed": ("not started", "dim red"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known of one stage: Airflow's view, and the stage's own result once there is one."""
+
+    task: TaskState
+    result: StageResult | None
+
+    @property
+    def word(self) -> str:
+        """Its state in a word or two."""
+        word = WORDS.get(self.task.state, (self.task.state, ""))[0]
+        return "made before" if word == "done" and self.result and self.result.reused else word
+
+    @property
+    def style(self) -> str:
+        """The color of that word."""
+        return WORDS.get(self.task.state, ("", ""))[1]
+
+    @property
+    def time(self) -> str:
+        """Seconds of the task, start-up included; the attempt if it is not the first."""
+        again = f" (attempt {self.task.attempt})" if self.task.attempt > 1 else ""
+        return f"{self.task.seconds:.1f} s{again}" if self.task.seconds else ""
+
+    @property
+    def facts(self) -> str:
+        """The first few facts that the stage reported."""
+        return headline(self.result) if self.result and self.task.state == "success" else ""
+
+
+def headline(result: StageResult, count: int = 3) -> str:
+    """The first facts of a result, for a line of a table."""
+    return ", ".join(f"{name} {_short(value)}" for name, value in list(result.facts.items())[:count])
+
+
+@dataclass
+class Follower:
+    """Follows one run of the DAG until it ends."""
+
+    api: AirflowApi
+    run_id: str
+    open_run: Callable[[], Run | None]
+    console: Console
+
+    def follow(self) -> tuple[RunState, dict[str, Row]]:
+        """Show the run until it ends; its last state and rows."""
+        shown: dict[str, str] = {}
+        with self._screen() as live:
+            while True:
+                state, rows = self.api.run(self.run_id), self.rows()
+                if live:
+                    live.update(self.table(state, rows))
+                else:
+                    self._print_changes(rows, shown)
+                if state.has_ended:
+                    return state, rows
+                time.sleep(EVERY_S)
+
+    def rows(self) -> dict[str, Row]:
+        """Every stage, in the order of the table."""
+        tasks, run = self.api.tasks(self.run_id), self.open_run()
+        results = run.results() if run else {}
+        return {name: Row(tasks.get(name, TaskState(name, "", 0, 0.0)), results.get(name)) for name in STAGES}
+
+    def table(self, state: RunState, rows: dict[str, Row]) -> Table:
+        """The run as a table of stages."""
+        done = sum(row.task.state == "success" for row in rows.values())
+        word = self._waiting_word() if state.state == "queued" else state.state
+        title = f"{self.run_id}: {done} of {len(rows)} stages, {state.seconds:.0f} s, {word}"
+        table = Table(title=title, title_justify="left", expand=False)
+        for name in ("stage", "state", "time", "what came out"):
+            table.add_column(name, no_wrap=name != "what came out", justify="right" if name == "time" else "left")
+        for name, row in rows.items():
+            table.add_row(name, Text(row.word, style=row.style), row.time, row.facts)
+        return table
+
+    def _screen(self) -> "AbstractContextManager[Live | None]":
+        if self.console.is_terminal:
+            return Live(console=self.console, refresh_per_second=4)
+        return nullcontext()
+
+    def _print_changes(self, rows: dict[str, Row], shown: dict[str, str]) -> None:
+        for name, row in rows.items():
+            if row.word != shown.get(name, "waiting"):
+                parts = [
+                    time.strftime("%H:%M:%S"),
+                    name,
+                    row.word,
+                    row.time if row.word != "running" else "",
+                    row.facts,
+                ]
+                self.console.print(
+                    "  ".join(part for part in parts if part), markup=False, highlight=False, soft_wrap=True
+                )
+            shown[name] = row.word
+
+    def _waiting_word(self) -> str:
+        others = self.api.other_active_runs(self.run_id)
+        return f"waiting for {others[0]} to end" if others else "queued"
+
+
+def _short(value: Fact) -> str:
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)[:40]

@@ -1,0 +1,133 @@
+"""`make run` from end to end: servers up, one run of the DAG, and what came of it."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import requests
+from rich.console import Console
+
+from pinsage.config import flat
+from pinsage.errors import PinSageError
+from pinsage.settings import Settings
+from pinsage.store.run import Run, RunStore
+from tasks.standalone.airflow_api import AirflowApi
+from tasks.standalone.deployment import DAG_ID, Deployment
+from tasks.standalone.live import Follower, Row
+from tasks.standalone.services import Service, airflow_services, migrate_airflow, mlflow_service, watched
+from tasks.standalone.summary import Summary
+
+START_S = 300.0
+LOG_LINES = 15
+
+
+class NotUpError(PinSageError):
+    """A server did not become healthy in time."""
+
+
+class Pipeline:
+    """The pipeline on this machine: its servers, and runs of its DAG."""
+
+    def __init__(self, deployment: Deployment, console: Console) -> None:
+        self.deployment = deployment
+        self.console = console
+        self.api = AirflowApi(deployment.airflow_url, DAG_ID)
+        self.airflow = airflow_services(deployment)
+        self.mlflow = mlflow_service(deployment)
+
+    @property
+    def services(self) -> list[Service]:
+        """Every server of ours, in the order of stopping."""
+        return [*reversed(self.airflow), self.mlflow]
+
+    def start(self) -> None:
+        """Have both servers up and healthy, the DAG read and its pool there.
+
+        Raises:
+            ServiceError: a port is taken, or a server ended by itself.
+            NotUpError: a server takes too long.
+        """
+        self.mlflow.start()
+        if not all(service.process() for service in self.airflow):
+            self._say("starting Airflow and MLflow (the first time takes about a minute)")
+            migrate_airflow(self.deployment)
+        for service in self.airflow:
+            service.start()
+        with watched(self.services):
+            self._wait("Airflow", self.api.is_healthy)
+            self._wait("MLflow", self._mlflow_is_healthy)
+            self.api.ensure_pool("gpu", 1, "One training at a time")
+            self._wait(f"the DAG {DAG_ID}", self.api.has_dag)
+
+    def stop(self) -> list[str]:
+        """End exactly what `start` started; the names of what was ended."""
+        return [service.name for service in self.services if service.stop()]
+
+    def run(self, settings: Settings) -> bool:
+        """Trigger a run with these settings and follow it to its end; whether it succeeded."""
+        run_id = f"manual__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
+        self.api.trigger(run_id, flat(settings))
+        self._say(f"run {run_id}: {self.api.run_page(run_id)}")
+        with watched(self.services):
+            state, rows = Follower(self.api, run_id, lambda: self._record(run_id), self.console).follow()
+        if state.state != "success":
+            self._explain(run_id, rows)
+            return False
+        self._conclude(run_id, state.seconds, rows)
+        return True
+
+    def _conclude(self, run_id: str, seconds: float, rows: dict[str, Row]) -> None:
+        summary = Summary(RunStore(self.deployment.home / "runs").open(run_id), self.deployment.home)
+        summary.print(self.console)
+        if summary.all_made_before():
+            self._say("every stage was already made, nothing to do")
+        stages = ", ".join(f"{name} {row.task.seconds:.0f}" for name, row in rows.items())
+        self._say(f"{seconds:.0f} s in all; by stage: {stages}")
+        self._say(f"Airflow  {self.api.run_page(run_id)}")
+        self._say(f"MLflow   {self._mlflow_page(summary.run)}")
+        self._say(f"report   {summary.report_file().as_uri()}")
+
+    def _explain(self, run_id: str, rows: dict[str, Row]) -> None:
+        failed = next((row.task for row in rows.values() if row.task.state == "failed"), None)
+        if failed:
+            for line in self.api.log_lines(run_id, failed)[-LOG_LINES:]:
+                self._say(f"  | {line}")
+            self._say(
+                f"the stage '{failed.name}' failed; its whole log: {self.api.run_page(run_id)}/tasks/{failed.name}"
+            )
+        else:
+            self._say(f"the run was ended from outside: {self.api.run_page(run_id)}")
+
+    def _record(self, run_id: str) -> Run | None:
+        store = RunStore(self.deployment.home / "runs")
+        return store.open(run_id) if (store.root / run_id / "run.json").is_file() else None
+
+    def _mlflow_is_healthy(self) -> bool:
+        try:
+            return requests.get(f"{self.deployment.mlflow_url}/health", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def _mlflow_page(self, run: Run) -> str:
+        api = f"{self.deployment.mlflow_url}/api/2.0/mlflow/runs/get"
+        mlflow_run_id = run.result("promote").facts["mlflow_run_id"]
+        answer = requests.get(api, params={"run_id": str(mlflow_run_id)}, timeout=20)
+        experiment = answer.json()["run"]["info"]["experiment_id"] if answer.ok else ""
+        return f"{self.deployment.mlflow_url}/#/experiments/{experiment}/runs/{mlflow_run_id}"
+
+    def _wait(self, what: str, is_ready: Callable[[], bool]) -> None:
+        started = told = time.monotonic()
+        while not is_ready():
+            now = time.monotonic()
+            if now - started > START_S:
+                raise NotUpError(f"{what} is not up after {START_S:.0f} s. Its log is in {self.deployment.logs}.")
+            for service in self.services:
+                if not service.process():
+                    return  # the watcher around this block says why
+            if now - told > 10:
+                told = now
+                self._say(f"waiting for {what}, {now - started:.0f} s")
+            time.sleep(1)
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)

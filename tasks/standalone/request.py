@@ -1,0 +1,50 @@
+"""What a `make run` asks for: a data set and settings, the demo's where none are named."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pinsage.config import load_settings, parse_override
+from pinsage.settings import Settings
+from tasks.standalone.checks import check_dataset, check_preset
+from tasks.standalone.deployment import ROOT
+
+log = logging.getLogger(__name__)
+DEMO_PRESET = ROOT / "conf" / "demo.yaml"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the person typed; empty means the demo."""
+
+    dataset: str = ""
+    preset: str = ""
+    overrides: Sequence[str] = field(default=())
+
+    def settings(self, home: Path) -> Settings:
+        """The settings of the run; the demo world is made first if it is asked for and not there.
+
+        Raises:
+            NotReadyError: the data set or the preset is not where it is said to be.
+            SettingsError: a setting is unknown or out of bounds.
+        """
+        preset = check_preset(self.preset) if self.preset else None if self.dataset else DEMO_PRESET
+        overrides = dict(parse_override(text) for text in self.overrides)
+        load_settings(preset, overrides)  # a typing error should not wait for the demo to be made
+        dataset = check_dataset(self.dataset) if self.dataset else str(_demo_world(home))
+        return load_settings(preset, {"data.dataset": dataset, **overrides})
+
+
+def _demo_world(home: Path) -> Path:
+    folder = home / "demo"
+    if not folder.is_dir():
+        from pinsage.catalog.demo import write_demo
+
+        log.info("making the demo world in %s", folder)
+        draft = home / "demo.unfinished"
+        shutil.rmtree(draft, ignore_errors=True)
+        write_demo(draft)
+        draft.rename(folder)
+    return folder

@@ -1,0 +1,183 @@
+"""The servers on this machine: started in sessions of their own, known again by pid and start time, ended exactly."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from pinsage.errors import PinSageError
+from tasks.standalone.deployment import LOOPBACK, ROOT, Deployment
+
+GRACE_S = 15.0
+
+
+class ServiceError(PinSageError):
+    """A server could not be started, or ended by itself."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One server process. `port` is 0 where it listens nowhere; `record` remembers which process is ours."""
+
+    name: str
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    log: Path
+    record: Path
+    port: int = 0
+
+    def process(self) -> "psutil.Process | None":
+        """Our running process, or None: a pid that meanwhile belongs to another process is not ours."""
+        try:
+            known = json.loads(self.record.read_text(encoding="utf-8"))
+            process = psutil.Process(known["pid"])
+            is_ours = abs(process.create_time() - known["started"]) < 2
+            return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
+        except (OSError, ValueError, KeyError, psutil.Error):
+            return None
+
+    def start(self) -> None:
+        """Start it in a session of its own, unless it runs.
+
+        Raises:
+            ServiceError: another program listens on its port.
+        """
+        if self.process():
+            return
+        if self.port and is_taken(self.port):
+            variable = f"PINSAGE_{self.name.split('-')[0].upper()}_PORT"
+            raise ServiceError(
+                f"Port {self.port} is taken by another program, and {self.name} needs it. "
+                f"Stop that program, or choose another port: make run {variable}={self.port + 1}"
+            )
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.record.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            child = subprocess.Popen(
+                self.argv,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started = psutil.Process(child.pid).create_time()
+        self.record.write_text(json.dumps({"pid": child.pid, "started": started}), encoding="utf-8")
+
+    def stop(self) -> bool:
+        """End it and everything it started; whether there was anything to end."""
+        process = self.process()
+        if process:
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+            for member in psutil.wait_procs(family, timeout=GRACE_S)[1]:
+                _kill(member)
+        self.record.unlink(missing_ok=True)
+        return process is not None
+
+    def last_words(self, lines: int = 8) -> str:
+        """The end of its log."""
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+
+def airflow_services(deployment: Deployment) -> list[Service]:
+    """What `airflow standalone` would start, less what would listen beyond this machine or has no work here.
+
+    Its scheduler and triggerer serve logs on all interfaces (ports 8793 and 8794) with no setting for the address, and
+    no task here is deferred to a triggerer.
+    """
+    environment = deployment.airflow_environment()
+    commands = {"scheduler": ("scheduler", "--skip-serve-logs"), "dag-processor": ("dag-processor",)}
+    return [
+        _service(deployment, "airflow-api-server", (_program("airflow"), "api-server"), environment),
+        *(
+            _service(deployment, f"airflow-{name}", (_program("airflow"), *words), environment)
+            for name, words in commands.items()
+        ),
+    ]
+
+
+def mlflow_service(deployment: Deployment) -> Service:
+    """The MLflow server over the database that the stages write to."""
+    folder = deployment.home / "mlflow"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        "--backend-store-uri": f"sqlite:///{folder}/mlflow.db",
+        "--default-artifact-root": (folder / "artifacts").as_uri(),
+        "--host": LOOPBACK,
+        "--port": str(deployment.mlflow_port),
+        "--workers": "1",
+    }
+    argv = (
+        _program("mlflow"),
+        "server",
+        "--no-serve-artifacts",
+        *(word for option in options.items() for word in option),
+    )
+    return _service(deployment, "mlflow", argv, deployment.mlflow_environment())
+
+
+def migrate_airflow(deployment: Deployment) -> None:
+    """Create or upgrade Airflow's tables.
+
+    Raises:
+        ServiceError: Airflow refused; its last words are in the message.
+    """
+    argv = [_program("airflow"), "db", "migrate"]
+    done = subprocess.run(
+        argv, env=deployment.airflow_environment(), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        words = "\n".join((done.stdout + done.stderr).splitlines()[-8:])
+        raise ServiceError(f"Airflow's database in {deployment.airflow_home} cannot be prepared.\n{words}")
+
+
+def is_taken(port: int) -> bool:
+    """Whether some program listens on a loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+@contextmanager
+def watched(services: list[Service]) -> Iterator[None]:
+    """A block in which the death of a service explains whatever error came of it.
+
+    Raises:
+        ServiceError: a service has ended by itself; its last words are in the message.
+    """
+    try:
+        yield
+    finally:
+        dead = [service for service in services if not service.process()]
+        if dead:
+            raise ServiceError(f"{dead[0].name} has ended by itself; its log is {dead[0].log}.\n{dead[0].last_words()}")
+
+
+def _service(deployment: Deployment, name: str, argv: tuple[str, ...], environment: dict[str, str]) -> Service:
+    ports = {"airflow-api-server": deployment.airflow_port, "mlflow": deployment.mlflow_port}
+    log, record = deployment.logs / f"{name}.log", deployment.home / "pid" / f"{name}.json"
+    return Service(name, argv, environment, log, record, ports.get(name, 0))
+
+
+def _program(name: str) -> str:
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name) or name
+
+
+def _kill(process: "psutil.Process") -> None:
+    try:
+        process.kill()
+        process.wait(timeout=5)
+    except psutil.Error:
+        time.sleep(0)  # it is gone already, or is about to be
