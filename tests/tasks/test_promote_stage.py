@@ -1,0 +1,205 @@
+"""Promotion acts on a real MLflow database: versions, aliases, and one complete run, however often it is repeated."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from mlflow import MlflowClient, pyfunc
+
+from pinsage.config import load_settings
+from pinsage.index import PinIndex
+from pinsage.settings import IndexSettings
+from pinsage.store.artifact import ArtifactStore
+from pinsage.store.manifest import Manifest
+from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.tracking.tracker import open_tracker
+from tasks.promote import deciding_metric
+from tasks.runner import run_stage
+
+PIN_IDS = ["a", "b", "c"]
+FACTS = {"pins": 3, "note": "text", "recall_at_10": 0.5, "is_small": True}
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory) -> Path:
+    """A data folder with one MLflow database for all tests; each test has a model and an experiment of its own."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def world(module_home, monkeypatch, request):
+    """Publishes what promote reads, for a model of a given quality."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return World(module_home, request.node.name.split("[")[0])
+
+
+class World:
+    """A pipeline whose stages before promote have ended."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        self.home, self.name = home, name
+
+    def run(self, run_id: str, hit_rate: float, *, data: str = "day1", model: str = "", min_gain: float = 0.0) -> Run:
+        overrides = {
+            "tracking.experiment": self.name, "tracking.model_name": self.name, "promote.min_gain": min_gain,
+            "data.dataset": "/data/demo",
+        }  # fmt: skip
+        run = RunStore(self.home / "runs").open_or_start(f"{self.name}-{run_id}", load_settings(overrides=overrides))
+        keys = {"ingest": data, "embed": model or run_id, "index": model or run_id, "train": model or run_id}
+        for stage in ("ingest", "train", "embed", "index", "evaluate", "report"):
+            self.publish(run, stage, keys.get(stage, run_id), hit_rate)
+        return run
+
+    def key(self, name: str) -> str:
+        """As long as a real key, and different in every test."""
+        return hashlib.sha256(f"{self.name} {name}".encode()).hexdigest()[:20]
+
+    def publish(self, run: Run, stage: str, key: str, hit_rate: float) -> None:
+        store, key = ArtifactStore(self.home / "artifacts"), self.key(key)
+        with store.publish(Manifest(stage, key, 1, {}, {}, {}, "test")) as draft:
+            getattr(self, f"write_{stage}")(draft.folder, hit_rate)
+        run.record(StageResult(stage, key, 1.5, stage == "ingest", FACTS))
+
+    def write_ingest(self, folder: Path, hit_rate: float) -> None:
+        columns = {"pin_id": PIN_IDS, "title": ["A", None, "C"], "description": [None] * 3, "link": [None] * 3}
+        pins = pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
+        words = pa.array([["x"], ["y", "z"], []], pa.list_(pa.string()))
+        pq.write_table(pins.append_column("annotations", words), folder / "pins.parquet")
+        for name in ("boards", "saves", "pictures"):
+            pq.write_table(pa.table({"pin": pa.array([], pa.int32())}), folder / f"{name}.parquet")
+
+    def write_train(self, folder: Path, hit_rate: float) -> None:
+        (folder / "model.json").write_text("{}")
+        pq.write_table(pa.table({"step": [10, 20], "loss": [0.5, 0.4]}), folder / "curve.parquet")
+        pq.write_table(pa.table({"step": [20], "hit_rate_at_10": [hit_rate]}), folder / "validation.parquet")
+
+    def write_embed(self, folder: Path, hit_rate: float) -> None:
+        (folder / "embeddings.npy").write_bytes(b"")
+
+    def write_index(self, folder: Path, hit_rate: float) -> None:
+        PinIndex.build(np.eye(3, dtype=np.float32), folder, IndexSettings(num_trees=2))
+        pq.write_table(pa.table({"search_k": [10], "recall_at_10": [1.0]}), folder / "recall.parquet")
+
+    def write_evaluate(self, folder: Path, hit_rate: float) -> None:
+        rows = [
+            {"method": method, "split": split, "metric": "hit_rate@10", "value": value}
+            for method, value in (("pinsage", hit_rate), ("combined", 0.1))
+            for split in ("validation", "test")
+        ]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "metrics.parquet")
+
+    def write_report(self, folder: Path, hit_rate: float) -> None:
+        (folder / "report.html").write_text("<p>report</p>")
+
+    def client(self) -> MlflowClient:
+        return open_tracker(load_settings(), self.home, "any").server.client
+
+    def versions(self) -> list:
+        return self.client().search_model_versions(f"name = '{self.name}'")
+
+    def promote(self, run: Run) -> dict:
+        return run_stage("promote", run, self.home).facts
+
+
+def points(client: MlflowClient, run_id: str) -> dict[str, list[int]]:
+    """The steps of every metric of an MLflow run."""
+    names = client.get_run(run_id).data.metrics
+    return {name: [point.step for point in client.get_metric_history(run_id, name)] for name in names}
+
+
+def test_the_first_model_becomes_challenger_and_champion(world):
+    """One version with both aliases, the keys it was made from, and the reason."""
+    facts = world.promote(world.run("r1", 0.3))
+    [version] = world.versions()
+    found = world.client().get_model_version(world.name, version.version)
+    assert (facts["model_version"], facts["is_champion"], facts["champion_version"]) == (1, True, 1)
+    assert sorted(found.aliases) == ["challenger", "champion"]
+    assert found.tags["pinsage.train_key"] == world.key("r1")
+    assert found.tags["pinsage.validation.hit_rate_at_10"] == "0.3"
+    assert "no champion" in found.tags["pinsage.decision"]
+
+
+def test_promoting_twice_adds_nothing(world):
+    """No second run, no second version, no second point of a curve; the same answer."""
+    run = world.run("r1", 0.3)
+    first = world.promote(run)
+    before = points(world.client(), first["mlflow_run_id"])
+    second = world.promote(run)
+    assert {**second, "reason": ""} == {**first, "reason": ""}
+    assert points(world.client(), first["mlflow_run_id"]) == before
+    assert len(world.versions()) == 1
+    experiment = world.client().get_experiment_by_name(world.name).experiment_id
+    assert len(world.client().search_runs([experiment])) == 1
+
+
+def test_a_run_over_the_same_model_adds_a_run_but_no_version(world):
+    """A second pipeline run that reused every artifact is comparable in MLflow, and complete with its curve."""
+    world.promote(world.run("r1", 0.3, model="same"))
+    again = world.promote(world.run("r2", 0.3, model="same"))
+    assert (again["model_version"], len(world.versions())) == (1, 1)
+    assert points(world.client(), again["mlflow_run_id"])["train/loss"] == [10, 20]
+
+
+@pytest.mark.parametrize(("second", "champion"), [(0.4, 2), (0.2, 1)])
+def test_the_alias_follows_the_better_model(world, second, champion):
+    """A gain moves the champion, a loss leaves it; the newest version is the challenger in both cases."""
+    world.name += str(champion)
+    world.promote(world.run("r1", 0.3))
+    facts = world.promote(world.run("r2", second))
+    aliases = world.client().get_registered_model(world.name).aliases
+    assert {name: int(number) for name, number in aliases.items()} == {"challenger": 2, "champion": champion}
+    assert (facts["is_champion"], facts["champion_version"]) == (champion == 2, champion)
+    assert f"{second:.4f} against 0.3000" in facts["reason"]
+
+
+def test_a_comparison_across_data_sets_says_so(world):
+    """The champion of yesterday's data is still compared with, and the reason says what was compared."""
+    world.promote(world.run("r1", 0.3))
+    facts = world.promote(world.run("r2", 0.4, data="day2"))
+    assert f"other data ({world.key('day1')}; this is {world.key('day2')})" in facts["reason"]
+
+
+def test_the_mlflow_run_ends_complete(world):
+    """Metrics of all methods, timings, numeric facts, the curve, the report and the tables; then it is FINISHED."""
+    facts = world.promote(world.run("r1", 0.3))
+    logged = world.client().get_run(facts["mlflow_run_id"])
+    assert logged.info.status == "FINISHED"
+    assert logged.data.metrics["test/pinsage/hit_rate_at_10"] == 0.3
+    assert logged.data.metrics["validation/combined/hit_rate_at_10"] == 0.1
+    assert logged.data.metrics["seconds/index"] == 1.5
+    assert logged.data.metrics["facts/index/is_small"] == 1.0
+    assert "facts/index/note" not in logged.data.metrics
+    assert logged.data.metrics["train/loss"] == 0.4
+    assert logged.data.tags["pinsage.reused_stages"] == "ingest"
+    assert [item.dataset.digest for item in logged.inputs.dataset_inputs] == [world.key("day1")]
+    names = {item.path for item in world.client().list_artifacts(facts["mlflow_run_id"])}
+    assert names == {"report.html", "recall.csv", "metrics.csv", "stages.json"}
+    assert facts["mlflow_url"] == ""
+
+
+def test_the_registered_model_answers(world, tmp_path, monkeypatch):
+    """What the version points at can be loaded without unpickling and gives related pins with titles for people."""
+    monkeypatch.chdir(tmp_path)
+    world.promote(world.run("r1", 0.3))
+    [version] = world.versions()
+    [answer] = pyfunc.load_model(version.source).predict(pd.DataFrame({"pin_id": ["a"]}))
+    assert {(one["pin_id"], one["title"]) for one in answer["related"]} == {("b", "y, z"), ("c", "C")}
+    assert list(tmp_path.iterdir()) == []  # no MLflow database in the current folder
+
+
+def test_facts_are_small_and_flat(world):
+    """They travel through XCom."""
+    facts = world.promote(world.run("r1", 0.3))
+    assert all(isinstance(value, str | int | float | bool | None) for value in facts.values())
+    assert len(json.dumps(facts)) < 2000
+
+
+@pytest.mark.parametrize(("ranks", "metric"), [([10, 50], "hit_rate_at_10"), ([50, 5], "hit_rate_at_5")])
+def test_the_deciding_metric_is_one_that_was_measured(ranks, metric):
+    """The hit rate at 10, or at the first rank where nobody asked for 10."""
+    assert deciding_metric(ranks) == metric
