@@ -21,7 +21,9 @@ from pinsage.store.manifest import Facts
 log = logging.getLogger(__name__)
 _CHUNK_PINS = 1024
 # Words above this share of all words are thinned out in training. gensim's 1e-3 is meant for running prose: among
-# annotations it throws away most of the broad ones, and with them the neighbors they would bring (see docs/log.md).
+# annotations it throws away most of the broad ones, and with them what they know. On the tags of 1,171 movies, recall
+# at 50 of the ten movies most liked together is 0.145 with 1e-3 and 0.165 with 1e-2 (CBOW: 0.166 and 0.152; on plots
+# skip-gram has 0.108 and 0.114, CBOW 0.066). A window of 16 words instead of the whole pin: 0.099 instead of 0.114.
 _THINNED_ABOVE = 1e-2
 
 

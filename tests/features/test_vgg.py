@@ -1,5 +1,7 @@
 """VGG-16 up to fc6, with random weights: the real ones are half a gigabyte and belong to their publishers."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,8 @@ from torch.nn import functional
 
 from pinsage.errors import SettingsError
 from pinsage.features.vgg import WIDTHS, Vgg16, VggEncoder, load_weights
+from pinsage.features.visual import picture_encoder
+from pinsage.settings import VisualSettings
 
 NARROW = tuple(tuple(4 for _ in block) for block in WIDTHS)
 
@@ -116,3 +120,17 @@ def test_a_file_that_is_no_weights_is_explained(tmp_path, name):
         (tmp_path / name).write_bytes(b"<html>not found</html>" * 9)
     with pytest.raises(SettingsError, match="cannot be read as weights"):
         load_weights(narrow(), tmp_path / name)
+
+
+def test_the_settings_choose_vgg_and_its_name_follows_the_weights(tmp_path, monkeypatch):
+    """The encoder of the settings computes what the file's network computes; other weights are another cache."""
+    monkeypatch.setattr("pinsage.features.vgg.Vgg16", narrow)
+    encoders = []
+    for seed in (1, 2):
+        path = tmp_path / f"{seed}.pth"
+        torch.save(narrow(seed).state_dict(), path)
+        encoders.append(picture_encoder(VisualSettings(encoder="vgg16", weights=str(path))))
+    expected = VggEncoder(narrow(1), name="narrow").encode(pictures())
+    assert np.array_equal(encoders[0].encode(pictures()), expected)
+    assert encoders[0].name != encoders[1].name
+    assert all(re.fullmatch(r"vgg16-1-[0-9a-f]{16}", encoder.name) for encoder in encoders)
