@@ -31,9 +31,7 @@ def test_the_full_network_has_the_published_layers():
     """Names, shapes and the number of weights up to fc6 are those of torchvision's vgg16 (on no memory at all)."""
     with torch.device("meta"):
         network = Vgg16()
-        activations = network(torch.zeros(2, 3, 224, 224))
     state = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    assert activations.shape == (2, 4096)
     assert len(state) == 28
     assert state["features.0.weight"] == (64, 3, 3, 3)
     assert state["features.10.weight"] == (256, 128, 3, 3)
