@@ -249,5 +249,6 @@ def _check_filled(split: PairSplit, catalog: Catalog, settings: PairSettings) ->
     raise DatasetError(
         f"No {' and no '.join(empty)} pairs are left after the split of the {split.source} ({figures}; "
         f"{catalog.num_saves:,} saves on {catalog.num_boards:,} boards, "
-        f"{split.self_pairs_dropped:,} self-pairs dropped, {split.repeated_pairs_removed:,} repeated pairs removed). {advice}"
+        f"{split.self_pairs_dropped:,} self-pairs dropped, "
+        f"{split.repeated_pairs_removed:,} repeated pairs removed). {advice}"
     )

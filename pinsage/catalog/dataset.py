@@ -1,13 +1,14 @@
 """A data set as its owner stores it: tables of Parquet files below one folder or fsspec URL."""
 
 import posixpath
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
@@ -89,9 +90,12 @@ class SourceTable:
 
     def place(self, row: int) -> tuple[str, int]:
         """The file that holds a row, and the row's number in that file."""
-        ends = list(accumulate(self.rows_per_file))
-        index = int(np.searchsorted(ends, row, side="right"))
-        return self.files[index].name, row - (ends[index] - self.rows_per_file[index])
+        index = bisect_right(self._ends, row)
+        return self.files[index].name, row - (self._ends[index] - self.rows_per_file[index])
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        return list(accumulate(self.rows_per_file))
 
 
 class Dataset:
@@ -113,7 +117,7 @@ class Dataset:
             raise DatasetError("data.dataset is empty. Set it to the folder or URL that holds pins, boards and saves.")
         filesystem, root = _resolve(url)
         if filesystem.get_file_info(root).type is not pafs.FileType.Directory:
-            raise DatasetError(f"The data set folder {url} does not exist. Check data.dataset.")
+            raise DatasetError(f"The data set {url} is no folder that exists. Check data.dataset.")
         return cls(url, filesystem, root)
 
     def tables(self) -> list[SourceTable]:
@@ -200,9 +204,9 @@ def _row_groups(file: SourceFile, wanted: list[Column]) -> Iterator[pa.Table]:
 
 
 def _column(raw: pa.Table, column: Column) -> pa.ChunkedArray:
-    if column.name in raw.column_names:
-        return columns.canonical(raw.column(column.name), column.kind)
-    return pa.chunked_array([pa.nulls(raw.num_rows, columns.CANONICAL[column.kind])])
+    is_there = column.name in raw.column_names
+    found = raw.column(column.name) if is_there else pa.chunked_array([pa.nulls(raw.num_rows)])
+    return columns.canonical(found, column.kind)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from os.path import commonprefix
 
 import numpy as np
 import pyarrow as pa
@@ -74,11 +75,11 @@ class PinIds:
         return f"No pin has the pin_id {shown} ({len(self):,} pins are known). {advice}"
 
     def _near(self, pin_id: str, place: int) -> list[str]:
-        """Look-alikes among the neighbors in order (the same beginning) and an even sample of all ids."""
+        """Look-alikes among the neighbors in order and an even sample of all; those with the same beginning first."""
         around = np.arange(max(0, place - NEAR_IN_ORDER), min(len(self), place + NEAR_IN_ORDER))
         sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(np.int64)
-        candidates = self.pin_ids(np.union1d(around, sample))
-        return difflib.get_close_matches(pin_id, candidates, n=SUGGESTIONS)
+        alike = difflib.get_close_matches(pin_id, self.pin_ids(np.union1d(around, sample)), n=10 * SUGGESTIONS)
+        return sorted(alike, key=lambda known: -len(commonprefix([known, pin_id])))[:SUGGESTIONS]
 
 
 def _utf8(text: str) -> bytes:

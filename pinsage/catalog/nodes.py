@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from pinsage.catalog.columns import IdColumn
 from pinsage.catalog.dataset import SourceTable
 from pinsage.catalog.quarantine import Quarantine, TableCount, Verdicts
-from pinsage.errors import DatasetError
 
 CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
 Digests = Callable[[NDArray[np.int64]], Mapping[int, str]]
@@ -61,7 +60,7 @@ def keep_nodes(
         digests: for rows with a doubled id, what their pictures are (to choose between them).
 
     Raises:
-        DatasetError: too many rows cannot be used, or none can.
+        DatasetError: too many rows cannot be used.
     """
     table = source.read(names)
     ids, name = IdColumn.of(table.column(0)), names[0]
@@ -70,8 +69,6 @@ def keep_nodes(
     verdicts.mark(_losers(table, ids, verdicts.kept, digests), f"duplicate {name}")
     quarantined = quarantine.take(source.spec.name, source, verdicts, lambda row: _record(table, row))
     rows = np.flatnonzero(verdicts.kept)
-    if not len(rows):
-        raise DatasetError(f"{source.spec.name}: none of {source.num_rows:,} rows can be used. Export it again.")
     kept = table.take(pa.array(rows)).set_column(0, name, ids.values.take(pa.array(ids.codes[rows])))
     order = pc.sort_indices(kept.column(0))
     count = TableCount(source.spec.name, source.num_rows, kept.num_rows, quarantined, 0)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_GROUP_ROWS = 65_536
+PICTURES_PER_BATCH = 16
 
 
 def write_parquet(path: Path, table: pa.Table, schema: pa.Schema | None = None) -> None:
@@ -27,14 +28,20 @@ def write_parquet(path: Path, table: pa.Table, schema: pa.Schema | None = None) 
 
 @contextmanager
 def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    """An open writer with the house's compression and checksums; pictures are not dictionary-encoded."""
+    """An open writer with the house's compression and checksums; pictures are not dictionary-encoded.
+
+    A page is what a reader must hold at once, and Arrow looks at its size only after every batch of values: 1,024
+    pictures would make one page of 100 MB.
+    """
     dictionary = [field.name for field in schema if not pa.types.is_binary(field.type)]
+    has_pictures = len(dictionary) < len(schema)
     statistics = [name for name in dictionary if not pa.types.is_nested(schema.field(name).type)]
     with pq.ParquetWriter(
         path,
         schema,
         compression="zstd",
         write_page_checksum=True,
+        write_batch_size=PICTURES_PER_BATCH if has_pictures else None,
         use_dictionary=dictionary or False,
         write_statistics=statistics or False,
     ) as writer:

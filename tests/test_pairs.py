@@ -1,0 +1,290 @@
+"""Positive pairs are split before the graph exists, and nothing that is held out leaks back."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pinsage.catalog.catalog import Catalog
+from pinsage.catalog.parquet_files import write_parquet
+from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_ENGAGEMENTS, PUBLISHED_PINS, PUBLISHED_SAVES
+from pinsage.errors import DatasetError, SettingsError
+from pinsage.pairs import TEST, TRAIN, VALIDATION, Pairs, hashed_draws, id_hashes, save_splits, split_pairs
+from pinsage.settings import PairSettings
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def catalog_of(folder, saves, *, num_pins=10, engagements=None, prefix="p") -> Catalog:
+    """A catalog with pins p00, p01, ... and saves (board, pin, day or None)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    num_boards = max(board for board, *_ in saves) + 1
+    ids = {"pin_id": [f"{prefix}{pin:04d}" for pin in range(num_pins)]}
+    boards = {"board_id": [f"b{board:04d}" for board in range(num_boards)]}
+    rows = sorted(saves, key=lambda save: (save[0], -1 if save[2] is None else save[2], save[1]))
+    times = [None if when is None else START + timedelta(days=when) for *_, when in rows]
+    columns = [[row[0] for row in rows], [row[1] for row in rows], times]
+    for name, table, schema in (
+        ("pins", [{**dict.fromkeys(PUBLISHED_PINS.names), "pin_id": pin} for pin in ids["pin_id"]], PUBLISHED_PINS),
+        (
+            "boards",
+            [{**dict.fromkeys(PUBLISHED_BOARDS.names), "board_id": b} for b in boards["board_id"]],
+            PUBLISHED_BOARDS,
+        ),
+    ):
+        write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(table, schema=schema))
+    write_parquet(folder / "saves.parquet", pa.table(columns, schema=PUBLISHED_SAVES))
+    write_parquet(folder / "pictures.parquet", pa.table({"pin": pa.array([], pa.int32())}))
+    if engagements is not None:
+        query, positive = zip(*engagements, strict=True)
+        table = pa.table([query, positive, [None] * len(query)], schema=PUBLISHED_ENGAGEMENTS)
+        write_parquet(folder / "engagements.parquet", table)
+    return Catalog.open(folder)
+
+
+def world(num_boards=40, num_pins=60, seed=0, has_times=True) -> list[tuple]:
+    """Boards of 1 to 14 pins, saved at days that collide now and then."""
+    rng = np.random.default_rng(seed)
+    return [
+        (board, int(pin), int(rng.integers(6)) if has_times else None)
+        for board in range(num_boards)
+        for pin in rng.choice(num_pins, size=rng.integers(1, 15), replace=False)
+    ]
+
+
+def listed(pairs: Pairs) -> list[tuple[int, int]]:
+    return list(zip(pairs.query.tolist(), pairs.positive.tolist(), strict=True))
+
+
+def unordered(pairs: Pairs) -> set[frozenset]:
+    return {frozenset(pair) for pair in listed(pairs)}
+
+
+def known_saves(split) -> set[tuple[int, int]]:
+    return set(zip(split.saves.board.tolist(), split.saves.pin.tolist(), strict=True))
+
+
+def test_the_last_saves_of_a_board_are_held_out(tmp_path):
+    """Ten saves a day apart: seven train, one validation, two test; a pair belongs to its later save."""
+    saves = [(0, pin, 9 - pin) for pin in range(10)]
+    split = split_pairs(catalog_of(tmp_path, saves), PairSettings())
+    assert listed(split.train) == [(9, 8), (8, 7), (7, 6), (6, 5), (5, 4), (4, 3)]
+    assert listed(split.validation) == [(3, 2)]
+    assert listed(split.test) == [(2, 1), (1, 0)]
+    assert known_saves(split) == {(0, pin) for pin in range(3, 10)}
+    assert split.cold_pins.tolist() == [0, 1, 2]
+    assert (split.source, split.held_out_saves) == ("saves", 3)
+
+
+def test_pairs_reach_as_far_as_max_gap(tmp_path):
+    """Saves one and two apart, against the plain double loop."""
+    saves = [(0, pin, pin) for pin in range(6)] + [(1, pin, pin) for pin in range(9, 3, -1)]
+    choices = PairSettings(max_gap=2, validation_share=0.0, test_share=0.0)
+    split = split_pairs(catalog_of(tmp_path, saves), choices)
+    orders = [list(range(6)), list(range(4, 10))]
+    slow = sorted((a, b) for order in orders for i, a in enumerate(order) for b in order[i + 1 : i + 3])
+    assert sorted(listed(split.train)) == slow
+
+
+def test_small_boards_keep_all_their_saves(tmp_path):
+    """Below `min_board_saves` nothing is held out; at it, one test save; above it, one validation save too."""
+    sizes = [2, 3, 4, 5]
+    boards = np.repeat(np.arange(4), sizes).astype(np.int32)
+    assert save_splits(boards, PairSettings()).tolist() == [
+        *(TRAIN, TRAIN),
+        *(TRAIN, TRAIN, TEST),
+        *(TRAIN, TRAIN, VALIDATION, TEST),
+        *(TRAIN, TRAIN, TRAIN, VALIDATION, TEST),
+    ]
+
+
+@given(
+    st.lists(st.integers(0, 30), min_size=1, max_size=20),
+    st.floats(0, 0.6),
+    st.floats(0, 0.39),
+    st.integers(2, 6),
+)
+@settings(max_examples=100, deadline=None)
+def test_splits_of_a_board_follow_each_other(sizes, test_share, validation_share, min_saves):
+    """Train, then validation, then test on every board; a share that is not 0 is never empty on a larger board."""
+    choices = PairSettings(test_share=test_share, validation_share=validation_share, min_board_saves=min_saves)
+    boards = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
+    if not len(boards):
+        return
+    splits = save_splits(boards, choices)
+    for board, size in enumerate(sizes):
+        own = splits[boards == board]
+        assert (np.diff(own) >= 0).all()
+        assert size == 0 or own[0] == TRAIN
+        assert ((own == TEST).any()) == (test_share > 0 and size >= min_saves)
+        if validation_share > 0 and size > min_saves and test_share < 0.5:
+            assert (own == VALIDATION).any()
+        if size < min_saves:
+            assert (own == TRAIN).all()
+
+
+@pytest.mark.parametrize("has_times", [True, False])
+@pytest.mark.parametrize("max_gap", [1, 3])
+def test_nothing_held_out_leaks_back(tmp_path, has_times, max_gap):
+    """No held-out save is known to the graph, and no unordered pair is in two splits."""
+    saves = world(has_times=has_times)
+    split = split_pairs(catalog_of(tmp_path, saves, num_pins=60), PairSettings(max_gap=max_gap))
+    everything, known = {(board, pin) for board, pin, _ in saves}, known_saves(split)
+    assert known < everything
+    assert split.held_out_saves == len(everything) - len(known)
+    boards_of: dict[int, set[int]] = {}
+    for board, pin in everything - known:
+        boards_of.setdefault(pin, set()).add(board)
+    for pairs in (split.validation, split.test):
+        assert len(pairs)
+        assert all(positive in boards_of for _, positive in listed(pairs))
+    sets = [unordered(pairs) for pairs in (split.train, split.validation, split.test)]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+
+
+def test_a_training_pair_lies_on_training_saves_of_one_board(tmp_path):
+    """Both of its ends are known to the graph on the same board."""
+    split = split_pairs(catalog_of(tmp_path, world(), num_pins=60), PairSettings())
+    known = known_saves(split)
+    for query, positive in listed(split.train):
+        assert any((board, query) in known and (board, positive) in known for board in range(40))
+
+
+def test_a_held_out_pair_that_training_knows_is_removed_and_counted(tmp_path):
+    """Board 1 trains on (8, 9), which is the test pair of board 0, and in reverse that of board 2."""
+    saves = [(0, 7, 0), (0, 8, 1), (0, 9, 2), (1, 8, 0), (1, 9, 1), (1, 1, 2), (2, 0, 0), (2, 9, 1), (2, 8, 2)]
+    choices = PairSettings(validation_share=0.0)
+    split = split_pairs(catalog_of(tmp_path, saves), choices)
+    assert listed(split.train) == [(7, 8), (8, 9), (0, 9)]
+    assert listed(split.test) == [(9, 1)]
+    assert split.repeated_pairs_removed == 2
+
+
+def test_saves_without_a_time_come_last_in_no_order_of_their_numbers(tmp_path):
+    """The held-out saves of undated boards are spread over all numbers, and undated saves follow dated ones."""
+    undated = [(board, 10 * board + place, None) for board in range(30) for place in range(10)]
+    split = split_pairs(catalog_of(tmp_path / "a", undated, num_pins=300), PairSettings())
+    held_out = {(board, pin) for board, pin, _ in undated} - known_saves(split)
+    places = np.bincount([pin % 10 for _, pin in held_out], minlength=10)
+    assert places.sum() == 90
+    assert places.min() >= 2
+    mixed = [(0, pin, pin if pin < 7 else None) for pin in range(10)]
+    split = split_pairs(catalog_of(tmp_path / "b", mixed), PairSettings())
+    assert known_saves(split) == {(0, pin) for pin in range(7)}
+
+
+def test_the_seed_decides_the_order_of_undated_saves(tmp_path):
+    """The same seed the same split, another seed another one."""
+    catalog = catalog_of(tmp_path, world(has_times=False), num_pins=60)
+    first, again, other = (split_pairs(catalog, PairSettings(seed=seed)) for seed in (1, 1, 2))
+    assert listed(first.train) == listed(again.train)
+    assert listed(first.train) != listed(other.train)
+
+
+def test_training_saves_are_sorted_by_board_and_pin(tmp_path):
+    """As the contract of saves.parquet says, whatever the order in time was."""
+    split = split_pairs(catalog_of(tmp_path, world(), num_pins=60), PairSettings())
+    rows = list(zip(split.saves.board.tolist(), split.saves.pin.tolist(), strict=True))
+    assert rows == sorted(set(rows))
+
+
+def engaged(count=4000, num_pins=100, seed=0) -> list[tuple[int, int]]:
+    rng = np.random.default_rng(seed)
+    return [(int(a), int(b)) for a, b in rng.integers(num_pins, size=(count, 2))]
+
+
+def test_engagements_are_split_by_unordered_pair(tmp_path):
+    """Repeated and reversed pairs stay together; self-pairs are dropped and counted; shares are about as asked."""
+    engagements = engaged()
+    split = split_pairs(catalog_of(tmp_path, world(), num_pins=100, engagements=engagements), PairSettings())
+    sets = [unordered(pairs) for pairs in (split.train, split.validation, split.test)]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+    kept = sorted(listed(split.train) + listed(split.validation) + listed(split.test))
+    assert kept == sorted((a, b) for a, b in engagements if a != b)
+    assert split.self_pairs_dropped == sum(a == b for a, b in engagements) > 0
+    assert len(split.validation) / len(kept) == pytest.approx(0.1, abs=0.02)
+    assert len(split.test) / len(kept) == pytest.approx(0.2, abs=0.02)
+
+
+def test_engagements_hold_out_no_saves(tmp_path):
+    """A save is another event than an engagement: the graph may know all of them."""
+    saves = world()
+    split = split_pairs(catalog_of(tmp_path, saves, num_pins=100, engagements=engaged()), PairSettings())
+    assert known_saves(split) == {(board, pin) for board, pin, _ in saves}
+    assert (split.source, split.held_out_saves) == ("engagements", 0)
+    touched = {pin for _, pin, _ in saves}
+    assert split.cold_pins.tolist() == [pin for pin in range(100) if pin not in touched]
+
+
+def test_a_new_pin_moves_no_engagement_to_another_split(tmp_path):
+    """The draw hangs on ids: with row numbers, one new first pin would reshuffle tomorrow's splits."""
+    engagements = engaged(500)
+    today = split_pairs(catalog_of(tmp_path / "a", world(), num_pins=100, engagements=engagements), PairSettings())
+    catalog = catalog_of(tmp_path / "b", world(), num_pins=101, engagements=[(a + 1, b + 1) for a, b in engagements])
+    ids = ["new", *catalog.pins(["pin_id"]).column(0).to_pylist()[:-1]]
+    pins = catalog.pins().set_column(0, "pin_id", pa.array(ids))
+    write_parquet(tmp_path / "b" / "pins.parquet", pins)
+    tomorrow = split_pairs(Catalog.open(tmp_path / "b"), PairSettings())
+    assert listed(tomorrow.test) == [(a + 1, b + 1) for a, b in listed(today.test)]
+
+
+def test_the_source_can_be_chosen(tmp_path):
+    """auto takes engagements where there are some; saves ignores them."""
+    catalog = catalog_of(tmp_path, world(), num_pins=100, engagements=engaged())
+    assert split_pairs(catalog, PairSettings(source="auto")).source == "engagements"
+    assert split_pairs(catalog, PairSettings(source="saves")).source == "saves"
+
+
+def test_engagements_that_are_not_there_cannot_be_asked_for(tmp_path):
+    """The sentence names both ways out."""
+    with pytest.raises(SettingsError, match=r"no table of them\. Add one, or set pairs\.source=saves"):
+        split_pairs(catalog_of(tmp_path, world(), num_pins=60), PairSettings(source="engagements"))
+
+
+def test_shares_that_leave_nothing_are_refused(tmp_path):
+    """Each is below 1, their sum is not."""
+    with pytest.raises(SettingsError, match=r"0\.5 \+ pairs\.test_share 0\.6 leave nothing"):
+        split_pairs(catalog_of(tmp_path, world(), num_pins=60), PairSettings(validation_share=0.5, test_share=0.6))
+
+
+@pytest.mark.parametrize(
+    ("saves", "empty"),
+    [
+        ([(0, 1, 1), (1, 2, 1)], "No train and no validation and no test pairs"),
+        ([(0, 1, 1), (0, 2, 2)], "No validation and no test pairs"),
+        ([(0, 1, 1), (0, 2, 2), (0, 3, 3)], "No validation pairs"),
+    ],
+)
+def test_an_empty_split_is_an_error_with_figures(tmp_path, saves, empty):
+    """How many pairs each split has, how many saves and boards there are, and what to change."""
+    with pytest.raises(DatasetError, match=rf"{empty} are left.*saves on \d boards.*lower pairs\.min_board_saves"):
+        split_pairs(catalog_of(tmp_path, saves), PairSettings())
+
+
+def test_a_share_of_zero_asks_for_no_pairs(tmp_path):
+    """Then an empty split is what was asked for."""
+    saves = [(0, 1, 1), (0, 2, 2), (0, 3, 3)]
+    split = split_pairs(catalog_of(tmp_path, saves), PairSettings(validation_share=0.0))
+    assert (len(split.train), len(split.validation), len(split.test)) == (1, 0, 1)
+
+
+def test_pairs_are_read_as_they_were_written(tmp_path):
+    """int32, in order; none at all is fine too."""
+    for pairs in (Pairs(np.array([3, 1], np.int32), np.array([2, 3], np.int32)), Pairs(*np.zeros((2, 0), np.int32))):
+        pairs.write(tmp_path / "pairs.parquet")
+        again = Pairs.read(tmp_path / "pairs.parquet")
+        assert listed(again) == listed(pairs)
+        assert again.query.dtype == again.positive.dtype == np.int32
+
+
+def test_draws_are_spread_evenly():
+    """100,000 draws in ten bins, for ids that differ in one digit."""
+    hashes = id_hashes(pa.array([f"p{number}" for number in range(100_000)]))
+    draws = hashed_draws(hashes, np.roll(hashes, 1), 0) / 2.0**64
+    bins = np.bincount((draws * 10).astype(int), minlength=10)
+    assert len(bins) == 10
+    assert bins.min() > 9_600
+    assert bins.max() < 10_400
