@@ -1,0 +1,224 @@
+"""The command `pinsage`: the pipeline, its runs and its settings, without Airflow.
+
+Heavy things are imported inside the commands, so that `pinsage --help` answers at once.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from pinsage.config import load_settings, parse_override
+from pinsage.errors import SettingsError
+from pinsage.settings import Settings
+from tasks.stages import STAGES
+from tasks.terminal import OneLineErrors, stdout_console
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="PinSage: learn which pins go together, run by run.",
+)
+config_app = typer.Typer(no_args_is_help=True, help="The settings of a run.")
+import_app = typer.Typer(no_args_is_help=True, help="Public data sets as pins, boards and saves.")
+app.add_typer(config_app, name="config")
+app.add_typer(import_app, name="import")
+
+Home = Annotated[Path, typer.Option("--home", envvar="PINSAGE_HOME", help="Data folder: artifacts, runs, MLflow.")]
+Dataset = Annotated[str, typer.Option(help="Folder or URL with pins, boards and saves Parquet tables.")]
+Preset = Annotated[Path | None, typer.Option(help="YAML file of settings, e.g. conf/demo.yaml.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; may be given again.")
+]
+RunId = Annotated[str, typer.Option("--run", "--run-id", metavar="RUN_ID", help="The run; see `pinsage runs`.")]
+HOME = Path("var")
+
+
+@app.command()
+def run(
+    dataset: Dataset = "", preset: Preset = None, overrides: Overrides = None, run_id: RunId = "", home: Home = HOME
+) -> None:
+    """Run all stages in this process; what was made before from the same input is reused.
+
+    Example: pinsage run --dataset var/demo --preset conf/demo.yaml --set train.steps=200
+    """
+    settings = _settings(preset, overrides, dataset)
+    if not settings.data.dataset:
+        raise SettingsError("No data set is named. Give --dataset DIR, or make one with `pinsage demo-data DIR`.")
+    from tasks.local_run import LocalRun
+    from tasks.summary import print_summary
+
+    console, home, run_id = stdout_console(), home.resolve(), run_id or _new_run_id()
+    console.print(f"run {run_id} in {home}")
+    LocalRun(run_id, settings, home).perform(list(STAGES), console)
+    print_summary(home, run_id, console)
+
+
+@app.command()
+def stage(
+    name: Annotated[str, typer.Argument(help=f"One of: {', '.join(STAGES)}.")],
+    run_id: RunId = "",
+    home: Home = HOME,
+) -> None:
+    """Run one stage again in a run that exists, the newest by default, with the settings of that run.
+
+    Example: pinsage stage report --run cli-20261124T014321-5f3a
+    """
+    if name not in STAGES:
+        raise SettingsError(f"'{name}' is not a stage. The stages are: {', '.join(STAGES)}.")
+    from pinsage.store.run import RunStore
+    from tasks.local_run import LocalRun
+    from tasks.related import latest_with
+
+    home = home.resolve()
+    found = RunStore(home / "runs").open(run_id) if run_id else latest_with(home, "ingest")
+    console = stdout_console()
+    [result] = LocalRun(found.run_id, found.settings, home).perform([name], console)
+    for fact, value in result.facts.items():
+        console.print(f"{fact}: {value}", markup=False)
+
+
+@app.command()
+def related(
+    pin_id: Annotated[str, typer.Argument(help="The pin to start from, in the data owner's words.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="How many pins.")] = 10,
+    run_id: RunId = "",
+    home: Home = HOME,
+) -> None:
+    """Show which pins go with a pin, by the index of a run, the newest by default.
+
+    Example: pinsage related 1 -k 5
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from tasks.related import related_pins
+
+    answer = related_pins(home.resolve(), pin_id, k, run_id=run_id)
+    table = Table("rank", "score", "pin_id", "title", title=Text(f"{answer.title}  (run {answer.run_id})"))
+    for row in answer.related:
+        table.add_row(str(row.rank), f"{row.score:.4f}", Text(row.pin_id), Text(row.title))
+    stdout_console().print(table)
+
+
+@app.command()
+def runs(home: Home = HOME) -> None:
+    """List the runs, the newest first: data set, stages done, hit rate at 10 of PinSage on the test pairs.
+
+    Example: pinsage runs --home var
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from pinsage.store.run import RunStore
+
+    table = Table("run", "started", "data set", "stages", "hit rate@10")
+    for found in RunStore(home.resolve() / "runs").all():
+        results = found.results()
+        rate = results["evaluate"].facts.get("pinsage_test_hit_rate_at_10") if "evaluate" in results else None
+        dataset = Path(found.settings.data.dataset).name
+        shown = f"{rate:.4f}" if isinstance(rate, float) else "–"
+        table.add_row(
+            Text(found.run_id), found.started_at, Text(dataset), f"{len(results)} of {len(STAGES)}", Text(shown)
+        )
+    stdout_console().print(table)
+
+
+@app.command("demo-data")
+def demo_data(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    pins: Annotated[int, typer.Option(help="How many pins.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+) -> None:
+    """Write the demo world: drawn pictures, captions with ambiguous words, boards, saves and engagements.
+
+    Example: pinsage demo-data var/demo --pins 2000 --seed 1
+    """
+    from pinsage.catalog.demo.world import write_demo
+
+    facts = write_demo(folder, num_pins=pins, seed=seed)
+    typer.echo(f"{folder}: {facts.pins} pins, {facts.boards} boards, {facts.saves} saves")
+
+
+@import_app.command()
+def movielens(
+    source: Annotated[Path, typer.Argument(help="The unpacked MovieLens folder.")],
+    target: Annotated[Path, typer.Argument(help="A new folder for the tables.")],
+    posters: Annotated[Path | None, typer.Option(help="Folder with pictures named <movieId>.jpg.")] = None,
+) -> None:
+    """Read a public MovieLens folder: a movie is a pin, a user is a board, a rating is a save.
+
+    Example: pinsage import movielens ml-latest-small var/movielens --posters posters
+    """
+    from pinsage.catalog.movielens import import_movielens
+
+    facts = import_movielens(source, target, posters=posters)
+    typer.echo(f"{target}: {facts.pins} pins, {facts.boards} boards, {facts.saves} saves, {facts.pictures} pictures")
+
+
+@config_app.command()
+def show(dataset: Dataset = "", preset: Preset = None, overrides: Overrides = None) -> None:
+    """Print the settings as YAML: a preset, then single settings on top.
+
+    Example: pinsage config show --preset conf/demo.yaml --set train.steps=200
+    """
+    import yaml
+
+    tree = _settings(preset, overrides, dataset).model_dump(mode="json")
+    typer.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), nl=False)
+
+
+@config_app.command()
+def validate(dataset: Dataset = "", preset: Preset = None, overrides: Overrides = None) -> None:
+    """Check settings without running anything, and name those that differ from the defaults.
+
+    Example: pinsage config validate --preset conf/demo.yaml
+    """
+    from pinsage.config import flat
+
+    chosen, defaults = flat(_settings(preset, overrides, dataset)), flat(Settings())
+    for name, value in chosen.items():
+        if value != defaults[name]:
+            typer.echo(f"{name}: {value} (default {defaults[name]})")
+    typer.echo("The settings are valid.")
+
+
+@config_app.command()
+def schema(
+    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/configuration.md.")] = False,
+) -> None:
+    """List every setting with type, default, bounds and meaning.
+
+    Example: pinsage config schema --markdown > docs/configuration.md
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    from tasks.config_reference import markdown_page, section_meaning, setting_rows
+
+    if markdown:
+        typer.echo(markdown_page(), nl=False)
+        return
+    console = stdout_console()
+    for section in Settings.model_fields:
+        title = Text(f"{section}: {section_meaning(section)}")
+        table = Table("setting", "type", "default", "bounds", "meaning", title=title, title_justify="left")
+        for row in setting_rows(section):
+            table.add_row(*map(Text, (row.name, row.type, row.default, row.bounds.replace("`", ""), row.meaning)))
+        console.print(table)
+
+
+def _settings(preset: Path | None, overrides: list[str] | None, dataset: str) -> Settings:
+    """The preset, then the single settings, then the data set, made absolute because runs remember it."""
+    chosen = dict(parse_override(text) for text in overrides or [])
+    if dataset:
+        chosen["data.dataset"] = dataset if "://" in dataset else str(Path(dataset).resolve())
+    return load_settings(preset, chosen)
+
+
+def _new_run_id() -> str:
+    return f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:4]}"

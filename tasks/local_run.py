@@ -1,0 +1,75 @@
+"""Stages of a run in this process, one after the other, without Airflow."""
+
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from pinsage.settings import Settings
+from pinsage.store.run import StageResult
+from tasks.stage_process import mark_failed, perform
+from tasks.stages import STAGES
+from tasks.terminal import log_to
+
+ORIGIN = {"triggered_by": "command line"}
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A run that is worked on in this process, in the data folder `home`."""
+
+    run_id: str
+    settings: Settings
+    home: Path
+
+    def perform(self, stages: Sequence[str], console: Console) -> list[StageResult]:
+        """The results of the stages, in order; progress is a bar on a terminal and a line per stage elsewhere.
+
+        Raises:
+            PinSageError: a stage cannot be done; those before it stay done, and the MLflow run is marked as failed.
+        """
+        log_to(console)
+        with self._told_of_an_end(), _bar(console) as bar:
+            task = bar.add_task("", total=len(stages))
+            return [self._one(stage, bar, task) for stage in stages]
+
+    def _one(self, stage: str, bar: Progress, task: Any) -> StageResult:
+        bar.update(task, description=f"{stage}: {STAGES[stage].summary}")
+        result = perform(stage, self.run_id, self.settings, self.home, ORIGIN)
+        how = "reused" if result.reused else f"{result.seconds:.1f} s"
+        bar.console.print(f"[green]done[/]  {stage:<17} {how}")
+        bar.advance(task)
+        return result
+
+    @contextmanager
+    def _told_of_an_end(self) -> Iterator[None]:
+        """Let Ctrl-C and SIGTERM end the MLflow run too: no error reaches the stage's own handling then."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _leave)
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit):
+            mark_failed(self.run_id, self.home, "asked to end")
+            raise
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        SpinnerColumn(),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

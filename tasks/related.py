@@ -1,0 +1,61 @@
+"""The pins that a run's index finds for a pin: the answer of the whole pipeline, on the command line."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pinsage.catalog.catalog import Catalog
+from pinsage.errors import ArtifactMissingError
+from pinsage.index import PinIndex
+from pinsage.store.artifact import ArtifactStore
+from pinsage.store.run import Run, RunStore
+
+
+@dataclass(frozen=True)
+class Related:
+    """One pin of an answer; `score` is the cosine similarity to the query."""
+
+    rank: int
+    score: float
+    pin_id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The query's title, the run whose index was asked, and its answer, the most similar pin first."""
+
+    title: str
+    run_id: str
+    related: list[Related]
+
+
+def related_pins(home: Path, pin_id: str, k: int, *, run_id: str = "") -> Answer:
+    """The `k` pins most similar to `pin_id` by the index of a run; of the newest run that has one by default.
+
+    Raises:
+        UnknownPinError: the run's catalog has no such pin; the message names ids that look alike.
+        ArtifactMissingError: no run has come as far as the index.
+        RunRecordError: there is no such run.
+    """
+    run = RunStore(home / "runs").open(run_id) if run_id else latest_with(home, "index")
+    store = ArtifactStore(home / "artifacts")
+    catalog = Catalog.open(store.folder("ingest", run.result("ingest").key))
+    pin = catalog.pin_ids.row(pin_id)
+    pins, scores = PinIndex.open(store.folder("index", run.result("index").key)).related(pin, k)
+    title, *titles = catalog.titles(np.concatenate([np.array([pin], np.int32), pins]))
+    rows = zip(scores.tolist(), catalog.pin_ids.pin_ids(pins), titles, strict=True)
+    return Answer(title, run.run_id, [Related(rank, *row) for rank, row in enumerate(rows, start=1)])
+
+
+def latest_with(home: Path, stage: str) -> Run:
+    """The newest run in which a stage has ended.
+
+    Raises:
+        ArtifactMissingError: there is none.
+    """
+    for run in RunStore(home / "runs").all():
+        if stage in run.results():
+            return run
+    raise ArtifactMissingError(f"No run in {home} has ended its stage '{stage}'. Start one with `pinsage run`.")

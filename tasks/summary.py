@@ -1,0 +1,118 @@
+"""What a finished run came to, on one screen: the methods side by side, recommendations in words, where to look."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pinsage.catalog.catalog import Catalog
+from pinsage.report.scores import LABELS
+from pinsage.store.artifact import ArtifactStore
+from pinsage.store.run import Run, RunStore
+from tasks.stages import STAGES
+
+NUM_EXAMPLES = 5
+NUM_NEIGHBORS = 4
+MAX_TITLE = 40
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The title of a query pin and those of the pins that PinSage finds for it, the nearest first."""
+
+    query: str
+    related: list[str]
+
+
+def print_summary(home: Path, run_id: str, console: Console) -> None:
+    """Show the metrics of all methods, five recommendations, the decision on the model and the addresses of a run.
+
+    Raises:
+        RunRecordError: there is no such run.
+        ArtifactMissingError: it has not come to its end.
+    """
+    run, store = RunStore(home / "runs").open(run_id), ArtifactStore(home / "artifacts")
+    console.print(metrics_table(_folder(run, store, "evaluate")))
+    console.print(_examples_table(recommendations(run, store)))
+    for name, text in _closing_lines(run, store):
+        console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
+
+
+def metrics_table(evaluated: Path) -> Table:
+    """Every method by every metric on the test pairs of an evaluation; the best of a column is bold."""
+    rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
+    test = {(row["method"], row["metric"]): row["value"] for row in rows if row["split"] == "test"}
+    metrics = list(dict.fromkeys(metric for _, metric in test))
+    methods = sorted({method for method, _ in test}, key=_place)
+    best = {name: max(value for (_, metric), value in test.items() if metric == name) for name in metrics}
+    table = Table("method", title="On the test pairs", title_justify="left")
+    for name in metrics:
+        table.add_column(name, justify="right")
+    for method in methods:
+        label = LABELS.get(method, (method, ""))[0]
+        table.add_row(label, *(_figure(test.get((method, name)), best[name]) for name in metrics))
+    return table
+
+
+def recommendations(run: Run, store: ArtifactStore) -> list[Recommendation]:
+    """A few test queries and their nearest pins by PinSage, in words."""
+    rows = pq.read_table(_folder(run, store, "evaluate") / "examples.parquet")
+    rows = rows.filter(pc.equal(rows["method"], "pinsage")).sort_by([("rank", "ascending")])
+    catalog, found = Catalog.open(_folder(run, store, "ingest")), []
+    for query in rows["query"].unique()[:NUM_EXAMPLES].to_pylist():
+        related = rows.filter(pc.equal(rows["query"], query))["pin"][:NUM_NEIGHBORS].to_pylist()
+        first, *others = catalog.titles(np.array([query, *related], dtype=np.int32))
+        found.append(Recommendation(first, others))
+    return found
+
+
+def _examples_table(examples: list[Recommendation]) -> Table:
+    table = Table("pin", "goes with", title="PinSage recommends", title_justify="left")
+    for example in examples:
+        table.add_row(Text(_short(example.query)), Text(" · ".join(map(_short, example.related))))
+    return table
+
+
+def _closing_lines(run: Run, store: ArtifactStore) -> list[tuple[str, str]]:
+    promoted: dict[str, Any] = run.result("promote").facts
+    lines = [
+        ("Stages", _work_done(run)),
+        ("Model", f"version {promoted['model_version']}. {promoted['reason']}"),
+        ("Airflow", run.origin.get("airflow_url", "")),
+        ("MLflow", str(promoted["mlflow_url"] or f"run {promoted['mlflow_run_id']}")),
+        ("Report", str(_folder(run, store, "report") / "report.html")),
+    ]
+    return [(name, text) for name, text in lines if text]
+
+
+def _work_done(run: Run) -> str:
+    results = run.results()
+    artifacts = [results[name] for name, stage in STAGES.items() if stage.has_artifact and name in results]
+    made = [result for result in artifacts if not result.reused]
+    if not made:
+        return f"all {len(artifacts)} artifacts were there already, nothing was made again"
+    return f"{len(made)} of {len(artifacts)} artifacts made in {sum(result.seconds for result in made):.1f} s"
+
+
+def _folder(run: Run, store: ArtifactStore, stage: str) -> Path:
+    return store.folder(stage, run.result(stage).key)
+
+
+def _place(method: str) -> int:
+    return list(LABELS).index(method) if method in LABELS else -1
+
+
+def _figure(value: float | None, best: float) -> Text:
+    if value is None:
+        return Text("–")
+    return Text(f"{value:.4f}", style="bold green" if value == best else "")
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
