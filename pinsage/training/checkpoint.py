@@ -119,7 +119,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # an orphaned attempt writes to its own
     with partial.open("wb") as file:
         file.write(content)
         file.flush()
