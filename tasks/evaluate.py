@@ -4,8 +4,8 @@ import logging
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pinsage.catalog.parquet_files import write_parquet
 from pinsage.evaluation.baselines import METHODS, Evidence, Plan, scorers
 from pinsage.evaluation.comparison import Metric, Split, compared, metrics_table, sampled_split, spread
 from pinsage.evaluation.examples import example_queries, examples_table
@@ -35,8 +35,8 @@ def evaluate(work: StageWork) -> Facts:
         log.warning("no pictures or no words in this data set: %s left out", ", ".join(left_out))
     splits = [_split(work, name) for name in ("validation", "test")]
     metrics = compared(methods, splits, settings)
-    _write(metrics_table(metrics), work, "metrics.parquet")
-    _write(_examples(work, methods, splits[-1], evidence), work, "examples.parquet")
+    write_parquet(work.out / "metrics.parquet", metrics_table(metrics))
+    write_parquet(work.out / "examples.parquet", _examples(work, methods, splits[-1], evidence))
     return {
         "pairs_validation": len(splits[0].pairs),
         "pairs_test": len(splits[1].pairs),
@@ -85,7 +85,3 @@ def _headline(metrics: list[Metric]) -> Facts:
         for row in metrics
         if row.metric in wanted and (row.split == "test" or row.method == "pinsage")
     }
-
-
-def _write(table: pa.Table, work: StageWork, name: str) -> None:
-    pq.write_table(table, work.out / name, compression="zstd", write_page_checksum=True)

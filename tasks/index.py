@@ -4,9 +4,9 @@ import logging
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pinsage.catalog.catalog import Catalog
+from pinsage.catalog.parquet_files import write_parquet
 from pinsage.index import INDEX, PinIndex, checked_recall, measured_recall
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
@@ -32,7 +32,7 @@ def index(work: StageWork) -> Facts:
         log.info("search_k %d: recall@10 %.4f, %.0f queries/s", row.search_k, row.recall_at_10, row.queries_per_s)
     own = checked_recall(table, settings)
     columns = {"search_k": [row.search_k for row in table], "recall_at_10": [row.recall_at_10 for row in table]}
-    pq.write_table(pa.table(columns), work.out / "recall.parquet", compression="zstd", write_page_checksum=True)
+    write_parquet(work.out / "recall.parquet", pa.table(columns))
     return {
         "pins": built.num_pins,
         "dim": built.dim,

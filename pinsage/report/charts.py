@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH, HEIGHT = 320, 190
-LEFT, RIGHT, TOP, BOTTOM = 40, 312, 10, 164
+WIDTH, HEIGHT = 320, 196
+LEFT, RIGHT, TOP, BOTTOM = 40, 307, 10, 162
 MAX_POINTS = 400
 Numbers = Sequence[float] | NDArray[np.float64]
 
@@ -131,10 +131,13 @@ def moving_average(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def compact(value: float) -> str:
-    """A number as short as an axis needs: 1500 -> 1.5k, 2000000 -> 2M, 0.001 -> 0.001."""
+    """A number as short as an axis needs: 1500 -> 1.5k, 2000000 -> 2M, 0.00075 -> 7.5e-4."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
+    if 0 < abs(value) < 0.01:
+        mantissa, _, power = f"{value:.1e}".partition("e")
+        return f"{float(mantissa):g}e{int(power)}"
     return f"{value:.4g}"
 
 

@@ -106,11 +106,11 @@ def training_charts(folder: Path) -> list[Chart]:
         found = [
             curve(Label("Loss", f"{loss[-1]:.4g} at the end"), steps, loss, smooth=True),
             curve(Label("Learning rate", f"{max(rate):.2g} at its peak"), steps, rate),
-            curve(Label("Hard negatives per query", f"{hard[-1]} at the end"), steps, hard, style="step"),
+            curve(Label("Hard negatives", f"{hard[-1]} per query at the end"), steps, hard, style="step"),
         ]
     if looks:
         rates = [100 * row["hit_rate_at_10"] for row in looks]
-        label = Label("Validation hit rate @ 10, %", f"{max(rates):.1f} % at best")
+        label = Label("Validation hit @ 10, %", f"{max(rates):.2f} at best")
         found.insert(1, curve(label, [row["step"] for row in looks], rates))
     return found
 
@@ -145,5 +145,5 @@ def _settings(manifests: list[Manifest]) -> dict[str, dict[str, Any]]:
 
 
 def _rows(path: Path) -> Rows:
-    rows: Rows = pq.read_table(path).to_pylist()
+    rows: Rows = pq.read_table(path, page_checksum_verification=True).to_pylist()
     return rows

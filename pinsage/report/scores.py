@@ -6,10 +6,10 @@ from typing import Any
 LABELS = {
     "visual": ("Visual", "cosine of the pictures"),
     "annotation": ("Annotation", "cosine of the words"),
-    "combined": ("Combined", "dense layers on pictures and words, no graph"),
+    "combined": ("Combined", "dense layers, no graph"),
     "pixie": ("Pixie", "random walks, nothing learned"),
     "popularity": ("Popularity", "the pins on the most boards"),
-    "pinsage": ("PinSage", "graph convolutions on pictures and words"),
+    "pinsage": ("PinSage", "graph convolutions"),
 }
 SPLITS = ("test", "validation")
 Rows = list[dict[str, Any]]
@@ -36,7 +36,7 @@ class Column:
         """The metric in words."""
         name, _, rank = self.metric.partition("@")
         words = {"hit_rate": "hit rate", "cold_hit_rate": "cold hit rate", "mrr": "MRR"}.get(name, name)
-        return f"{words} @ {rank}" if rank else words
+        return f"{words} @\u00a0{rank}" if rank else words
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class ScoreTable:
 
     columns: tuple[Column, ...]
     rows: tuple[MethodRow, ...]
+
+    @property
+    def has_cold(self) -> bool:
+        """Whether there are figures for pairs with a cold pin."""
+        return any(column.metric.startswith("cold") for column in self.columns)
 
     @property
     def splits(self) -> list[str]:
@@ -99,8 +104,8 @@ def headlines(metrics: Rows, num_cold_pairs: int) -> list[Headline]:
 
 
 def figure(metric: str, value: float) -> str:
-    """A rate in percent, an MRR with three digits."""
-    return f"{value:.3f}" if metric == "mrr" else f"{100 * value:.1f} %"
+    """An MRR with three digits, a rate in percent, with two digits where it is below 10 %."""
+    return f"{value:.3f}" if metric == "mrr" else f"{100 * value:.{1 if value >= 0.1 else 2}f} %"
 
 
 def _rivals(metric: str, values: dict[tuple[str, str], float]) -> str:

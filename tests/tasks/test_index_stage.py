@@ -1,0 +1,49 @@
+"""The stage index on a real catalog: what it publishes and when it stops."""
+
+import pyarrow.parquet as pq
+import pytest
+from evaluation_world import NUM_PINS, World, write_dataset
+
+from pinsage.errors import InputError
+from pinsage.index import PinIndex
+from tasks.index import index
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory) -> World:
+    """All stages before the index."""
+    folder = tmp_path_factory.mktemp("index")
+    return World(folder / "home", write_dataset(folder / "data"))
+
+
+def test_the_index_holds_every_pin_and_names_its_model(world):
+    """It opens, answers, and says which model made its embeddings."""
+    built = PinIndex.open(world.publish("index"))
+    assert built.num_pins == NUM_PINS
+    assert built.header.model_key == world.run.result("train").key
+    assert len(built.related(0, 5)[0]) == 5
+
+
+def test_the_recall_table_ascends_and_holds_no_timings(world):
+    """Speeds differ from run to run, so they are facts and never in a file."""
+    table = pq.read_table(world.publish("index") / "recall.parquet")
+    assert table.schema.names == ["search_k", "recall_at_10"]
+    assert table["search_k"].to_pylist() == sorted(table["search_k"].to_pylist())
+    facts = world.run.result("index").facts
+    assert facts["recall_at_10"] == 1.0
+    assert facts["queries_per_s"] > 0
+    assert facts["exact_scan_is_as_fast"] is True
+
+
+def test_the_index_is_the_same_twice(world, tmp_path):
+    """Byte by byte."""
+    index(world.work("index", tmp_path))
+    for path in tmp_path.iterdir():
+        assert path.read_bytes() == (world.publish("index") / path.name).read_bytes()
+
+
+def test_a_recall_below_the_bar_stops_the_stage(world, tmp_path):
+    """A bad index must not be published."""
+    work = world.work("index", tmp_path, index__num_trees=1, index__search_k=1, index__min_recall=1.0)
+    with pytest.raises(InputError, match=r"below index\.min_recall 1\. Raise index\.num_trees and"):
+        index(work)
