@@ -106,7 +106,7 @@ def training_charts(folder: Path) -> list[Chart]:
         found = [
             curve(Label("Loss", f"{loss[-1]:.4g} at the end"), steps, loss, smooth=True),
             curve(Label("Learning rate", f"{max(rate):.2g} at its peak"), steps, rate),
-            curve(Label("Hard negatives", f"{hard[-1]} per query at the end"), steps, hard, style="step"),
+            curve(Label("Hard negatives", f"up to {max(hard)} per query"), steps, hard, style="step"),
         ]
     if looks:
         rates = [100 * row["hit_rate_at_10"] for row in looks]
