@@ -130,9 +130,8 @@ def _from_saves(catalog: Catalog, settings: PairSettings) -> PairSplit:
     saves = _in_time(catalog, settings.seed)
     splits = save_splits(saves.board, settings)
     train, validation, test = _neighbors(saves, splits, settings.max_gap)
-    new_test = test.where(~np.isin(test.unordered(), train.unordered()))
-    known = np.concatenate([train.unordered(), new_test.unordered()])
-    new_validation = validation.where(~np.isin(validation.unordered(), known))
+    new_test = test.where(~_is_among(test, train))
+    new_validation = validation.where(~(_is_among(validation, train) | _is_among(validation, new_test)))
     is_train = splits == TRAIN
     known_saves = _ordered(Saves(saves.board[is_train], saves.pin[is_train]))
     return PairSplit(
@@ -220,6 +219,14 @@ def _neighbors(saves: Saves, splits: Splits, max_gap: int) -> tuple[Pairs, Pairs
 
 def _joined(parts: list[Pairs]) -> Pairs:
     return Pairs(np.concatenate([p.query for p in parts]), np.concatenate([p.positive for p in parts]))
+
+
+def _is_among(pairs: Pairs, known: Pairs) -> NDArray[np.bool_]:
+    """bool [N]: the pair is, in either direction, one of the known ones. (np.isin takes ten times as long here.)"""
+    wanted, ordered = pairs.unordered(), np.sort(known.unordered())
+    places = np.searchsorted(ordered, wanted)
+    found: NDArray[np.bool_] = np.append(ordered, -1)[places] == wanted
+    return found
 
 
 def _saves(table: pa.Table) -> Saves:

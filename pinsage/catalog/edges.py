@@ -53,7 +53,7 @@ class _Rows:
         return {**known, spec.time: None if time == UNKNOWN else iso(time)}
 
 
-def keep_saves(source: SourceTable, judge: Judge, board_ids: pa.Array, pin_ids: pa.Array) -> Edges:
+def keep_saves(source: SourceTable, judge: Judge, *, board_ids: pa.Array, pin_ids: pa.Array) -> Edges:
     """The usable saves: unique (board, pin), the earliest of each; sorted by board, time (unknown first) and pin.
 
     Raises:
@@ -66,7 +66,7 @@ def keep_saves(source: SourceTable, judge: Judge, board_ids: pa.Array, pin_ids: 
     return _published(rows, judge, verdicts, keys, PUBLISHED_SAVES)
 
 
-def keep_engagements(source: SourceTable, judge: Judge, pin_ids: pa.Array) -> Edges:
+def keep_engagements(source: SourceTable, judge: Judge, *, pin_ids: pa.Array) -> Edges:
     """The usable engagements, repeated ones included, sorted by query, positive and time.
 
     Raises:
@@ -93,7 +93,7 @@ def _judged(rows: _Rows, judge: Judge) -> Verdicts:
         verdicts.leave_out(rows.times > judge.point.as_of)
     verdicts.mark((rows.times < FIRST_TIME) & (rows.times != UNKNOWN), f"{spec.time} is before the year 1")
     for ids, numbers, name in zip(rows.ids, (rows.left, rows.right), spec.ids, strict=True):
-        judge_ids(verdicts, ids, name, judge.max_id_length)
+        judge_ids(verdicts, ids, name=name, max_length=judge.max_id_length)
         verdicts.mark(numbers < 0, f"unknown {name}")
     return verdicts
 
@@ -117,7 +117,7 @@ def _published(
 ) -> Edges:
     """The kept rows in the order of `keys` (the last is the first to sort by), with the columns of `schema`."""
     spec = rows.source.spec
-    quarantined = judge.quarantine.take(spec.name, rows.source, verdicts, rows.record)
+    quarantined = judge.quarantine.take(spec.name, rows.source, verdicts=verdicts, record=rows.record)
     kept = np.flatnonzero(verdicts.kept)
     kept = kept[np.lexsort(tuple(key[kept] for key in keys))]
     times = pa.array(rows.times[kept], pa.int64(), mask=rows.times[kept] == UNKNOWN)

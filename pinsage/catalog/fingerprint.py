@@ -37,7 +37,7 @@ def identity_at(settings: Settings, now: datetime) -> dict[str, Any]:
     """
     dataset = Dataset.open(settings.data.dataset)
     tables = dataset.tables()
-    point = point_in_time(tables, settings.data.as_of, now)
+    point = point_in_time(tables, settings.data.as_of, now=now)
     return {
         "tables": {table.spec.name: _table_digest(table) for table in tables},
         "picture_files": _picture_files_digest(dataset, tables[0]),

@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Sequence
-from os.path import commonprefix
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +78,11 @@ class PinIds:
         around = np.arange(max(0, place - NEAR_IN_ORDER), min(len(self), place + NEAR_IN_ORDER))
         sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(np.int64)
         alike = difflib.get_close_matches(pin_id, self.pin_ids(np.union1d(around, sample)), n=10 * SUGGESTIONS)
-        return sorted(alike, key=lambda known: -len(commonprefix([known, pin_id])))[:SUGGESTIONS]
+        return sorted(alike, key=lambda known: -_shared_start(known, pin_id))[:SUGGESTIONS]
+
+
+def _shared_start(one: str, other: str) -> int:
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 
 def _utf8(text: str) -> bytes:

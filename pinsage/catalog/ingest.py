@@ -49,7 +49,7 @@ def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime) -> Inges
     dataset = Dataset.open(settings.dataset)
     tables = {table.spec.name: table for table in dataset.tables()}
     quarantine = Quarantine(settings.max_bad_share)
-    point = point_in_time(list(tables.values()), settings.as_of, now)
+    point = point_in_time(list(tables.values()), settings.as_of, now=now)
     pins, pictures = _keep_pins(dataset, tables["pins"], quarantine, settings, out)
     boards = _keep_boards(tables["boards"], quarantine, settings)
     judge = Judge(point, settings.max_id_length, quarantine)
@@ -69,7 +69,7 @@ def _keep_pins(
     pins = keep_nodes(
         source, quarantine, max_id_length=settings.max_id_length, names=names, digests=picture_digests(found)
     )
-    return _countable(pins), keep_pictures(found, pins, quarantine, max_mb=settings.max_picture_mb, out=out)
+    return _countable(pins), keep_pictures(found, pins, quarantine=quarantine, max_mb=settings.max_picture_mb, out=out)
 
 
 def _keep_boards(source: SourceTable, quarantine: Quarantine, settings: DataSettings) -> Nodes:
@@ -80,11 +80,11 @@ def _keep_boards(source: SourceTable, quarantine: Quarantine, settings: DataSett
 def _keep_edges(
     tables: dict[str, SourceTable], judge: Judge, board_ids: pa.Array, pin_ids: pa.Array
 ) -> dict[str, Edges]:
-    saves = keep_saves(tables["saves"], judge, board_ids, pin_ids)
+    saves = keep_saves(tables["saves"], judge, board_ids=board_ids, pin_ids=pin_ids)
     _check_some_left(saves.count, judge.point)
     if "engagements" not in tables:
         return {"saves": saves}
-    engagements = keep_engagements(tables["engagements"], judge, pin_ids)
+    engagements = keep_engagements(tables["engagements"], judge, pin_ids=pin_ids)
     return {"saves": saves, "engagements": engagements}
 
 

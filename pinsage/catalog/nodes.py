@@ -65,9 +65,9 @@ def keep_nodes(
     table = source.read(names)
     ids, name = IdColumn.of(table.column(0)), names[0]
     verdicts = Verdicts(source.num_rows)
-    judge_ids(verdicts, ids, name, max_id_length)
+    judge_ids(verdicts, ids, name=name, max_length=max_id_length)
     verdicts.mark(_losers(table, ids, verdicts.kept, digests), f"duplicate {name}")
-    quarantined = quarantine.take(source.spec.name, source, verdicts, lambda row: _record(table, row))
+    quarantined = quarantine.take(source.spec.name, source, verdicts=verdicts, record=lambda row: _record(table, row))
     rows = np.flatnonzero(verdicts.kept)
     kept = table.take(pa.array(rows)).set_column(0, name, ids.values.take(pa.array(ids.codes[rows])))
     order = pc.sort_indices(kept.column(0))
@@ -76,12 +76,12 @@ def keep_nodes(
     return Nodes(kept.take(order), rows[order.to_numpy()], count)
 
 
-def judge_ids(verdicts: Verdicts, ids: IdColumn, name: str, max_id_length: int) -> None:
+def judge_ids(verdicts: Verdicts, ids: IdColumn, *, name: str, max_length: int) -> None:
     """Speak against null, empty and over-long ids and those with control characters."""
     verdicts.mark(ids.is_null(), f"{name} is null")
     lengths = pc.utf8_length(ids.values)
     verdicts.mark(ids.matches(pc.equal(lengths, 0)), f"{name} is empty")
-    verdicts.mark(ids.matches(pc.greater(lengths, max_id_length)), f"{name} is longer than {max_id_length} characters")
+    verdicts.mark(ids.matches(pc.greater(lengths, max_length)), f"{name} is longer than {max_length} characters")
     verdicts.mark(ids.matches(pc.match_substring_regex(ids.values, CONTROL)), f"{name} holds control characters")
 
 

@@ -75,7 +75,7 @@ def picture_digests(found: FoundPictures) -> Callable[[NDArray[np.int64]], Mappi
     return digests
 
 
-def keep_pictures(found: FoundPictures, pins: Nodes, quarantine: Quarantine, *, max_mb: float, out: Path) -> TableCount:
+def keep_pictures(found: FoundPictures, pins: Nodes, *, quarantine: Quarantine, max_mb: float, out: Path) -> TableCount:
     """Write `pictures.parquet` with the usable pictures of the kept pins and return what became of all of them.
 
     A pin whose picture is refused stays a pin, without a picture.
@@ -94,7 +94,7 @@ def keep_pictures(found: FoundPictures, pins: Nodes, quarantine: Quarantine, *, 
     pin_of_row = np.full(len(found.sizes), -1, np.int32)
     pin_of_row[pins.rows] = np.arange(len(pins.rows), dtype=np.int32)
     verdicts = _judged(found, pin_of_row >= 0, max_mb)
-    quarantined = quarantine.take("pictures", found.source, verdicts, _record(found, pins, pin_of_row))
+    quarantined = quarantine.take("pictures", found.source, verdicts=verdicts, record=_record(found, pins, pin_of_row))
     kept = verdicts.kept
     dealing = Dealing.of(pin_of_row[kept], found.sizes[kept], out / "buckets")
     with dealing:

@@ -32,7 +32,7 @@ class PointInTime:
         return "" if self.as_of is None else iso(self.as_of)
 
 
-def point_in_time(tables: list[SourceTable], as_of: datetime | None, now: datetime) -> PointInTime:
+def point_in_time(tables: list[SourceTable], as_of: datetime | None, *, now: datetime) -> PointInTime:
     """The point in time of a data set.
 
     An `as_of` later than all the data means the same as the newest time of the data, so that a run over unchanged

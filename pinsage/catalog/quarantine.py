@@ -92,7 +92,7 @@ class Quarantine:
         self.max_bad_share = max_bad_share
         self._rows: list[dict[str, Any]] = []
 
-    def take(self, name: str, source: SourceTable, verdicts: Verdicts, record: Record) -> int:
+    def take(self, name: str, source: SourceTable, *, verdicts: Verdicts, record: Record) -> int:
         """Write down every row that a verdict speaks against and return how many they are.
 
         Args:

@@ -117,7 +117,7 @@ def test_the_newest_time_is_found_in_any_file_and_row_group(tmp_path):
     for number, newest in enumerate(days):
         rows = saves([("x", "a", day(1)), ("x", "b", day(newest)), ("x", "c", None)])
         pq.write_table(rows, folder / "saves" / f"{number}.parquet", row_group_size=1)
-    point = point_in_time(Dataset.open(str(folder)).tables(), None, NOW)
+    point = point_in_time(Dataset.open(str(folder)).tables(), None, now=NOW)
     assert point.as_of == micros(day(max(days)))
 
 

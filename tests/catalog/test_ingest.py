@@ -103,7 +103,7 @@ def test_engagements_keep_repetitions_and_lose_unknown_pins(tmp_path):
 
 def test_every_row_is_accounted_for(tmp_path, monkeypatch):
     """A row that is neither kept nor quarantined nor later stops the run."""
-    monkeypatch.setattr(quarantine.Quarantine, "take", lambda *_: 0)
+    monkeypatch.setattr(quarantine.Quarantine, "take", lambda *_, **__: 0)
     rows = saves([("x", "a", day(1)), ("x", "zebra", day(1))])
     with pytest.raises(PinSageError, match=r"saves: 2 rows came in, but 1 kept \+ 0 quarantined \+ 0 later"):
         ingest(write(tmp_path / "data", saves=rows), tmp_path / "out")
