@@ -1,7 +1,6 @@
 """Stages of a run in this process, one after the other, without Airflow."""
 
 import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,13 +50,14 @@ class LocalRun:
     @contextmanager
     def _told_of_an_end(self) -> Iterator[None]:
         """Let Ctrl-C and SIGTERM end the MLflow run too: no error reaches the stage's own handling then."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _leave)
+        before = signal.signal(signal.SIGTERM, _leave)
         try:
             yield
         except (KeyboardInterrupt, SystemExit):
             mark_failed(self.run_id, self.home, "asked to end")
             raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _bar(console: Console) -> Progress:

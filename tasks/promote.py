@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import math
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pinsage.store.manifest import Facts, Manifest
-from pinsage.store.run import Run, RunStore
+from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
@@ -112,10 +113,8 @@ def _parts(work: StageWork) -> "ModelParts":
 
 def _log_results(work: StageWork, run: Run, tracker: Tracker) -> None:
     results = {stage: result for stage, result in run.results().items() if stage != "promote"}
-    tracker.log_metrics(_metrics(work.inputs["evaluate"]), 0)
-    tracker.log_metrics({f"seconds/{stage}": result.seconds for stage, result in results.items()}, 0)
-    for stage, result in results.items():
-        tracker.log_metrics({f"facts/{stage}/{name}": value for name, value in _numbers(result.facts).items()}, 0)
+    seconds = {f"seconds/{stage}": result.seconds for stage, result in results.items()}
+    tracker.log_results({**_metrics(work.inputs["evaluate"]), **seconds, **_numbers(results.values())})
     _complete_curves(work.inputs["train"], tracker)
     reused = [stage for stage, result in results.items() if result.reused]
     tracker.tag({"pinsage.reused_stages": ", ".join(reused)})
@@ -138,7 +137,8 @@ def _metrics(evaluated: Path) -> dict[str, float]:
     return {f"{row['split']}/{row['method']}/{metric_name(row['metric'])}": row["value"] for row in rows}
 
 
-def _numbers(facts: Facts) -> dict[str, float]:
+def _numbers(results: Iterable[StageResult]) -> dict[str, float]:
+    facts = {f"facts/{result.stage}/{name}": value for result in results for name, value in result.facts.items()}
     return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
 
 

@@ -15,6 +15,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.report.scores import LABELS
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.run import Run, RunStore
+from pinsage.tracking.server import Server
 from tasks.stages import STAGES
 
 NUM_EXAMPLES = 5
@@ -38,9 +39,10 @@ def print_summary(home: Path, run_id: str, console: Console) -> None:
         ArtifactMissingError: it has not come to its end.
     """
     run, store = RunStore(home / "runs").open(run_id), ArtifactStore(home / "artifacts")
+    mlflow = Server(run.settings.tracking, home).uri
     console.print(metrics_table(_folder(run, store, "evaluate")))
     console.print(_examples_table(recommendations(run, store)))
-    for name, text in _closing_lines(run, store):
+    for name, text in _closing_lines(run, store, mlflow):
         console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
 
 
@@ -79,13 +81,13 @@ def _examples_table(examples: list[Recommendation]) -> Table:
     return table
 
 
-def _closing_lines(run: Run, store: ArtifactStore) -> list[tuple[str, str]]:
+def _closing_lines(run: Run, store: ArtifactStore, mlflow: str) -> list[tuple[str, str]]:
     promoted: dict[str, Any] = run.result("promote").facts
     lines = [
         ("Stages", _work_done(run)),
         ("Model", f"version {promoted['model_version']}. {promoted['reason']}"),
         ("Airflow", run.origin.get("airflow_url", "")),
-        ("MLflow", str(promoted["mlflow_url"] or f"run {promoted['mlflow_run_id']}")),
+        ("MLflow", str(promoted["mlflow_url"] or f"run {promoted['mlflow_run_id']} in {mlflow}")),
         ("Report", str(_folder(run, store, "report") / "report.html")),
     ]
     return [(name, text) for name, text in lines if text]

@@ -11,7 +11,7 @@ from pinsage.config import flat
 from pinsage.errors import PinSageError
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
-from pinsage.tracking.points import Points
+from pinsage.tracking.points import Points, metric_name
 from pinsage.tracking.server import Server
 
 if TYPE_CHECKING:
@@ -83,6 +83,12 @@ class Tracker:
         self._points.add(metrics, step)
         if time.monotonic() >= self._next_flush:
             self.flush()
+
+    def log_results(self, results: Mapping[str, float]) -> None:
+        """Take metrics that have one value per run; those that MLflow holds already stay as they are."""
+        with self.server.clear_errors():
+            known = self.server.client.get_run(self.mlflow_run_id).data.metrics
+        self._points.add({name: value for name, value in results.items() if metric_name(name) not in known}, 0)
 
     def flush(self) -> bool:
         """Send what waits. False, with a warning, if MLflow did not take it; the points are kept for the next try."""
