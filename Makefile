@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check clean
+.PHONY: help setup run stop test check lint clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,11 +31,12 @@ stop:  ## end what `make run` started
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest
 
-check: $(STAMP)  ## format, lint, types, tests: what has to pass
+check: lint test  ## format, lint, types, tests: what has to pass
+
+lint: $(STAMP)  ## format, lint and types alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest
 
 clean: stop  ## stop the servers, remove the virtual environment and all data of the pipeline in var/
 	rm -rf $(VENV) var

@@ -30,15 +30,21 @@ def _params(section: str, values: dict[str, Any]) -> list[tuple[str, Param]]:
 
 
 def _param(value: Any, section: str, spec: dict[str, Any]) -> Param:
-    schema = {**_one_type(spec), "section": section}
-    help_text = schema.pop("description", None)
-    is_optional_text = schema.get("type") == "string" and schema.pop("default", None) == ""
+    schema = {name: field for name, field in _one_type(spec).items() if name not in ("description", "execution")}
+    is_optional_text = schema.pop("default", None) == "" and schema["type"] == "string"
     if is_optional_text:
         schema["type"] = ["string", "null"]  # else the form insists on an address or a file where none is needed
         value = value or None
-    schema.pop("default", None)
-    schema.pop("execution", None)
-    return Param(value, description=help_text, **schema)
+    help_text = " ".join(part for part in (spec["description"], _bounds(spec)) if part)
+    schema["title"] = spec["title"].capitalize()
+    return Param(value, description=help_text, section=section, **schema)
+
+
+def _bounds(spec: dict[str, Any]) -> str:
+    """The bounds of a number in words, since the form shows them only once they are broken."""
+    words = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "below"}
+    bounds = [f"{word} {spec[name]:,}" for name, word in words.items() if name in spec]
+    return f"({', '.join(bounds)})" if bounds else ""
 
 
 def _one_type(spec: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from pinsage.errors import InputError, PinSageError
 
 TIMEOUT_S = 20.0
 PATIENCE_S = 60.0
-HAS_TRIGGERED = 409
+CONFLICT = 409
+STAGE_LOGGER = "stage_task"  # the module of the operator that passes on what a stage says
 
 
 class AirflowApiError(PinSageError):
@@ -43,6 +44,21 @@ class RunState:
     def has_ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ("success", "failed")
+
+
+@dataclass(frozen=True)
+class StageLog:
+    """What a stage wrote, without Airflow's own lines, and the error its task ended with ('' if none)."""
+
+    lines: list[str]
+    reason: str
+
+    @classmethod
+    def of(cls, events: list[dict[str, Any]]) -> "StageLog":
+        """The stage's part of the events of a task's log."""
+        lines = [event["event"] for event in events if STAGE_LOGGER in (event.get("logger") or "")]
+        errors = [error["exc_value"] for event in events for error in event.get("error_detail") or []]
+        return cls(lines, str(errors[-1]) if errors else "")
 
 
 class AirflowApi:
@@ -80,7 +96,7 @@ class AirflowApi:
         """Create a pool unless there is one; tasks of a missing pool would wait for ever without a word."""
         body = {"name": name, "slots": slots, "description": description}
         answer = self._request("POST", "/pools", body)
-        if not answer.ok and answer.status_code != HAS_TRIGGERED:
+        if not answer.ok and answer.status_code != CONFLICT:
             raise AirflowApiError(f"Airflow did not create the pool '{name}': {_detail(answer)}")
 
     def trigger(self, run_id: str, conf: dict[str, Any]) -> None:
@@ -92,7 +108,7 @@ class AirflowApi:
         """
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         answer = self._request("POST", f"/dags/{self.dag_id}/dagRuns", body)
-        if answer.ok or answer.status_code == HAS_TRIGGERED:  # an earlier try got through although it seemed to fail
+        if answer.ok or answer.status_code == CONFLICT:  # an earlier try got through although it seemed to fail
             return
         if answer.status_code in (400, 422):
             raise TriggerRefusedError(f"Airflow refused the settings: {_detail(answer)}")
@@ -116,11 +132,11 @@ class AirflowApi:
             for row in rows
         }
 
-    def log_lines(self, run_id: str, task: TaskState) -> list[str]:
-        """What the latest attempt at a task wrote, line by line."""
+    def stage_log(self, run_id: str, task: TaskState) -> StageLog:
+        """What the stage said in the latest attempt at a task."""
         path = f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.attempt, 1)}"
         events = self._get(f"{path}?full_content=true").get("content", [])
-        return [line for event in events for line in _event_lines(event)]
+        return StageLog.of([event for event in events if isinstance(event, dict)])
 
     def _get(self, path: str) -> dict[str, Any]:
         answer = self._request("GET", path)
@@ -158,8 +174,3 @@ def _detail(answer: requests.Response) -> str:
     except ValueError:
         return answer.text[:500]
     return str(body.get("detail", body))[:2000]
-
-
-def _event_lines(event: str | dict[str, Any]) -> list[str]:
-    text = event if isinstance(event, str) else str(event.get("event", ""))
-    return [line for line in text.splitlines() if line.strip()]

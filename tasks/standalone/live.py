@@ -26,6 +26,20 @@ WORDS = {
     "failed": ("failed", "bold red"),
     "upstream_failed": ("not started", "dim red"),
 }
+HEADLINES = {
+    "ingest": "pins boards saves pictures",
+    "pair": "train_pairs validation_pairs test_pairs",
+    "connect": "saves isolated_pins",
+    "featurize_text": "pins_with_text vocabulary",
+    "featurize_visual": "pins_with_picture pictures_per_s",
+    "walk": "mean_neighbors pins_per_second",
+    "train": "steps final_loss validation_hit_rate_at_10",
+    "embed": "num_pins",
+    "index": "recall_at_10 queries_per_s",
+    "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_mrr",
+    "report": "query_rows size_mb",
+    "promote": "model_version is_champion",
+}
 
 
 @dataclass(frozen=True)
@@ -58,9 +72,10 @@ class Row:
         return headline(self.result) if self.result and self.task.state == "success" else ""
 
 
-def headline(result: StageResult, count: int = 3) -> str:
-    """The first facts of a result, for a line of a table."""
-    return ", ".join(f"{name} {_short(value)}" for name, value in list(result.facts.items())[:count])
+def headline(result: StageResult) -> str:
+    """The facts of a result that are worth a line of a table; of a stage not known here, the first three."""
+    wanted = HEADLINES.get(result.stage, "").split() or list(result.facts)[:3]
+    return ", ".join(f"{name} {_short(result.facts[name])}" for name in wanted if name in result.facts)
 
 
 @dataclass
@@ -81,7 +96,7 @@ class Follower:
                 if live:
                     live.update(self.table(state, rows))
                 else:
-                    self._print_changes(rows, shown)
+                    self._print_changes(state, rows, shown)
                 if state.has_ended:
                     return state, rows
                 time.sleep(EVERY_S)
@@ -95,8 +110,7 @@ class Follower:
     def table(self, state: RunState, rows: dict[str, Row]) -> Table:
         """The run as a table of stages."""
         done = sum(row.task.state == "success" for row in rows.values())
-        word = self._waiting_word() if state.state == "queued" else state.state
-        title = f"{self.run_id}: {done} of {len(rows)} stages, {state.seconds:.0f} s, {word}"
+        title = f"{self.run_id}: {done} of {len(rows)} stages, {state.seconds:.0f} s, {self._word(state)}"
         table = Table(title=title, title_justify="left", expand=False)
         for name in ("stage", "state", "time", "what came out"):
             table.add_column(name, no_wrap=name != "what came out", justify="right" if name == "time" else "left")
@@ -109,22 +123,18 @@ class Follower:
             return Live(console=self.console, refresh_per_second=4)
         return nullcontext()
 
-    def _print_changes(self, rows: dict[str, Row], shown: dict[str, str]) -> None:
-        for name, row in rows.items():
-            if row.word != shown.get(name, "waiting"):
-                parts = [
-                    time.strftime("%H:%M:%S"),
-                    name,
-                    row.word,
-                    row.time if row.word != "running" else "",
-                    row.facts,
-                ]
-                self.console.print(
-                    "  ".join(part for part in parts if part), markup=False, highlight=False, soft_wrap=True
-                )
-            shown[name] = row.word
+    def _print_changes(self, state: RunState, rows: dict[str, Row], shown: dict[str, str]) -> None:
+        words = {self.run_id: (self._word(state), "")}
+        words |= {name: (row.word, f"{row.time}  {row.facts}".strip()) for name, row in rows.items()}
+        for name, (word, details) in words.items():
+            if word != shown.get(name, "waiting"):
+                line = f"{time.strftime('%H:%M:%S')}  {name}  {word}  {details if word != 'running' else ''}".rstrip()
+                self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            shown[name] = word
 
-    def _waiting_word(self) -> str:
+    def _word(self, state: RunState) -> str:
+        if state.state != "queued":
+            return state.state
         others = self.api.other_active_runs(self.run_id)
         return f"waiting for {others[0]} to end" if others else "queued"
 

@@ -14,7 +14,7 @@ from pinsage.store.run import Run, RunStore
 from tasks.standalone.airflow_api import AirflowApi
 from tasks.standalone.deployment import DAG_ID, Deployment
 from tasks.standalone.live import Follower, Row
-from tasks.standalone.services import Service, airflow_services, migrate_airflow, mlflow_service, watched
+from tasks.standalone.services import Service, airflow_services, migrate_airflow, mlflow_service, stop, watched
 from tasks.standalone.summary import Summary
 
 START_S = 300.0
@@ -61,7 +61,7 @@ class Pipeline:
 
     def stop(self) -> list[str]:
         """End exactly what `start` started; the names of what was ended."""
-        return [service.name for service in self.services if service.stop()]
+        return stop(self.services)
 
     def run(self, settings: Settings) -> bool:
         """Trigger a run with these settings and follow it to its end; whether it succeeded."""
@@ -89,14 +89,14 @@ class Pipeline:
 
     def _explain(self, run_id: str, rows: dict[str, Row]) -> None:
         failed = next((row.task for row in rows.values() if row.task.state == "failed"), None)
-        if failed:
-            for line in self.api.log_lines(run_id, failed)[-LOG_LINES:]:
-                self._say(f"  | {line}")
-            self._say(
-                f"the stage '{failed.name}' failed; its whole log: {self.api.run_page(run_id)}/tasks/{failed.name}"
-            )
-        else:
+        if not failed:
             self._say(f"the run was ended from outside: {self.api.run_page(run_id)}")
+            return
+        log = self.api.stage_log(run_id, failed)
+        for line in log.lines[-LOG_LINES:]:
+            self._say(f"  | {line}")
+        self._say(f"The stage '{failed.name}' failed. {log.reason}", style="bold red")
+        self._say(f"its whole log: {self.api.run_page(run_id)}/tasks/{failed.name}")
 
     def _record(self, run_id: str) -> Run | None:
         store = RunStore(self.deployment.home / "runs")
@@ -119,15 +119,12 @@ class Pipeline:
         started = told = time.monotonic()
         while not is_ready():
             now = time.monotonic()
-            if now - started > START_S:
-                raise NotUpError(f"{what} is not up after {START_S:.0f} s. Its log is in {self.deployment.logs}.")
-            for service in self.services:
-                if not service.process():
-                    return  # the watcher around this block says why
+            if now - started > START_S or not all(service.process() for service in self.services):
+                raise NotUpError(f"{what} is not up after {now - started:.0f} s. Its log is in {self.deployment.logs}.")
             if now - told > 10:
                 told = now
                 self._say(f"waiting for {what}, {now - started:.0f} s")
             time.sleep(1)
 
-    def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+    def _say(self, text: str, style: str = "") -> None:
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,13 +1,13 @@
 """The servers on this machine: started in sessions of their own, known again by pid and start time, ended exactly."""
 
+import contextlib
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 from pinsage.errors import PinSageError
 from tasks.standalone.deployment import LOOPBACK, ROOT, Deployment
 
-GRACE_S = 15.0
+GRACE_S = 10.0
 
 
 class ServiceError(PinSageError):
@@ -72,17 +72,6 @@ class Service:
             )
         started = psutil.Process(child.pid).create_time()
         self.record.write_text(json.dumps({"pid": child.pid, "started": started}), encoding="utf-8")
-
-    def stop(self) -> bool:
-        """End it and everything it started; whether there was anything to end."""
-        process = self.process()
-        if process:
-            family = [process, *process.children(recursive=True)]
-            process.terminate()
-            for member in psutil.wait_procs(family, timeout=GRACE_S)[1]:
-                _kill(member)
-        self.record.unlink(missing_ok=True)
-        return process is not None
 
     def last_words(self, lines: int = 8) -> str:
         """The end of its log."""
@@ -142,6 +131,20 @@ def migrate_airflow(deployment: Deployment) -> None:
         raise ServiceError(f"Airflow's database in {deployment.airflow_home} cannot be prepared.\n{words}")
 
 
+def stop(services: list[Service]) -> list[str]:
+    """End the services and everything they started, together; the names of those that were running."""
+    running = {service.name: process for service in services if (process := service.process())}
+    family = [member for process in running.values() for member in (process, *_descendants(process))]
+    for process in running.values():
+        _signal(process, signal.SIGTERM)
+    for member in psutil.wait_procs(family, timeout=GRACE_S)[1]:
+        _signal(member, signal.SIGKILL)
+    psutil.wait_procs(family, timeout=5)
+    for service in services:
+        service.record.unlink(missing_ok=True)
+    return list(running)
+
+
 def is_taken(port: int) -> bool:
     """Whether some program listens on a loopback port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -149,7 +152,7 @@ def is_taken(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-@contextmanager
+@contextlib.contextmanager
 def watched(services: list[Service]) -> Iterator[None]:
     """A block in which the death of a service explains whatever error came of it.
 
@@ -175,9 +178,13 @@ def _program(name: str) -> str:
     return str(beside) if beside.is_file() else shutil.which(name) or name
 
 
-def _kill(process: "psutil.Process") -> None:
+def _descendants(process: "psutil.Process") -> "list[psutil.Process]":
     try:
-        process.kill()
-        process.wait(timeout=5)
-    except psutil.Error:
-        time.sleep(0)  # it is gone already, or is about to be
+        return list(process.children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _signal(process: "psutil.Process", number: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):  # psutil compares start times: a reused pid is not signaled
+        process.send_signal(number)

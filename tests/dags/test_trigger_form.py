@@ -25,6 +25,12 @@ def test_every_setting_is_in_the_form_with_its_help_and_section(form):
         assert param.schema["section"].startswith(name.split(".")[0])
 
 
+def test_the_bounds_of_a_number_are_said_in_words(form):
+    """Airflow shows them only after they were broken."""
+    assert form["walk.restart"].description.endswith("(at least 0.0, below 1.0)")
+    assert form["train.steps"].description.endswith("(at least 1, at most 10,000,000)")
+
+
 def test_the_form_sent_as_it_stands_gives_the_deployments_settings():
     """Defaults survive the way through Params and back, presets included."""
     deployed = load_settings(overrides={"walk.num_walks": 77, "data.as_of": "2026-01-02T00:00:00Z"})
