@@ -1,0 +1,142 @@
+"""A run in the terminal: one line per change, or a table; and on one screen what it came to."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from pinsage.config import load_settings
+from pinsage.store.run import RunStore, StageResult
+from tasks.stages import STAGES
+from tasks.standalone import live
+from tasks.standalone.airflow_api import RunState, TaskState
+from tasks.standalone.live import Follower, headline
+from tasks.standalone.summary import Summary
+
+
+class Airflow:
+    """Stands where Airflow would: tells a prepared story, one chapter per call."""
+
+    def __init__(self, *chapters: tuple[str, dict[str, str]]) -> None:
+        self.chapters = list(chapters)
+
+    def run(self, run_id):
+        state, self.tasks_now = self.chapters.pop(0)
+        return RunState(state, 3.0)
+
+    def tasks(self, run_id):
+        return {name: TaskState(name, state, 1, 2.0) for name, state in self.tasks_now.items()}
+
+    def other_active_runs(self, run_id):
+        return ["scheduled__1"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run whose ingest was made before."""
+    run = RunStore(tmp_path).open_or_start("r1", load_settings())
+    run.record(StageResult("ingest", "k", 1.0, True, {"boards": 7, "pins": 12345, "other": 1}))
+    return run
+
+
+def told(airflow, run, monkeypatch, **options):
+    """What a person sees of a run, and how it ended."""
+    monkeypatch.setattr(live, "EVERY_S", 0.0)
+    screen = io.StringIO()
+    console = Console(file=screen, width=120, **options)
+    state, rows = Follower(airflow, "r1", lambda: run, console).follow()
+    return screen.getvalue(), state, rows
+
+
+def test_without_a_terminal_every_change_is_one_line(run, monkeypatch):
+    """Nothing twice; a run that waits says for whom; reuse and the facts that matter are in the line."""
+    airflow = Airflow(
+        ("queued", {}),
+        ("running", {"ingest": "running"}),
+        ("running", {"ingest": "running"}),
+        ("running", {"ingest": "success", "pair": "up_for_retry"}),
+        ("failed", {"ingest": "success", "pair": "failed", "connect": "upstream_failed"}),
+    )
+    text, state, rows = told(airflow, run, monkeypatch)
+    lines = [line.split("  ", 1)[1] for line in text.splitlines()]
+    assert lines == [
+        "r1  waiting for scheduled__1 to end",
+        "r1  running",
+        "ingest  running",
+        "ingest  made before  2.0 s  pins 12,345, boards 7",
+        "pair  will retry  2.0 s",
+        "r1  failed",
+        "pair  failed  2.0 s",
+        "connect  not started  2.0 s",
+    ]
+    assert state.state == "failed"
+    assert list(rows) == list(STAGES)
+
+
+def test_on_a_terminal_the_run_is_a_table_of_all_stages(run, monkeypatch):
+    """The last picture stays on the screen."""
+    airflow = Airflow(("running", {"ingest": "running"}), ("success", dict.fromkeys(STAGES, "success")))
+    text, _, _ = told(airflow, run, monkeypatch, force_terminal=True)
+    assert "12 of 12 stages" in text
+    assert all(name in text for name in STAGES)
+    assert "made before" in text
+
+
+def test_a_stage_this_file_does_not_know_shows_its_first_facts():
+    """Numbers are shortened, yes and no are words."""
+    result = StageResult("new", "k", 1.0, False, {"rate": 0.123456, "is_good": True, "count": 4321, "more": 1})
+    assert headline(result) == "rate 0.1235, is_good yes, count 4,321"
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """The published results of a small run."""
+    run = RunStore(tmp_path / "runs").open_or_start("r1", load_settings())
+    for name in STAGES:
+        run.record(StageResult(name, "k", 1.0, True, {}))
+        (tmp_path / "artifacts" / name / "k").mkdir(parents=True)
+    evaluate, ingest = (tmp_path / "artifacts" / name / "k" for name in ("evaluate", "ingest"))
+    metrics = [("pixie", "test", "mrr", 0.2), ("pinsage", "test", "mrr", 0.5), ("pinsage", "test", "hit_rate@10", 0.25),
+               ("pinsage", "validation", "mrr", 0.9)]  # fmt: skip
+    columns = zip(*metrics, strict=True)
+    table = dict(zip(("method", "split", "metric", "value"), map(list, columns), strict=True))
+    pq.write_table(pa.table(table), evaluate / "metrics.parquet")
+    examples = {
+        "query": pa.array([0, 0, 0], pa.int32()),
+        "method": ["pinsage", "pinsage", "pixie"],
+        "rank": pa.array([2, 1, 1], pa.int8()),
+        "pin": pa.array([2, 1, 3], pa.int32()),
+        "score": np.ones(3, np.float32),
+    }
+    pq.write_table(pa.table(examples), evaluate / "examples.parquet")
+    titles = ["a pot", "a kettle", "[bold]tea", "a bus"]
+    words = pa.array([[]] * 4, pa.list_(pa.string()))
+    pins = pa.table({"pin_id": list("abcd"), "title": titles, "annotations": words})
+    pq.write_table(pins, ingest / "pins.parquet")
+    for name in ("boards", "saves", "pictures"):
+        pq.write_table(pa.table({"x": [1]}), ingest / f"{name}.parquet")
+    return Summary(run, tmp_path)
+
+
+def test_the_methods_stand_side_by_side_and_titles_are_in_the_order_of_their_rank(finished):
+    """PinSage first, only test pairs, a dash where there is no figure; a title is never read as markup."""
+    screen = io.StringIO()
+    finished.print(Console(file=screen, width=100))
+    text = screen.getvalue()
+    assert text.index("pinsage") < text.index("pixie")
+    assert "0.5000" in text
+    assert "0.9" not in text
+    assert "–" in text
+    assert text.index("a kettle") < text.index("[bold]tea")
+    assert "a bus" not in text
+
+
+def test_a_run_that_made_nothing_again_is_known_as_such(finished):
+    """One stage made anew is enough to say otherwise; promote always acts and does not count."""
+    finished.run.record(StageResult("promote", "k", 1.0, False, {}))
+    assert finished.all_made_before()
+    finished.run.record(StageResult("walk", "k", 1.0, False, {}))
+    assert not finished.all_made_before()
