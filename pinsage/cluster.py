@@ -9,6 +9,7 @@ and write their rows to files, so a part can be done twice, or by another worker
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import uuid4
 
+import dask
 from distributed import Client, Future, KilledWorker, LocalCluster
 
 from pinsage.errors import ClusterError, PinSageError
@@ -24,10 +26,13 @@ from pinsage.settings import ClusterSettings
 log = logging.getLogger(__name__)
 
 CONNECT_S = 30.0  # to reach a scheduler, and for its first worker to be there
-LOST_S = 40.0  # without a worker, or without an answer from the scheduler, the work is given up
+LOST_S = 50.0  # without a worker, or without an answer from the scheduler, the work is given up
 RETRIES = 2  # of a part whose function raised; a part whose worker died is tried four times (Dask's allowed-failures)
 _PING_S = 3.0
+_FETCH_S = 10.0
 _PROGRESS_S = 5.0
+# Dask gives up a worker that takes 15 s to start again; on a busy machine it takes longer, and none would be left.
+_PATIENT = {"distributed.deploy.lost-worker-timeout": "10 minutes"}
 _NO_LIMIT = 0  # memory maps count as a worker's memory, so Dask would kill workers for reading a large graph
 
 Part = tuple[Any, ...]
@@ -92,6 +97,10 @@ def _attempt(function: Callable[..., Any], part: Part) -> Any:
         return _Refused(error)
 
 
+class _ResultLost(Exception):
+    """A worker died after its part was done and before the result was fetched: the part is done again."""
+
+
 class _Job:
     """The parts of one call of `Cluster.run`, as many under way as there are workers.
 
@@ -101,31 +110,30 @@ class _Job:
 
     def __init__(self, client: Client, function: Callable[..., Any], parts: Sequence[Part], label: str) -> None:
         self._client, self._function, self._parts, self._label = client, function, parts, label
-        self._done: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._waiting = deque(range(len(parts)))
         self._under_way: dict[Future[Any], int] = {}
-        self._id = uuid4().hex[:8]
+        self._done: SimpleQueue[Future[Any]] = SimpleQueue()
 
     def results(self, at_once: int) -> list[Any]:
-        results: list[Any] = [None] * len(self._parts)
-        waiting, progress = iter(range(len(self._parts))), _Progress(self._label, len(self._parts))
+        results: dict[int, Any] = {}
+        progress = _Progress(self._label, len(self._parts))
         try:
-            for _, number in zip(range(at_once), waiting, strict=False):
-                self._submit(number)
-            while self._under_way:
+            while len(results) < len(self._parts):
+                while self._waiting and len(self._under_way) < at_once:
+                    self._submit(self._waiting.popleft())
                 future = self._next_done()
                 number = self._under_way.pop(future)
-                results[number] = self._result(future, number)
-                progress.advance()
-                for following in waiting:
-                    self._submit(following)
-                    break
+                try:
+                    results[number] = self._result(future, number)
+                    progress.advance(len(results))
+                except _ResultLost:
+                    self._waiting.appendleft(number)
         finally:
             self._abandon()
-        return results
+        return [results[number] for number in range(len(self._parts))]
 
     def _submit(self, number: int) -> None:
-        key = f"{self._label}-{self._id}-{number}"
-        part = self._parts[number]
+        key, part = f"{self._label}-{number}-{uuid4().hex[:8]}", self._parts[number]
         future = self._client.submit(_attempt, self._function, part, key=key, pure=False, retries=RETRIES)
         self._under_way[future] = number
         future.add_done_callback(self._done.put)
@@ -146,16 +154,18 @@ class _Job:
 
     def _result(self, future: Future[Any], number: int) -> Any:
         which = f"{self._label}: part {number + 1} of {len(self._parts)} {_short(self._parts[number])}"
-        if future.status == "cancelled":
-            raise ClusterError(f"{which} was lost with the scheduler. Check the scheduler and run the stage again.")
         try:
-            result = future.result(timeout=LOST_S)
+            result = future.result(timeout=_FETCH_S)
         except KilledWorker as error:
             raise ClusterError(
                 f"{which} ended its worker {error.allowed_failures + 1} times (out of memory, or a crash in compiled "
                 "code). Use smaller partitions or look at the worker's log."
             ) from error
         except Exception as error:
+            if future.status == "cancelled":
+                raise ClusterError(f"{which} was lost with the scheduler. Check it and run the stage again.") from error
+            if future.status != "error":
+                raise _ResultLost from error
             raise ClusterError(
                 f"{which} failed {RETRIES + 1} times ({type(error).__name__}: {error}). Fix the cause and run again."
             ) from error
@@ -175,23 +185,22 @@ class _Progress:
     """Parts done, logged every few seconds and at the end."""
 
     def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._done = label, total, 0
+        self._label, self._total = label, total
         self._started = self._logged = time.monotonic()
 
-    def advance(self) -> None:
-        self._done += 1
+    def advance(self, done: int) -> None:
         now = time.monotonic()
-        if now - self._logged < _PROGRESS_S and self._done < self._total:
+        if now - self._logged < _PROGRESS_S and done < self._total:
             return
-        rate = self._done / max(now - self._started, 1e-9)
-        left_s = (self._total - self._done) / rate
-        log.info("%s: %d of %d parts, %.2f parts/s, %.0f s left", self._label, self._done, self._total, rate, left_s)
+        rate = done / max(now - self._started, 1e-9)
+        left_s = (self._total - done) / rate
+        log.info("%s: %d of %d parts, %.2f parts/s, %.0f s left", self._label, done, self._total, rate, left_s)
         self._logged = now
 
 
 @contextmanager
 def _local_cluster(num_workers: int) -> Iterator[LocalCluster]:
-    with _quiet_dask():
+    with _quiet_dask(), dask.config.set(_PATIENT):
         try:
             cluster = LocalCluster(
                 n_workers=num_workers, threads_per_worker=1, processes=True, host="127.0.0.1",

@@ -134,20 +134,34 @@ def test_a_scheduler_without_workers_is_an_error(scheduler, monkeypatch):
         pytest.fail("connected to a cluster without workers")
 
 
-def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, tmp_path):
-    """The scheduler is killed while parts are under way at a real worker."""
-    process, address = scheduler
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--no-nanny", "--no-dashboard"]
-    worker = subprocess.Popen(
+@pytest.fixture
+def worker(scheduler):
+    """A worker process of that scheduler, without a nanny that would start it again."""
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler[1], "--no-nanny", "--no-dashboard"]
+    process = subprocess.Popen(
         [*command, "--nthreads", "1", "--death-timeout", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    try:
-        with connected(ClusterSettings(address=address)) as cluster:
-            threading.Timer(1.0, process.kill).start()
-            began = time.monotonic()
-            with pytest.raises(ClusterError, match=r"part 1 of 2 .* lost with the scheduler|does not answer"):
-                cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
-            assert time.monotonic() - began < 25
-    finally:
-        worker.kill()
-        worker.wait()
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, worker):
+    """The scheduler is killed while parts are under way at a real worker."""
+    process, address = scheduler
+    with connected(ClusterSettings(address=address)) as cluster:
+        threading.Timer(0.5, process.kill).start()
+        began = time.monotonic()
+        with pytest.raises(ClusterError, match=r"part 1 of 2 .* lost with the scheduler|does not answer"):
+            cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
+        assert time.monotonic() - began < 25
+
+
+def test_the_loss_of_all_workers_is_an_error_and_no_hang(scheduler, worker, monkeypatch):
+    """The scheduler lives and would wait for new workers for ever."""
+    monkeypatch.setattr(door, "LOST_S", 1.0)
+    monkeypatch.setattr(door, "_PING_S", 0.2)
+    with connected(ClusterSettings(address=scheduler[1])) as cluster:
+        threading.Timer(0.5, worker.kill).start()
+        with pytest.raises(ClusterError, match="no worker for 1 s with 1 parts under way"):
+            cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
