@@ -31,18 +31,23 @@ class Recommendation:
     related: list[str]
 
 
-def print_summary(home: Path, run_id: str, console: Console) -> None:
+def print_summary(home: Path, run_id: str, console: Console, *, mlflow_page: str = "") -> None:
     """Show the metrics of all methods, five recommendations, the decision on the model and the addresses of a run.
+
+    Args:
+        home: data folder of the pipeline.
+        run_id: a run that has come to its end.
+        console: where to.
+        mlflow_page: the run's page, where the caller knows a server that the stages did not write through.
 
     Raises:
         RunRecordError: there is no such run.
         ArtifactMissingError: it has not come to its end.
     """
     run, store = RunStore(home / "runs").open(run_id), ArtifactStore(home / "artifacts")
-    mlflow = Server(run.settings.tracking, home).uri
     console.print(metrics_table(_folder(run, store, "evaluate")))
     console.print(_examples_table(recommendations(run, store)))
-    for name, text in _closing_lines(run, store, mlflow):
+    for name, text in _closing_lines(run, store, mlflow_page or _mlflow_place(run, home)):
         console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
 
 
@@ -87,10 +92,15 @@ def _closing_lines(run: Run, store: ArtifactStore, mlflow: str) -> list[tuple[st
         ("Stages", _work_done(run)),
         ("Model", f"version {promoted['model_version']}. {promoted['reason']}"),
         ("Airflow", run.origin.get("airflow_url", "")),
-        ("MLflow", str(promoted["mlflow_url"] or f"run {promoted['mlflow_run_id']} in {mlflow}")),
+        ("MLflow", mlflow),
         ("Report", str(_folder(run, store, "report") / "report.html")),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def _mlflow_place(run: Run, home: Path) -> str:
+    facts = run.result("promote").facts
+    return str(facts["mlflow_url"] or f"run {facts['mlflow_run_id']} in {Server(run.settings.tracking, home).uri}")
 
 
 def _work_done(run: Run) -> str:
@@ -98,7 +108,7 @@ def _work_done(run: Run) -> str:
     artifacts = [results[name] for name, stage in STAGES.items() if stage.has_artifact and name in results]
     made = [result for result in artifacts if not result.reused]
     if not made:
-        return f"all {len(artifacts)} artifacts were there already, nothing was made again"
+        return f"every one of the {len(artifacts)} artifacts was made before, no stage work was done again"
     return f"{len(made)} of {len(artifacts)} artifacts made in {sum(result.seconds for result in made):.1f} s"
 
 

@@ -15,7 +15,7 @@ from tasks.standalone.airflow_api import AirflowApi
 from tasks.standalone.deployment import DAG_ID, Deployment
 from tasks.standalone.live import Follower, Row
 from tasks.standalone.services import Service, airflow_services, migrate_airflow, mlflow_service, stop, watched
-from tasks.standalone.summary import Summary
+from tasks.summary import print_summary
 
 START_S = 300.0
 LOG_LINES = 15
@@ -77,15 +77,11 @@ class Pipeline:
         return True
 
     def _conclude(self, run_id: str, seconds: float, rows: dict[str, Row]) -> None:
-        summary = Summary(RunStore(self.deployment.home / "runs").open(run_id), self.deployment.home)
-        summary.print(self.console)
-        if summary.all_made_before():
-            self._say("every stage was already made, nothing to do")
+        store = RunStore(self.deployment.home / "runs")
+        page = self._mlflow_page(store.open(run_id))
+        print_summary(self.deployment.home, run_id, self.console, mlflow_page=page)
         stages = ", ".join(f"{name} {row.task.seconds:.0f}" for name, row in rows.items())
-        self._say(f"{seconds:.0f} s in all; by stage: {stages}")
-        self._say(f"Airflow  {self.api.run_page(run_id)}")
-        self._say(f"MLflow   {self._mlflow_page(summary.run)}")
-        self._say(f"report   {summary.report_file().as_uri()}")
+        self._say(f"Seconds  {seconds:.0f} in all; {stages}")
 
     def _explain(self, run_id: str, rows: dict[str, Row]) -> None:
         failed = next((row.task for row in rows.values() if row.task.state == "failed"), None)

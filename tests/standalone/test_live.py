@@ -1,10 +1,7 @@
-"""A run in the terminal: one line per change, or a table; and on one screen what it came to."""
+"""A run in the terminal: one line per change, or a table."""
 
 import io
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -14,7 +11,6 @@ from tasks.stages import STAGES
 from tasks.standalone import live
 from tasks.standalone.airflow_api import RunState, TaskState
 from tasks.standalone.live import Follower, headline
-from tasks.standalone.summary import Summary
 
 
 class Airflow:
@@ -89,54 +85,3 @@ def test_a_stage_this_file_does_not_know_shows_its_first_facts():
     """Numbers are shortened, yes and no are words."""
     result = StageResult("new", "k", 1.0, False, {"rate": 0.123456, "is_good": True, "count": 4321, "more": 1})
     assert headline(result) == "rate 0.1235, is_good yes, count 4,321"
-
-
-@pytest.fixture
-def finished(tmp_path):
-    """The published results of a small run."""
-    run = RunStore(tmp_path / "runs").open_or_start("r1", load_settings())
-    for name in STAGES:
-        run.record(StageResult(name, "k", 1.0, True, {}))
-        (tmp_path / "artifacts" / name / "k").mkdir(parents=True)
-    evaluate, ingest = (tmp_path / "artifacts" / name / "k" for name in ("evaluate", "ingest"))
-    metrics = [("pixie", "test", "mrr", 0.2), ("pinsage", "test", "mrr", 0.5), ("pinsage", "test", "hit_rate@10", 0.25),
-               ("pinsage", "validation", "mrr", 0.9)]  # fmt: skip
-    columns = zip(*metrics, strict=True)
-    table = dict(zip(("method", "split", "metric", "value"), map(list, columns), strict=True))
-    pq.write_table(pa.table(table), evaluate / "metrics.parquet")
-    examples = {
-        "query": pa.array([0, 0, 0], pa.int32()),
-        "method": ["pinsage", "pinsage", "pixie"],
-        "rank": pa.array([2, 1, 1], pa.int8()),
-        "pin": pa.array([2, 1, 3], pa.int32()),
-        "score": np.ones(3, np.float32),
-    }
-    pq.write_table(pa.table(examples), evaluate / "examples.parquet")
-    titles = ["a pot", "a kettle", "[bold]tea", "a bus"]
-    words = pa.array([[]] * 4, pa.list_(pa.string()))
-    pins = pa.table({"pin_id": list("abcd"), "title": titles, "annotations": words})
-    pq.write_table(pins, ingest / "pins.parquet")
-    for name in ("boards", "saves", "pictures"):
-        pq.write_table(pa.table({"x": [1]}), ingest / f"{name}.parquet")
-    return Summary(run, tmp_path)
-
-
-def test_the_methods_stand_side_by_side_and_titles_are_in_the_order_of_their_rank(finished):
-    """PinSage first, only test pairs, a dash where there is no figure; a title is never read as markup."""
-    screen = io.StringIO()
-    finished.print(Console(file=screen, width=100))
-    text = screen.getvalue()
-    assert text.index("pinsage") < text.index("pixie")
-    assert "0.5000" in text
-    assert "0.9" not in text
-    assert "–" in text
-    assert text.index("a kettle") < text.index("[bold]tea")
-    assert "a bus" not in text
-
-
-def test_a_run_that_made_nothing_again_is_known_as_such(finished):
-    """One stage made anew is enough to say otherwise; promote always acts and does not count."""
-    finished.run.record(StageResult("promote", "k", 1.0, False, {}))
-    assert finished.all_made_before()
-    finished.run.record(StageResult("walk", "k", 1.0, False, {}))
-    assert not finished.all_made_before()
