@@ -47,6 +47,8 @@ class Pipeline:
             ServiceError: a port is taken, or a server ended by itself.
             NotUpError: a server takes too long.
         """
+        for service in self.services:
+            service.check_port()
         self.mlflow.start()
         if not all(service.process() for service in self.airflow):
             self._say("starting Airflow and MLflow (the first time takes about a minute)")

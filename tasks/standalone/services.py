@@ -44,20 +44,29 @@ class Service:
         except (OSError, ValueError, KeyError, psutil.Error):
             return None
 
-    def start(self) -> None:
-        """Start it in a session of its own, unless it runs.
+    def check_port(self) -> None:
+        """Return if its port is free, or its own already.
 
         Raises:
-            ServiceError: another program listens on its port.
+            ServiceError: another program listens there, or it runs on another port.
         """
+        variable = f"PINSAGE_{self.name.split('-')[0].upper()}_PORT"
         if self.process():
-            return
-        if self.port and is_taken(self.port):
-            variable = f"PINSAGE_{self.name.split('-')[0].upper()}_PORT"
+            port = json.loads(self.record.read_text(encoding="utf-8")).get("port", self.port)
+            if port != self.port:
+                raise ServiceError(
+                    f"{self.name} runs on port {port}, not {self.port}. Say {variable}={port}, or make stop first."
+                )
+        elif self.port and is_taken(self.port):
             raise ServiceError(
                 f"Port {self.port} is taken by another program, and {self.name} needs it. "
                 f"Stop that program, or choose another port: make run {variable}={self.port + 1}"
             )
+
+    def start(self) -> None:
+        """Start it in a session of its own, unless it runs."""
+        if self.process():
+            return
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.record.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
@@ -71,7 +80,7 @@ class Service:
                 start_new_session=True,
             )
         started = psutil.Process(child.pid).create_time()
-        self.record.write_text(json.dumps({"pid": child.pid, "started": started}), encoding="utf-8")
+        self.record.write_text(json.dumps({"pid": child.pid, "started": started, "port": self.port}), encoding="utf-8")
 
     def last_words(self, lines: int = 8) -> str:
         """The end of its log."""

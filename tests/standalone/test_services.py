@@ -1,5 +1,6 @@
 """Servers are started once, known again, and ended with all they started; strangers are left alone."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -83,15 +84,24 @@ def test_a_pid_that_now_belongs_to_another_process_is_not_ours(make):
 
 
 def test_a_port_that_a_stranger_holds_is_named_with_the_way_out(make):
-    """Nothing is started, nothing is ended."""
+    """Once it is free again there is nothing to say."""
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         assert is_taken(port)
         service = make(name="airflow-api-server", port=port)
         with pytest.raises(ServiceError, match=f"Port {port} is taken.*PINSAGE_AIRFLOW_PORT={port + 1}"):
-            service.start()
-        assert service.process() is None
+            service.check_port()
     assert not is_taken(port)
+    service.check_port()
+
+
+def test_a_service_of_ours_on_another_port_is_not_waited_for(make):
+    """Its own port is fine; with another one the sentence says which it has."""
+    service = make(name="mlflow", port=15001)
+    service.start()
+    service.check_port()
+    with pytest.raises(ServiceError, match="runs on port 15001, not 15002.*PINSAGE_MLFLOW_PORT=15001"):
+        dataclasses.replace(service, port=15002).check_port()
 
 
 def test_a_service_that_ends_by_itself_is_reported_with_its_last_words(make):
