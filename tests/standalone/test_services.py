@@ -100,7 +100,7 @@ def test_a_service_of_ours_on_another_port_is_not_waited_for(make):
     service = make(name="mlflow", port=15001)
     service.start()
     service.check_port()
-    with pytest.raises(ServiceError, match="runs on port 15001, not 15002.*PINSAGE_MLFLOW_PORT=15001"):
+    with pytest.raises(ServiceError, match=r"runs on port 15001, not 15002.*PINSAGE_MLFLOW_PORT=15001"):
         dataclasses.replace(service, port=15002).check_port()
 
 
