@@ -7,6 +7,7 @@ Letters: P pins, I interests.
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,9 +99,10 @@ def _family_interests(
     """`count` pairs of look and theme, each in all four categories: columns in the order of Interests."""
     variety = int(np.clip(round(count / recipe.sharing), int(np.ceil(np.sqrt(count))), SILHOUETTES * len(PALETTES)))
     looks = rng.choice(SILHOUETTES * len(PALETTES), size=variety, replace=False)
-    words = [rng.choice(len(FAMILIES[family].words), THEME_WORDS, replace=False) for _ in range(variety)]
+    themes = np.array([*combinations(range(len(FAMILIES[family].words)), THEME_WORDS)])
+    themes = rng.permuted(rng.choice(themes, size=variety, replace=False), axis=1)
     pairs = rng.choice(variety * variety, size=count, replace=False)
-    look, theme = looks[pairs // variety], np.array(words)[pairs % variety]
+    look, theme = looks[pairs // variety], themes[pairs % variety]
     columns = (np.full(count, family), look % SILHOUETTES, look // SILHOUETTES, theme)
-    family_of, silhouette, palette, themes = (np.repeat(column, SISTERS, axis=0) for column in columns)
-    return family_of, np.tile(np.arange(SISTERS), count), silhouette, palette, themes
+    family_of, silhouette, palette, words = (np.repeat(column, SISTERS, axis=0) for column in columns)
+    return family_of, np.tile(np.arange(SISTERS), count), silhouette, palette, words

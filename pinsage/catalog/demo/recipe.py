@@ -28,7 +28,7 @@ class Recipe:
     board_spread: float = 0.7
     main_share: float = 0.55  # saves of a board's main interest ...
     second_share: float = 0.2  # ... of a second one of the same category
-    category_share: float = 0.2  # ... of anything in the category; the rest is of anything at all
+    category_share: float = 0.21  # ... of anything in the category; the rest is of anything at all
     board_reach: float = 0.35  # how far in style a board's pins lie from its center
 
     sessions_per_pin: float = 0.9
