@@ -19,6 +19,7 @@ from pinsage.catalog.demo.vocabulary import FAMILIES
 
 SISTERS = 4
 THEME_WORDS = 3
+INTERESTS_PER_FAMILY = 40  # at least; a small world has few categories rather than empty ones
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Pins:
 def drawn_interests(num_pins: int, recipe: Recipe, rng: np.random.Generator) -> Interests:
     """About P / `pins_per_interest` interests, in as many families of the vocabulary as they fill."""
     wanted = max(2 * SISTERS, num_pins // recipe.pins_per_interest)
-    num_families = int(np.clip(wanted // 16, 1, len(FAMILIES)))
+    num_families = int(np.clip(wanted // INTERESTS_PER_FAMILY, 1, len(FAMILIES)))
     per_family = max(2, round(wanted / (num_families * SISTERS)))
     parts = [_family_interests(family, per_family, recipe, rng) for family in range(num_families)]
     return Interests(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

@@ -60,7 +60,7 @@ def picture(scene: Scene, rng: np.random.Generator) -> bytes:
 
 
 def _colors(scene: Scene, rng: np.random.Generator) -> dict[str, Ink]:
-    tint = rng.normal(0, 9, size=3) + 34 * (0.5 - scene.style)
+    tint = rng.normal(0, 13, size=3) + 34 * (0.5 - scene.style)
     ground, main, second, accent = np.clip(PALETTES[scene.palette] + tint, 0, 255)
     rows = {"g": ground, "h": ground * 0.9 + main * 0.1, "a": main, "b": second, "c": accent}
     found = {name: tuple(int(value) for value in row) for name, row in rows.items()}

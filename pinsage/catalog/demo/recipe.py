@@ -15,7 +15,7 @@ class Recipe:
 
     true_silhouette: float = 0.6  # chance that a picture shows the subject of the pin's interest ...
     true_palette: float = 0.6  # ... in its colors
-    theme_word: float = 0.6  # chance of each of the interest's three words
+    theme_word: float = 0.7  # chance of each of the interest's three words
     stray_words: float = 1.5  # words that say nothing, on average
     category_word: float = 0.1  # chance that the caption names the category
     style_word: float = 0.6
