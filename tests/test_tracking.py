@@ -110,10 +110,11 @@ def test_points_reach_mlflow_while_the_training_runs(run, home):
 
 
 def test_a_failed_run_ends_as_failed_and_runs_again_on_a_retry(run, home):
-    """The reason is a tag while the run is failed, and gone once a retry goes on; the end is FINISHED."""
+    """The first reason is a tag while the run is failed, and gone once a retry goes on; the end is FINISHED."""
     tracker = tracker_of(run, home)
     tracker.begin(run)
     tracker_of(run, home).mark_failed("train: the loss became NaN")
+    tracker_of(run, home).mark_failed("the DAG run failed")
     failed = runs_named(tracker)[0]
     assert (failed.info.status, failed.data.tags[FAILURE_TAG]) == ("FAILED", "train: the loss became NaN")
     retry = tracker_of(run, home)

@@ -120,16 +120,17 @@ class Tracker:
             self.server.client.log_text(self.mlflow_run_id, text, name)
 
     def mark_failed(self, reason: str) -> None:
-        """End the MLflow run as FAILED with the reason as a tag; nothing if there is none.
+        """End the MLflow run as FAILED with the reason as a tag; nothing if there is none, or if it has failed already.
 
-        It never raises: the failure it reports matters more than a tracker that is out of reach.
+        The first reason stands: what follows from it says less. It never raises: the failure it reports matters more
+        than a tracker that is out of reach.
         """
         if len(self._points):
             self.flush()
         try:
             with self.server.clear_errors():
                 found = self._find()
-                if found:
+                if found and found.info.status != "FAILED":
                     self.server.client.set_tag(found.info.run_id, FAILURE_TAG, reason[:MAX_VALUE_LENGTH])
                     self.server.client.set_terminated(found.info.run_id, "FAILED")
         except PinSageError as error:
