@@ -137,7 +137,7 @@ def test_no_pin_is_on_a_board_twice(large):
 
 
 def test_two_hops_reach_a_small_part_of_the_catalog(large):
-    """Else a neighborhood would say nothing (measured: 0.5 % and 13 %)."""
+    """Else a neighborhood would say nothing (measured: 0.5 % and 12 %)."""
     assert reach(large, 1) < 0.01
     assert reach(large, 2) < 0.15
 
