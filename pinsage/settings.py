@@ -82,12 +82,12 @@ class VisualSettings(Section):
 class WalkSettings(Section):
     """Random walks, neighborhoods and hard-negative candidates (PinSage §3.2, §3.3)."""
 
-    num_neighbors: int = Field(50, ge=1, le=500, description="T, neighbors kept per pin (paper: 50).")
+    num_neighbors: int = Field(20, ge=1, le=500, description="T, neighbors kept per pin (paper: 50).")
     num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin.")
     max_hops: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
     restart: float = Field(0.5, ge=0.0, lt=1.0, description="Probability of ending a walk after a traversal.")
     num_hard_negatives: int = Field(50, ge=0, le=1000, description="Hard-negative candidates kept per pin.")
-    hard_negative_walks: int = Field(2000, ge=1, le=1_000_000, description="Walks that rank candidates by PageRank.")
+    hard_negative_walks: int = Field(500, ge=1, le=1_000_000, description="Walks that rank candidates by PageRank.")
     hard_negative_first_rank: int = Field(2000, ge=1, description="First rank of the band at 1 M pins (paper: 2,000).")
     hard_negative_last_rank: int = Field(5000, ge=2, description="Last rank of the band at 1 M pins (paper: 5,000).")
     seed: Seed = 0
@@ -98,8 +98,8 @@ class ModelSettings(Section):
     """The network (PinSage Algorithms 1 and 2)."""
 
     num_layers: int = Field(2, ge=0, le=4, description="K, convolutions (paper: 2); 0 leaves the dense head alone.")
-    hidden_dim: int = Field(256, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
-    embedding_dim: int = Field(128, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
+    hidden_dim: int = Field(128, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
+    embedding_dim: int = Field(64, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
     pooling: Literal["importance", "mean", "max"] = Field(
         "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )
@@ -108,18 +108,18 @@ class ModelSettings(Section):
 class TrainSettings(Section):
     """Loss, negatives, curriculum and optimization (PinSage §3.3)."""
 
-    steps: int = Field(1000, ge=1, le=10_000_000, description="Minibatches to train on.")
-    batch_size: int = Field(512, ge=2, le=65_536, description="Pairs in a minibatch (paper: 2,048).")
+    steps: int = Field(500, ge=1, le=10_000_000, description="Minibatches to train on.")
+    batch_size: int = Field(256, ge=2, le=65_536, description="Pairs in a minibatch (paper: 2,048).")
     num_negatives: int = Field(500, ge=1, le=65_536, description="Random negatives shared by a minibatch (paper: 500).")
     max_hard_negatives: int = Field(6, ge=0, le=64, description="Hard negatives per query at the end (paper: 6).")
     loss: Literal["max_margin", "sampled_softmax"] = Field("max_margin", description="Paper: max_margin (Eq. 1).")
     margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
     temperature: float = Field(0.07, gt=0, le=10, description="Of the sampled softmax.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate.")
+    learning_rate: float = Field(3e-3, gt=0, le=1, description="Peak learning rate.")
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises linearly.")
     final_rate_share: float = Field(0.1, gt=0, le=1, description="Rate at the last step as a share of the peak.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay.")
-    validate_every: int = Field(200, ge=1, description="Steps between looks at the validation pairs.")
+    validate_every: int = Field(100, ge=1, description="Steps between looks at the validation pairs.")
     validation_pairs: int = Field(2000, ge=1, description="Most validation pairs looked at during training.")
     seed: Seed = 0
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.", json_schema_extra=Execution)
@@ -149,7 +149,7 @@ class EvaluateSettings(Section):
     mrr_scale: int = Field(100, ge=1, description="Scaled MRR is the mean of 1/ceil(rank/scale) (paper: 100).")
     max_pairs: int = Field(10_000, ge=1, description="Most test pairs scored; a seeded sample beyond that.")
     combined_steps: int = Field(500, ge=1, description="Training steps of the Combined baseline.")
-    pixie_walks: int = Field(2000, ge=1, le=1_000_000, description="Walks per query of the Pixie baseline.")
+    pixie_walks: int = Field(1000, ge=1, le=1_000_000, description="Walks per query of the Pixie baseline.")
     seed: Seed = 0
 
 
