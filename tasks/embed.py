@@ -1,4 +1,4 @@
-"""Stage embed: the embedding of every pin, in partitions on Dask."""
+"""Embed every pin, in partitions on Dask."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Stage evaluate: score PinSage and the baselines on held-out pairs."""
+"""Score PinSage and the baselines on held-out pairs."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Stage index: build the Annoy index and measure its recall."""
+"""Build the Annoy index and measure its recall."""
 
 import logging
 

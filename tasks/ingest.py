@@ -1,4 +1,4 @@
-"""The stage `ingest`: from the owner's tables to the catalog."""
+"""Ingest the owner's tables: the catalog."""
 
 from datetime import UTC, datetime
 

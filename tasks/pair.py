@@ -1,4 +1,4 @@
-"""The stage `pair`: positive pairs and their split, before the graph exists."""
+"""Pair pins that belong together, and split the pairs before the graph exists."""
 
 import numpy as np
 import pyarrow as pa

@@ -1,4 +1,4 @@
-"""Stage promote: register the model, let it beat the champion or not, and complete the MLflow run."""
+"""Register the model, let it beat the champion or not, and complete the MLflow run."""
 
 import io
 import json

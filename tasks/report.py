@@ -1,4 +1,4 @@
-"""Stage report: write the page with pictures."""
+"""Write the page with pictures."""
 
 from pinsage.report.page import gathered, render
 from pinsage.store.manifest import Facts

@@ -1,4 +1,4 @@
-"""Stage train: fit the network on the training pairs."""
+"""Fit the network on the training pairs."""
 
 from pathlib import Path
 
