@@ -84,6 +84,7 @@ class StageProcess:
     def __init__(self, command: StageCommand) -> None:
         self._command = command
         self._process: subprocess.Popen[str] | None = None
+        self._was_asked_to_end = False
 
     def run(self, on_line: OnLine) -> Report:
         """Start the process, pass on every line it writes as it comes, and return its report.
@@ -110,10 +111,14 @@ class StageProcess:
         return _judged(self._command.stage, process.returncode, report, last_line)
 
     def stop(self, grace_s: float = GRACE_S) -> None:
-        """Ask the process to end, and kill it with all it started if it has not after `grace_s`. Returns at once."""
+        """Ask the process to end, and kill it with all it started if it has not after `grace_s`. Returns at once.
+
+        It is asked once: a second SIGTERM would hit an interpreter that is leaving and has dropped its handler.
+        """
         process = self._process
-        if process is None or process.poll() is not None:
+        if process is None or process.poll() is not None or self._was_asked_to_end:
             return
+        self._was_asked_to_end = True
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         timer = threading.Timer(grace_s, _kill_session, [process])

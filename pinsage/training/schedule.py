@@ -10,6 +10,6 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
     """
     warmup = round(settings.warmup_share * settings.steps)
     if step < warmup:
-        return settings.learning_rate * (step + 1) / warmup
+        return settings.learning_rate * ((step + 1) / warmup)
     progress = (step - warmup) / max(1, settings.steps - 1 - warmup)
     return float(settings.learning_rate * settings.final_rate_share**progress)
