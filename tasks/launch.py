@@ -57,15 +57,6 @@ class StageCommand:
         return _python(self.stage, options)
 
 
-def launch(command: StageCommand, on_line: OnLine) -> Report:
-    """What a stage reported: stage, key, seconds, reused, facts; 4 KiB of JSON at most.
-
-    Raises:
-        StageFailedError: it failed, or its process was ended from outside.
-    """
-    return StageProcess(command).run(on_line)
-
-
 def record_failure(run_id: str, home: Path, reason: str, *, wait: bool = True) -> None:
     """End the run's MLflow run as failed, from a process of its own.
 
@@ -87,7 +78,9 @@ class StageProcess:
         self._was_asked_to_end = False
 
     def run(self, on_line: OnLine) -> Report:
-        """Start the process, pass on every line it writes as it comes, and return its report.
+        """Start the process, pass on every line as it comes; what it reported: stage, key, seconds, reused, facts.
+
+        The report is 4 KiB of JSON at most.
 
         Raises:
             StageFailedError: it failed, or was ended from outside.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tasks import launch as launching
-from tasks.launch import REPORT_BYTES, StageCommand, StageFailedError, StageProcess, launch
+from tasks.launch import REPORT_BYTES, StageCommand, StageFailedError, StageProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def test_a_missing_data_set_is_refused_in_one_sentence_that_no_retry_can_change(
     """The real child: its sentence becomes the exception, and no traceback is in the log."""
     lines: list[str] = []
     with pytest.raises(StageFailedError, match="nowhere") as caught:
-        launch(command(tmp_path, **{"data.dataset": str(tmp_path / "nowhere")}), lines.append)
+        StageProcess(command(tmp_path, **{"data.dataset": str(tmp_path / "nowhere")})).run(lines.append)
     assert caught.value.retry_can_help is False
     assert not any("Traceback" in line for line in lines)
 
@@ -57,7 +57,7 @@ def test_a_missing_data_set_is_refused_in_one_sentence_that_no_retry_can_change(
 def test_a_setting_out_of_bounds_is_refused_the_same_way(tmp_path):
     """The name and the value are in the sentence."""
     with pytest.raises(StageFailedError, match=r"walk\.num_walks = 0") as caught:
-        launch(command(tmp_path, **{"walk.num_walks": 0}), print)
+        StageProcess(command(tmp_path, **{"walk.num_walks": 0})).run(print)
     assert caught.value.retry_can_help is False
 
 
@@ -77,7 +77,7 @@ def test_lines_come_as_they_are_written_and_the_report_last(tmp_path, script):
         lines.append(line)
         signal_file.touch()
 
-    report = launch(command(tmp_path), hear)
+    report = StageProcess(command(tmp_path)).run(hear)
     assert lines == ["hello", "goodbye"]
     assert report == {"stage": "ingest", "key": "k", "seconds": 1.5, "reused": False, "facts": {"pins": 3}}
 
@@ -85,7 +85,7 @@ def test_lines_come_as_they_are_written_and_the_report_last(tmp_path, script):
 def test_lines_after_the_report_do_not_hide_it(tmp_path, script):
     """A library that says something at exit is common."""
     script('print(\'{"stage": "ingest", "key": "k"}\'); print("bye from a library")')
-    assert launch(command(tmp_path), print)["key"] == "k"
+    assert StageProcess(command(tmp_path)).run(print)["key"] == "k"
 
 
 def test_a_report_too_large_for_an_xcom_loses_its_longest_facts(tmp_path, script):
@@ -95,7 +95,7 @@ def test_a_report_too_large_for_an_xcom_loses_its_longest_facts(tmp_path, script
         facts = {"pins": 3, "long": "x" * 5000, "longer": "é" * 6000}
         print(json.dumps({"stage": "ingest", "key": "k", "facts": facts}))
     """)
-    report = launch(command(tmp_path), print)
+    report = StageProcess(command(tmp_path)).run(print)
     assert report["facts"] == {"pins": 3, "facts_left_out": 2}
     assert len(str(report)) < REPORT_BYTES
 
@@ -105,7 +105,7 @@ def test_a_process_without_a_report_is_judged_by_its_exit_code(tmp_path, script,
     """Even a success without a result is a failure; the last line is quoted."""
     script(f"print('last words'); raise SystemExit({code})")
     with pytest.raises(StageFailedError, match=f"exit code {code}.*last words") as caught:
-        launch(command(tmp_path), print)
+        StageProcess(command(tmp_path)).run(print)
     assert caught.value.retry_can_help is retry_can_help
 
 
@@ -113,7 +113,7 @@ def test_a_process_killed_from_outside_can_be_tried_again(tmp_path, script):
     """The signal is named."""
     script("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(StageFailedError, match="SIGKILL") as caught:
-        launch(command(tmp_path), print)
+        StageProcess(command(tmp_path)).run(print)
     assert caught.value.retry_can_help is True
 
 
@@ -165,7 +165,7 @@ def test_an_interrupted_listener_leaves_no_process_behind(tmp_path, script):
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        launch(command(tmp_path), hear)
+        StageProcess(command(tmp_path)).run(hear)
     assert not is_alive(pids[0])
 
 
