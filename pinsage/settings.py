@@ -83,7 +83,17 @@ class WalkSettings(Section):
     """Random walks, neighborhoods and hard-negative candidates (PinSage §3.2, §3.3)."""
 
     num_neighbors: int = Field(20, ge=1, le=500, description="T, neighbors kept per pin (paper: 50).")
-    num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin.")
+    method: Literal["expected", "walks"] = Field(
+        "expected", description="expected: visit counts that walks would have on average; walks: counted on walks."
+    )
+    budget: int = Field(
+        8192, ge=64, le=2**24, description="Saves read per pin and traversal, about, to compute expected visits."
+    )
+    num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin (method walks).")
+    enough_pins: int = Field(
+        0, ge=0, le=100_000, description="Walking stops once so many pins have enough visits; 0: never (Pixie §3.1)."
+    )
+    enough_visits: int = Field(4, ge=1, le=100_000, description="Visits that are enough for one pin.")
     max_hops: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
     restart: float = Field(0.5, ge=0.0, lt=1.0, description="Probability of ending a walk after a traversal.")
     num_hard_negatives: int = Field(50, ge=0, le=1000, description="Hard-negative candidates kept per pin.")

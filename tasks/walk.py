@@ -35,7 +35,7 @@ def walk(work: StageWork) -> Facts:
     check_coverage(work.out, walked, graph.num_pins)
     facts = _facts(walked, graph, settings.num_hard_negatives)
     traversals = sum(part.traversals for part in walked)
-    pace = {"pins_per_second": graph.num_pins / seconds, "hops_per_second": 2 * traversals / seconds}
+    pace = {"pins_per_second": graph.num_pins / seconds, "hops_per_second": traversals / seconds}
     return {**facts, **{name: round(value, 1) for name, value in pace.items()}}
 
 

@@ -21,6 +21,7 @@ from pinsage.pairs import Pairs
 from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit
+from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, top_visited
 
 PIXIE_DEPTH = 1000  # pins kept per query; hit rates look no further than the first few hundred
@@ -80,12 +81,12 @@ class Visits:
     """Shares of the visits of random walks from the query; pins not visited tie at the end."""
 
     def __init__(self, graph: BipartiteGraph, plan: WalkPlan) -> None:
-        self._graph, self._plan, self.num_pins = graph, plan, graph.num_pins
+        self._hops, self._plan, self.num_pins = HopTables.of(graph), plan, graph.num_pins
 
     def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
         """Shares of visits, float32 [n, P]."""
         depth = min(PIXIE_DEPTH, self.num_pins)
-        visited, shares = top_visited(self._graph, queries, self._plan, top=depth)
+        visited, shares = top_visited(self._hops, queries, self._plan, top=depth)
         scores = np.full((len(queries), self.num_pins), UNRANKED, np.float32)
         rows, places = np.nonzero(visited >= 0)
         scores[rows, visited[rows, places]] = shares[rows, places]

@@ -1,15 +1,11 @@
 """Compiled random walks: many walks side by side, a visit count per start pin, the pins that were visited most.
 
 The time of a walk is the time of its cache misses, so up to `LANES` walks advance in lock-step: each short loop below
-touches memory once per walk, and the processor keeps a dozen of those misses in flight at once (three times faster than
-one walk after the other).
+touches memory once per walk and prefetches what the next loop will touch.
 
 Every draw is a function of (seed, start pin, walk, traversal) alone: no partition, thread or order changes a byte.
 
-All compiled code that walks is in this file on purpose: numba's cache on disk notices an edit of the file a function is
-in, not of the files it calls into.
-
-Letters: Q query pins, L lanes, G query pins walked together, C slots of a visit counter.
+Letters: Q query pins, L lanes, G query pins walked together, C places of a visit counter.
 """
 
 from typing import NamedTuple
@@ -18,32 +14,48 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-LANES = 1024
+from pinsage.walks.compiled import (
+    GOLDEN,
+    HALF,
+    LOW,
+    mixed,
+    move_largest_first,
+    place_of,
+    prefetch,
+    scrambled,
+    stream,
+    unscrambled,
+)
+
+LANES = 256  # what they prefetch at a time, one line each, still fits the first-level cache
 MAX_HOPS = 64  # a walk has room for so many traversals in its part of the random stream
 
-_EMPTY = np.int64(-1)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_DRAWS_PER_WALK = np.uint64(2 * MAX_HOPS)
-_LOW = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
+_DRAWS_PER_WALK = np.uint64(4 * MAX_HOPS)
 
 
-class Saves(NamedTuple):
-    """The four arrays of a BipartiteGraph."""
+class Hops(NamedTuple):
+    """The arrays of HopTables; the alias tables are empty where every save counts the same."""
 
-    pin_offsets: NDArray[np.int64]
-    pin_boards: NDArray[np.int32]
-    board_offsets: NDArray[np.int64]
+    pin_rows: NDArray[np.uint64]
+    pin_hops: NDArray[np.uint64]
+    board_hops: NDArray[np.uint64]
     board_pins: NDArray[np.int32]
+    pin_aliases: NDArray[np.uint64]
+    board_aliases: NDArray[np.uint64]
 
 
 class Walks(NamedTuple):
-    """How many walks of how many traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
+    """How many walks of how many traversals; a walk stops when a 32-bit draw is less than `stop_below`.
+
+    No more walks start from a pin once `enough_pins` pins have `enough_visits` visits each; 0 of them: never.
+    """
 
     num_walks: int
     max_hops: int
     stop_below: np.uint64
     seed: np.uint64
+    enough_pins: int
+    enough_visits: int
 
 
 class Pool(NamedTuple):
@@ -51,25 +63,31 @@ class Pool(NamedTuple):
 
     state: NDArray[np.uint64]
     slot: NDArray[np.int32]
-    pin: NDArray[np.int32]
-    edge: NDArray[np.int64]
+    row: NDArray[np.uint64]
+    edge: NDArray[np.uint64]
     bits: NDArray[np.uint64]
 
 
 class Counter(NamedTuple):
-    """Visit counts of G start pins: open addressing, an entry is `pin << 32 | count`.
+    """Visit counts of G start pins by open addressing; a pin is known by the offset of its row.
 
     Attributes:
-        entries: int64 [G * C], -1 where empty.
-        used: int32 [G * most visits], the filled places of each start pin, in order of first visit.
+        entries: uint64 [G * C], `offset << 32 | count`, 0 where empty.
+        edges: uint32 [G * C], a save (by board) that led to the pin of the entry.
+        used: int32 [G * (most + 1)], the filled places of each start pin, in order of first visit.
         num_used: int64 [G].
+        origins: uint64 [G], the offset of each start pin.
+        tally: int64 [highest count + 1], zeros: room to sort by count.
         bits: C is two to this power.
-        most: most visits of one start pin.
+        most: most pins visited from one start pin.
     """
 
-    entries: NDArray[np.int64]
+    entries: NDArray[np.uint64]
+    edges: NDArray[np.uint32]
     used: NDArray[np.int32]
     num_used: NDArray[np.int64]
+    origins: NDArray[np.uint64]
+    tally: NDArray[np.int64]
     bits: int
     most: int
 
@@ -82,160 +100,178 @@ class Ranks(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def mixed(bits: np.uint64) -> np.uint64:
-    """SplitMix64's output function: 64 bits, each depending on all bits given (Steele, Lea and Flood, 2014)."""
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
-
-
-@njit(nogil=True, cache=True)
-def stream(seed: np.uint64, pin: int) -> np.uint64:
-    """Where the random stream of a start pin begins."""
-    return mixed(mixed(seed) + _GOLDEN * np.uint64(pin + 1))
-
-
-@njit(nogil=True, cache=True)
-def _start(pool: Pool, saves: Saves, walks: Walks, pins: NDArray[np.int32], first: int, last: int) -> int:
+def _start(pool: Pool, hops: Hops, walks: Walks, pins: NDArray[np.int32], first: int, last: int) -> int:
     lane = 0
     for slot in range(len(pins)):
-        pin = pins[slot]
-        if saves.pin_offsets[pin] == saves.pin_offsets[pin + 1]:
+        row = hops.pin_rows[pins[slot]]
+        if row & LOW == 0:
             continue  # an isolated pin has nowhere to go
-        begin = stream(walks.seed, pin)
+        begin = stream(walks.seed, pins[slot])
         for walk in range(first, last):
-            pool.state[lane] = begin + _GOLDEN * _DRAWS_PER_WALK * np.uint64(walk)
+            pool.state[lane] = begin + GOLDEN * _DRAWS_PER_WALK * np.uint64(walk)
             pool.slot[lane] = slot
-            pool.pin[lane] = pin
+            pool.row[lane] = row
             lane += 1
     return lane
 
 
 @njit(nogil=True, cache=True)
-def _traverse(pool: Pool, saves: Saves, lanes: int) -> None:
-    """Move every lane to a random pin of a random board of its pin. Bounded draws: Lemire 2019, without rejection."""
+def _traverse(pool: Pool, hops: Hops, lanes: int) -> None:
+    """Put on every lane's `edge` a random save of a random board of its pin. Draws: Lemire 2019, without rejection."""
+    state, row, edge, bits = pool.state, pool.row, pool.edge, pool.bits
+    pin_hops, board_hops = hops.pin_hops, hops.board_hops
     for lane in range(lanes):
-        state = pool.state[lane] + _GOLDEN
-        pool.state[lane] = state
-        bits, pin = mixed(state), pool.pin[lane]
-        begin = saves.pin_offsets[pin]
-        degree = np.uint64(saves.pin_offsets[pin + 1] - begin)
-        pool.edge[lane] = begin + np.int64(((bits >> _HALF) * degree) >> _HALF)
-        pool.bits[lane] = bits & _LOW
+        state[lane] += GOLDEN
+        drawn, here = mixed(state[lane]), row[lane]
+        edge[lane] = (here >> HALF) + (((drawn >> HALF) * (here & LOW)) >> HALF)
+        bits[lane] = drawn & LOW
+        prefetch(pin_hops, np.int64(edge[lane]))
     for lane in range(lanes):
-        board = saves.pin_boards[pool.edge[lane]]
-        begin = saves.board_offsets[board]
-        degree = np.uint64(saves.board_offsets[board + 1] - begin)
-        pool.edge[lane] = begin + np.int64((pool.bits[lane] * degree) >> _HALF)
-    for lane in range(lanes):
-        pool.pin[lane] = saves.board_pins[pool.edge[lane]]
+        here = pin_hops[np.int64(edge[lane])]
+        edge[lane] = (here >> HALF) + ((bits[lane] * (here & LOW)) >> HALF)
+        prefetch(board_hops, np.int64(edge[lane]))
 
 
 @njit(nogil=True, cache=True)
-def _place(pin: np.int32, bits: int) -> np.int64:
-    return np.int64(((np.uint64(pin) * np.uint64(2654435769)) & _LOW) >> np.uint64(32 - bits))
-
-
-@njit(nogil=True, cache=True)
-def _add_visit(entries: NDArray[np.int64], base: np.int64, bits: int, pin: np.int32) -> np.int64:
-    """Count a visit in the C entries from `base` on; returns the place of a pin that is new there, -1 for others."""
-    mask, place = (np.int64(1) << bits) - 1, _place(pin, bits)
-    while True:
-        entry = entries[base + place]
-        if entry == _EMPTY:
-            entries[base + place] = (np.int64(pin) << 32) | 1
-            return place
-        if entry >> 32 == pin:
-            entries[base + place] = entry + 1
-            return np.int64(-1)
-        place = (place + 1) & mask
-
-
-@njit(nogil=True, cache=True)
-def _count_and_stop(pool: Pool, counter: Counter, walks: Walks, pins: NDArray[np.int32], lanes: int) -> int:
-    """Count where every lane is, end some walks by chance, and close the ranks of those that go on."""
-    entries, used, num_used, bits, most = counter  # passing the tuple on from this loop would double its time
-    alive = 0
+def _step_by_weight(pool: Pool, hops: NDArray[np.uint64], aliases: NDArray[np.uint64], lanes: int) -> None:
+    """From every lane's `row`, put a save on its `edge`, each with its share: a place is drawn, then it or its alias."""
+    state, row, edge, bits = pool.state, pool.row, pool.edge, pool.bits
     for lane in range(lanes):
-        slot, pin = pool.slot[lane], pool.pin[lane]
-        if pin != pins[slot]:
-            place = _add_visit(entries, np.int64(slot) << bits, bits, pin)
-            if place >= 0:
-                used[slot * most + num_used[slot]] = place
-                num_used[slot] += 1
-        state = pool.state[lane] + _GOLDEN
-        pool.state[alive], pool.slot[alive], pool.pin[alive] = state, slot, pin
-        alive += int((mixed(state) >> _HALF) >= walks.stop_below)
+        state[lane] += GOLDEN
+        drawn, here = mixed(state[lane]), row[lane]
+        edge[lane] = (here >> HALF) + (((drawn >> HALF) * (here & LOW)) >> HALF)
+        bits[lane] = drawn & LOW
+        prefetch(aliases, np.int64(edge[lane]))
+    for lane in range(lanes):
+        alias = aliases[np.int64(edge[lane])]
+        if bits[lane] >= alias >> HALF:
+            edge[lane] = (row[lane] >> HALF) + (alias & LOW)
+        prefetch(hops, np.int64(edge[lane]))
+
+
+@njit(nogil=True, cache=True)
+def _traverse_by_weight(pool: Pool, hops: Hops, lanes: int) -> None:
+    _step_by_weight(pool, hops.pin_hops, hops.pin_aliases, lanes)
+    for lane in range(lanes):
+        pool.row[lane] = hops.pin_hops[np.int64(pool.edge[lane])]
+    _step_by_weight(pool, hops.board_hops, hops.board_aliases, lanes)
+
+
+@njit(nogil=True, cache=True)
+def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, walks: Walks, lanes: int) -> int:
+    """Count where every lane is, end some walks by chance, and close the ranks of those that go on.
+
+    Nearly branch-free: whether a pin is new and whether a walk ends cannot be predicted, and a wrong guess costs more
+    than the count.
+    """
+    entries, edges, used, num_used, origins, _, size_bits, most = counter  # a tuple passed on would double the time
+    state, slots, row, edge, _ = pool
+    board_hops, alive, mask = hops.board_hops, 0, (np.int64(1) << size_bits) - 1
+    for lane in range(lanes):
+        slot, here = np.int64(slots[lane]), board_hops[np.int64(edge[lane])]
+        pin, base = here >> HALF, slot << size_bits
+        if pin != origins[slot]:
+            place = place_of(pin, size_bits)
+            entry = entries[base + place]
+            while (entry >> HALF != pin) & (entry != 0):
+                place = (place + 1) & mask
+                entry = entries[base + place]
+            entries[base + place] = (pin << HALF) | ((entry & LOW) + np.uint64(1))
+            edges[base + place] = edge[lane]
+            used[slot * (most + 1) + num_used[slot]] = place
+            num_used[slot] += np.int64(entry == 0)
+        after = state[lane] + GOLDEN
+        state[alive], slots[alive], row[alive] = after, slot, here
+        alive += np.int64((mixed(after) >> HALF) >= walks.stop_below)
     return alive
 
 
 @njit(nogil=True, cache=True)
-def _visit(pool: Pool, counter: Counter, saves: Saves, walks: Walks, pins: NDArray[np.int32]) -> int:
+def _has_enough(counter: Counter, slot: int, walks: Walks) -> bool:
+    found, base, first = 0, np.int64(slot) << counter.bits, slot * (counter.most + 1)
+    for index in range(first, first + counter.num_used[slot]):
+        found += np.int64((counter.entries[base + counter.used[index]] & LOW) >= np.uint64(walks.enough_visits))
+    return found >= walks.enough_pins
+
+
+@njit(nogil=True, cache=True)
+def _visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray[np.int32]) -> int:
     """Walk all walks of a few pins; their visit counts are in the counter then. Returns traversals made."""
-    traversals = 0
+    traversals, has_weights = 0, len(hops.pin_aliases) > 0
+    for slot in range(len(pins)):
+        counter.origins[slot] = hops.pin_rows[pins[slot]] >> HALF
     for first in range(0, walks.num_walks, LANES):
-        lanes = _start(pool, saves, walks, pins, first, min(first + LANES, walks.num_walks))
+        lanes = _start(pool, hops, walks, pins, first, min(first + LANES, walks.num_walks))
         for _ in range(walks.max_hops):
-            _traverse(pool, saves, lanes)
+            if has_weights:
+                _traverse_by_weight(pool, hops, lanes)
+            else:
+                _traverse(pool, hops, lanes)
             traversals += lanes
-            lanes = _count_and_stop(pool, counter, walks, pins, lanes)
+            lanes = _count_and_stop(pool, counter, hops, walks, lanes)
+        if walks.enough_pins and len(pins) == 1 and _has_enough(counter, 0, walks):
+            break
     return traversals
 
 
 @njit(nogil=True, cache=True)
-def move_largest_first(keys: NDArray[np.uint64], begin: int, end: int, count: int) -> None:
-    """Reorder keys[begin:end], all different, so that its `count` largest come first, in no order (Hoare's select)."""
-    low, high, cut = begin, end - 1, begin + count
-    while low < high and begin < cut < end:
-        first, middle, last = keys[low], keys[(low + high) >> 1], keys[high]
-        pivot = max(min(first, middle), min(max(first, middle), last))
-        left, right = low, high
-        while left <= right:
-            while keys[left] > pivot:
-                left += 1
-            while keys[right] < pivot:
-                right -= 1
-            if left <= right:
-                keys[left], keys[right] = keys[right], keys[left]
-                left += 1
-                right -= 1
-        if cut <= right:
-            high = right
-        elif cut > left:
-            low = left
-        else:
-            return
+def _empty(counter: Counter, slot: int) -> None:
+    base, first = np.int64(slot) << counter.bits, slot * (counter.most + 1)
+    for index in range(first, first + counter.num_used[slot]):
+        counter.entries[base + counter.used[index]] = 0
+    counter.num_used[slot] = 0
+
+
+@njit(nogil=True, cache=True)
+def _rank_by_count(counter: Counter, slot: int, kept: int) -> tuple[int, int]:
+    """Make `tally[count]` the rank of the first pin with that count; returns the least count kept, and the highest."""
+    entries, used, tally = counter.entries, counter.used, counter.tally
+    base, first, most_visits = np.int64(slot) << counter.bits, slot * (counter.most + 1), 0
+    for index in range(first, first + counter.num_used[slot]):
+        count = np.int64(entries[base + used[index]] & LOW)
+        tally[count] += 1
+        most_visits = max(most_visits, count)
+    rank, least = 0, most_visits
+    for count in range(most_visits, 0, -1):
+        if rank < kept:
+            least = count
+        same, tally[count] = tally[count], rank
+        rank += same
+    return least, most_visits
 
 
 @njit(nogil=True, cache=True)
 def _keep_top(
-    counter: Counter, slot: int, keys: NDArray[np.uint64], pins: NDArray[np.int32], weights: NDArray[np.float32]
+    counter: Counter, slot: int, board_pins: NDArray[np.int32], pins: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> None:
-    """Empty the counter of one start pin into its row: heaviest first, of equals the smaller pin first."""
-    entries, used, num_used, bits, most = counter
-    found, base = num_used[slot], np.int64(slot) << bits
-    for index in range(found):
-        place = base + used[slot * most + index]
-        entry = np.uint64(entries[place])
-        keys[index] = (entry << _HALF) | (_LOW - (entry >> _HALF))
-        entries[place] = _EMPTY
-    num_used[slot] = 0
-    kept, total = min(found, len(pins)), np.uint64(0)
-    move_largest_first(keys, 0, found, kept)
-    keys[:kept].sort()
-    for index in range(kept):
-        total += keys[index] >> _HALF
-    for index in range(kept):
-        key = keys[kept - 1 - index]
-        pins[index] = np.int32(_LOW - (key & _LOW))
-        weights[index] = np.float32(np.float64(key >> _HALF) / np.float64(total))
+    """Empty the counter of one start pin into its row: heaviest first, of equals the one visited first."""
+    entries, edges, used, tally = counter.entries, counter.edges, counter.used, counter.tally
+    base, first, found = np.int64(slot) << counter.bits, slot * (counter.most + 1), counter.num_used[slot]
+    kept, total = min(found, len(pins)), 0.0
+    least, most_visits = _rank_by_count(counter, slot, kept)
+    for index in range(first, first + found):
+        place = base + used[index]
+        count = np.int64(entries[place] & LOW)
+        rank = tally[count]
+        if count >= least and rank < kept:
+            pins[rank] = edges[place]
+            weights[rank] = count
+            total += count
+            tally[count] += 1
+    tally[: most_visits + 1] = 0
+    _empty(counter, slot)
+    for rank in range(kept):
+        prefetch(board_pins, np.int64(np.uint32(pins[rank])))
+    for rank in range(kept):
+        pins[rank] = board_pins[np.int64(np.uint32(pins[rank]))]
+        weights[rank] = np.float32(weights[rank] / total)
 
 
 @njit(nogil=True, cache=True)
 def fill_top(
     pool: Pool,
     counter: Counter,
-    saves: Saves,
+    hops: Hops,
     walks: Walks,
     pins: NDArray[np.int32],
     top: NDArray[np.int32],
@@ -243,82 +279,88 @@ def fill_top(
 ) -> int:
     """Fill `top` and `weights` [Q, T] for every pin of `pins`; returns the traversals made."""
     group, traversals = len(counter.num_used), 0
-    keys = np.empty(counter.most, np.uint64)
     for first in range(0, len(pins), group):
         some = pins[first : first + group]
-        traversals += _visit(pool, counter, saves, walks, some)
+        traversals += _visit(pool, counter, hops, walks, some)
         for slot in range(len(some)):
-            _keep_top(counter, slot, keys, top[first + slot], weights[first + slot])
+            _keep_top(counter, slot, hops.board_pins, top[first + slot], weights[first + slot])
     return traversals
 
 
 @njit(nogil=True, cache=True)
-def scrambled(pin: np.uint64, key: np.uint64) -> np.uint64:
-    """Another 32-bit number for each pin, in an order of its own for each 32-bit key (MurmurHash3's finalizer)."""
-    bits = pin ^ key
-    bits = ((bits ^ (bits >> np.uint64(16))) * np.uint64(0x85EBCA6B)) & _LOW
-    bits = ((bits ^ (bits >> np.uint64(13))) * np.uint64(0xC2B2AE35)) & _LOW
-    return bits ^ (bits >> np.uint64(16))
-
-
-@njit(nogil=True, cache=True)
-def unscrambled(bits: np.uint64, key: np.uint64) -> np.uint64:
-    """The pin that `scrambled` made `bits` of."""
-    bits = ((bits ^ (bits >> np.uint64(16))) * np.uint64(0x7ED1B41D)) & _LOW
-    bits = ((bits ^ (bits >> np.uint64(13)) ^ (bits >> np.uint64(26))) * np.uint64(0xA5CB9243)) & _LOW
-    return (bits ^ (bits >> np.uint64(16))) ^ key
-
-
-@njit(nogil=True, cache=True)
-def _forget(counter: Counter, slot: int, pin: np.int32) -> None:
-    """Set a pin's count to 0, if it was visited at all; its place stays taken."""
-    entries, bits = counter.entries, counter.bits
-    base, mask, place = np.int64(slot) << bits, (np.int64(1) << bits) - 1, _place(pin, bits)
-    while entries[base + place] != _EMPTY:
-        if entries[base + place] >> 32 == pin:
-            entries[base + place] = np.int64(pin) << 32
-            return
+def _find(counter: Counter, slot: int, pin: np.uint64) -> np.int64:
+    """Where a pin is in the counter of one start pin, or the empty place where it would be."""
+    mask, place = (np.int64(1) << counter.bits) - 1, place_of(pin, counter.bits)
+    base = np.int64(slot) << counter.bits
+    while counter.entries[base + place] >> HALF != pin and counter.entries[base + place] != 0:
         place = (place + 1) & mask
+    return base + place
+
+
+@njit(nogil=True, cache=True)
+def _forget(counter: Counter, slot: int, row: np.uint64) -> None:
+    """Leave a pin out of the ranking, if it was visited at all: its count becomes one that no walks reach."""
+    place = _find(counter, slot, row >> HALF)
+    if counter.entries[place] != 0:
+        counter.entries[place] |= LOW
 
 
 @njit(nogil=True, cache=True)
 def _ranked(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint64) -> int:
-    """Empty the counter of one start pin into keys that sort by visits, equals in random order; returns how many."""
-    entries, used, num_used, bits, most = counter
-    base, ranked = np.int64(slot) << bits, 0
-    for index in range(num_used[slot]):
-        place = base + used[slot * most + index]
-        entry = np.uint64(entries[place])
-        if entry & _LOW:
-            keys[ranked] = (entry << _HALF) | scrambled(entry >> _HALF, key)
+    """Turn the counts of one start pin into keys that sort by visits, equals in random order; returns how many."""
+    base, first, ranked = np.int64(slot) << counter.bits, slot * (counter.most + 1), 0
+    for index in range(first, first + counter.num_used[slot]):
+        entry = counter.entries[base + counter.used[index]]
+        if entry & LOW != LOW:
+            keys[ranked] = (entry << HALF) | scrambled(entry >> HALF, key)
             ranked += 1
-        entries[place] = _EMPTY
-    num_used[slot] = 0
     return ranked
 
 
 @njit(nogil=True, cache=True)
-def _keep_band(keys: NDArray[np.uint64], ranked: int, ranks: Ranks, start: np.uint64, out: NDArray[np.int32]) -> None:
-    """Fill `out` with a random sample, in random order, of the keys whose ranks are in the band."""
-    order, sample = start & _LOW, start >> _HALF
+def _keep_band(keys: NDArray[np.uint64], ranked: int, ranks: Ranks, start: np.uint64, wanted: int) -> tuple[int, int]:
+    """Leave a random sample of a band of ranks, in random order, at keys[low:high]; returns low and high."""
+    order, sample = start & LOW, start >> HALF
     low = min(ranks.first, ranked // 2)
-    high = min(ranked, max(ranks.last, low + len(out)))
+    high = min(ranked, max(ranks.last, low + wanted))
     move_largest_first(keys, 0, ranked, high)
     move_largest_first(keys, 0, high, low)
     for index in range(low, high):
-        keys[index] = scrambled(unscrambled(keys[index] & _LOW, order), sample)
-    kept = min(len(out), high - low)
+        keys[index] = scrambled(unscrambled(keys[index] & LOW, order), sample)
+    kept = min(wanted, high - low)
     move_largest_first(keys, low, high, kept)
     keys[low : low + kept].sort()
-    for index in range(kept):
-        out[index] = np.int32(unscrambled(keys[low + kept - 1 - index], sample))
+    for index in range(kept // 2):
+        other = low + kept - 1 - index
+        keys[low + index], keys[other] = keys[other], keys[low + index]
+    return low, low + kept
+
+
+@njit(nogil=True, cache=True)
+def _fill_row(
+    counter: Counter, hops: Hops, pin: np.int32, keys: NDArray[np.uint64], band: tuple[Ranks, np.uint64],
+    neighbors: NDArray[np.int32], slot: int, out: NDArray[np.int32],
+) -> None:  # fmt: skip
+    ranks, start = band
+    taken = 0
+    for neighbor in neighbors:
+        if neighbor != pin and neighbor >= 0:
+            _forget(counter, slot, hops.pin_rows[neighbor])
+            taken += 1
+    ranked = _ranked(counter, slot, keys, start & LOW)
+    after = Ranks(max(ranks.first - 1 - taken, 0), ranks.last - taken)
+    low, high = _keep_band(keys, ranked, after, start, len(out))
+    for index in range(low, high):
+        place = _find(counter, slot, unscrambled(keys[index], start >> HALF))
+        out[index - low] = hops.board_pins[np.int64(counter.edges[place])]
+    _empty(counter, slot)
 
 
 @njit(nogil=True, cache=True)
 def fill_band(
     pool: Pool,
     counter: Counter,
-    saves: Saves,
+    hops: Hops,
     walks: Walks,
     pins: NDArray[np.int32],
     neighbors: NDArray[np.int32],
@@ -327,18 +369,11 @@ def fill_band(
 ) -> int:
     """Fill `out` [Q, H] with pins of a band of ranks for every pin of `pins`; returns the traversals made."""
     group, traversals = len(counter.num_used), 0
-    keys = np.empty(counter.most, np.uint64)
+    keys = np.empty(counter.most + 1, np.uint64)
     for begin in range(0, len(pins), group):
         some = pins[begin : begin + group]
-        traversals += _visit(pool, counter, saves, walks, some)
+        traversals += _visit(pool, counter, hops, walks, some)
         for slot in range(len(some)):
-            pin, taken = some[slot], 0
-            for neighbor in neighbors[begin + slot]:
-                if neighbor != pin and neighbor >= 0:
-                    _forget(counter, slot, neighbor)
-                    taken += 1
-            start = stream(walks.seed, pin)
-            ranked = _ranked(counter, slot, keys, start & _LOW)
-            after = Ranks(max(ranks.first - 1 - taken, 0), ranks.last - taken)
-            _keep_band(keys, ranked, after, start, out[begin + slot])
+            band = (ranks, stream(walks.seed, some[slot]))
+            _fill_row(counter, hops, some[slot], keys, band, neighbors[begin + slot], slot, out[begin + slot])
     return traversals

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError
-from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import WalkSettings
 from pinsage.store.arrays import open_array
+from pinsage.walks.expected import SpreadPlan, counted_top_expected
+from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, counted_top_visited
 
 
@@ -62,32 +63,44 @@ class Neighborhoods:
         return int(self.neighbors.shape[1])
 
 
-def neighbor_plan(settings: WalkSettings) -> WalkPlan:
-    """The walks that the settings ask for when neighborhoods are made."""
-    return WalkPlan(settings.num_walks, settings.max_hops, settings.restart, settings.seed)
-
-
-def top_neighbors(graph: BipartiteGraph, pins: NDArray[np.int32], settings: WalkSettings) -> Neighborhoods:
+def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings) -> Neighborhoods:
     """The neighborhoods of some pins, row i for `pins[i]`.
 
     Args:
-        graph: where to walk.
+        hops: the graph.
         pins: int32 [Q].
-        settings: how to walk, and T.
+        settings: how visits are counted or computed, and T.
 
     Raises:
         SettingsError: a pin is not of the graph.
 
     Source: PinSage §3.2.
     """
-    return counted_top_neighbors(graph, pins, settings)[0]
+    return counted_top_neighbors(hops, pins, settings)[0]
 
 
 def counted_top_neighbors(
-    graph: BipartiteGraph, pins: NDArray[np.int32], settings: WalkSettings
+    hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings
 ) -> tuple[Neighborhoods, int]:
-    """What `top_neighbors` gives, and the number of traversals made."""
-    plan, top = neighbor_plan(settings), settings.num_neighbors
-    visited, weights, traversals = counted_top_visited(graph, pins, plan, top=top)
+    """What `top_neighbors` gives, and the number of hops made: saves followed by walks, or read."""
+    top = settings.num_neighbors
+    if settings.method == "walks":
+        visited, weights, traversals = counted_top_visited(hops, pins, walk_plan(settings), top=top)
+        num_hops = 2 * traversals
+    else:
+        visited, weights, num_hops = counted_top_expected(hops, pins, spread_plan(settings), top=top)
     neighbors = np.where(visited >= 0, visited, np.asarray(pins, np.int32)[:, None])  # [Q, T]
-    return Neighborhoods(neighbors, weights), traversals
+    return Neighborhoods(neighbors, weights), num_hops
+
+
+def walk_plan(settings: WalkSettings) -> WalkPlan:
+    """The walks that the settings ask for when visits are counted."""
+    return WalkPlan(
+        settings.num_walks, settings.max_hops, settings.restart, settings.seed,
+        settings.enough_pins, settings.enough_visits,
+    )  # fmt: skip
+
+
+def spread_plan(settings: WalkSettings) -> SpreadPlan:
+    """What the settings ask for when expected visits are computed."""
+    return SpreadPlan(settings.max_hops, settings.restart, settings.budget, settings.seed)

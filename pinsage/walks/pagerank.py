@@ -6,10 +6,10 @@ Letters: P pins, Q query pins, T neighbors, H candidates per pin.
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import WalkSettings
 from pinsage.walks import kernels
-from pinsage.walks.random_walk import WalkPlan, checked_queries, saves_of, walking_gear
+from pinsage.walks.hops import HopTables
+from pinsage.walks.random_walk import WalkPlan, checked_queries, compiled, walking_gear
 
 RESTART = 0.15  # PageRank's usual damping, 0.85; the restart of the neighborhoods is too short-sighted for rank 5,000
 MAX_HOPS = 10  # 80 % of such walks have ended by then, and the visit counter can be half the size
@@ -34,7 +34,7 @@ def rank_band(num_pins: int, settings: WalkSettings) -> kernels.Ranks:
 
 
 def hard_negatives(
-    graph: BipartiteGraph, pins: NDArray[np.int32], neighbors: NDArray[np.int32], settings: WalkSettings
+    hops: HopTables, pins: NDArray[np.int32], neighbors: NDArray[np.int32], settings: WalkSettings
 ) -> NDArray[np.int32]:
     """Hard-negative candidates of some pins: a random sample, in random order, of a band of PageRank ranks.
 
@@ -43,7 +43,7 @@ def hard_negatives(
     in the middle of those that are not neighbors, so the last half always counts.
 
     Args:
-        graph: where to walk.
+        hops: where to walk.
         pins: int32 [Q].
         neighbors: int32 [Q, T], the neighbors of each of `pins`, padded with the pin itself or -1.
         settings: how to walk, the ranks and H.
@@ -56,19 +56,19 @@ def hard_negatives(
 
     Source: PinSage §3.3 (hard negatives by personalized PageRank rank).
     """
-    return counted_hard_negatives(graph, pins, neighbors, settings)[0]
+    return counted_hard_negatives(hops, pins, neighbors, settings)[0]
 
 
 def counted_hard_negatives(
-    graph: BipartiteGraph, pins: NDArray[np.int32], neighbors: NDArray[np.int32], settings: WalkSettings
+    hops: HopTables, pins: NDArray[np.int32], neighbors: NDArray[np.int32], settings: WalkSettings
 ) -> tuple[NDArray[np.int32], int]:
-    """What `hard_negatives` gives, and the number of traversals made."""
-    pins = checked_queries(graph, pins)
+    """What `hard_negatives` gives, and the number of hops made."""
+    pins = checked_queries(hops, pins)
     found = np.full((len(pins), settings.num_hard_negatives), -1, np.int32)
     if settings.num_hard_negatives == 0:
         return found, 0
-    walks, pool, counter = walking_gear(graph, pagerank_plan(settings))
-    ranks = rank_band(graph.num_pins, settings)
+    walks, pool, counter = walking_gear(hops, pagerank_plan(settings))
+    ranks = rank_band(hops.num_pins, settings)
     neighbors = np.ascontiguousarray(neighbors, dtype=np.int32)
-    traversals = kernels.fill_band(pool, counter, saves_of(graph), walks, pins, neighbors, ranks, found)
-    return found, int(traversals)
+    traversals = kernels.fill_band(pool, counter, compiled(hops), walks, pins, neighbors, ranks, found)
+    return found, 2 * int(traversals)

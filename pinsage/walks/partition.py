@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pinsage.errors import PinSageError
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import WalkSettings
+from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import counted_top_neighbors
 from pinsage.walks.pagerank import counted_hard_negatives
 
@@ -89,11 +90,11 @@ def check_coverage(folder: Path, walked: Sequence[Walked], num_pins: int) -> Non
 
 
 @lru_cache(maxsize=1)
-def _graph(folder: Path) -> BipartiteGraph:
-    return BipartiteGraph.open(folder)
+def _graph(folder: Path) -> HopTables:
+    return HopTables.of(BipartiteGraph.open(folder))
 
 
-def _walk(graph: BipartiteGraph, pins: NDArray[np.int32], folder: Path, settings: WalkSettings) -> list[int]:
+def _walk(graph: HopTables, pins: NDArray[np.int32], folder: Path, settings: WalkSettings) -> list[int]:
     near, traversals = counted_top_neighbors(graph, pins, settings)
     hard, more = counted_hard_negatives(graph, pins, near.neighbors, settings)
     for name, rows in zip(NAMES, (near.neighbors, near.weights, hard), strict=True):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from slow_walks import graph_of, random_graph, ranked, sampled
 
 from pinsage.settings import WalkSettings
-from pinsage.walks import kernels
+from pinsage.walks import compiled
+from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
 from pinsage.walks.pagerank import hard_negatives, pagerank_plan, rank_band
 
@@ -32,7 +33,7 @@ def slow_hard_negatives(graph, pin, neighbors, settings):
     others = ranked(graph, pin, taken, plan)
     low = min(max(band.first - 1 - len(taken), 0), len(others) // 2)
     high = min(len(others), max(band.last - len(taken), low + settings.num_hard_negatives))
-    chosen = sampled(others[low:high], pin, plan, settings.num_hard_negatives)
+    chosen = sampled(graph, others[low:high], pin, plan, settings.num_hard_negatives)
     return chosen + [-1] * (settings.num_hard_negatives - len(chosen))
 
 
@@ -41,8 +42,8 @@ def test_candidates_equal_those_of_the_slow_version(first_rank):
     """Every candidate of every tenth pin: a band at the front, in the middle, and past the last pin reached."""
     settings = SETTINGS.model_copy(update={"hard_negative_first_rank": first_rank})
     graph, pins = random_graph(100, 30, 350), np.arange(0, 100, 10, dtype=np.int32)
-    neighbors = top_neighbors(graph, pins, settings).neighbors
-    found = hard_negatives(graph, pins, neighbors, settings)
+    neighbors = top_neighbors(HopTables.of(graph), pins, settings).neighbors
+    found = hard_negatives(HopTables.of(graph), pins, neighbors, settings)
     slow = [slow_hard_negatives(graph, int(pin), row, settings) for pin, row in zip(pins, neighbors, strict=True)]
     assert found.tolist() == slow
 
@@ -50,8 +51,8 @@ def test_candidates_equal_those_of_the_slow_version(first_rank):
 def test_no_candidate_is_a_neighbor_or_the_query():
     """Over a whole graph; no candidate comes twice and padding comes last."""
     graph, everyone = random_graph(300, 60, 1500), np.arange(300, dtype=np.int32)
-    neighbors = top_neighbors(graph, everyone, SETTINGS).neighbors
-    found = hard_negatives(graph, everyone, neighbors, SETTINGS)
+    neighbors = top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors
+    found = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)
     assert (found >= 0).any(axis=1).sum() > 200
     for pin, row, candidates in zip(everyone, neighbors, found, strict=True):
         real = [candidate for candidate in candidates.tolist() if candidate >= 0]
@@ -64,22 +65,22 @@ def test_isolated_pins_and_tight_cliques_have_no_candidates():
     """Pins 0 to 3 are all neighbors of each other, pin 4 has no board."""
     graph = graph_of([(pin, 0) for pin in range(4)], num_pins=5, num_boards=1)
     everyone = np.arange(5, dtype=np.int32)
-    found = hard_negatives(graph, everyone, top_neighbors(graph, everyone, SETTINGS).neighbors, SETTINGS)
+    found = hard_negatives(HopTables.of(graph), everyone, top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors, SETTINGS)
     assert (found == -1).all()
 
 
 def test_asking_for_no_candidates_gives_no_columns():
     """H = 0 walks nowhere."""
     graph, none = random_graph(20, 5, 50), SETTINGS.model_copy(update={"num_hard_negatives": 0})
-    assert hard_negatives(graph, np.arange(20, dtype=np.int32), np.empty((20, 0), np.int32), none).shape == (20, 0)
+    assert hard_negatives(HopTables.of(graph), np.arange(20, dtype=np.int32), np.empty((20, 0), np.int32), none).shape == (20, 0)
 
 
 def test_any_split_of_the_pins_gives_the_same_candidates():
     """One by one equals all at once."""
     graph, everyone = random_graph(60, 20, 250), np.arange(60, dtype=np.int32)
-    neighbors = top_neighbors(graph, everyone, SETTINGS).neighbors
-    whole = hard_negatives(graph, everyone, neighbors, SETTINGS)
-    parts = [hard_negatives(graph, everyone[[pin]], neighbors[[pin]], SETTINGS) for pin in everyone]
+    neighbors = top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors
+    whole = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)
+    parts = [hard_negatives(HopTables.of(graph), everyone[[pin]], neighbors[[pin]], SETTINGS) for pin in everyone]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -88,7 +89,7 @@ def test_any_split_of_the_pins_gives_the_same_candidates():
 def test_scrambling_can_be_undone(pin, key):
     """A pin is found again from its scrambled number."""
     pin, key = np.uint64(pin), np.uint64(key)
-    assert kernels.unscrambled(kernels.scrambled(pin, key), key) == pin
+    assert compiled.unscrambled(compiled.scrambled(pin, key), key) == pin
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=60, unique=True), st.data())
@@ -99,6 +100,6 @@ def test_selection_moves_the_largest_to_the_front(numbers, data):
     end = data.draw(st.integers(begin, len(numbers)))
     count = data.draw(st.integers(0, end - begin))
     keys = np.array(numbers, np.uint64)
-    kernels.move_largest_first(keys, begin, end, count)
+    compiled.move_largest_first(keys, begin, end, count)
     assert set(keys[begin : begin + count].tolist()) == set(sorted(numbers[begin:end], reverse=True)[:count])
     assert keys[:begin].tolist() + keys[end:].tolist() == numbers[:begin] + numbers[end:]

@@ -1,0 +1,118 @@
+"""The pins that walks from a pin visit most on average, without walking.
+
+Letters: Q query pins, T neighbors, C places of a hash table.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.errors import SettingsError
+from pinsage.walks import spreading
+from pinsage.walks.hops import HopTables, read_only
+from pinsage.walks.random_walk import checked_queries
+
+MAX_HOPS = 64
+_NONE = np.empty(0, np.float32)
+_FILTER_WORDS = 1 << 10
+_ROUNDING = 64  # saves by which float32 sums may be off, generously
+
+
+@dataclass(frozen=True)
+class SpreadPlan:
+    """Walks to average over, and how many saves may be read to do so.
+
+    `max_hops` and `restart` mean what they mean for walks. `budget` is the one dial between accuracy and time: about so
+    many saves are read in the first traversal, half of it in each later one, and eight times as many at most to look
+    closely at the best candidates. With a budget beyond the number of paths the averages are exact.
+    """
+
+    max_hops: int
+    restart: float
+    budget: int
+    seed: int
+
+
+def top_expected(
+    hops: HopTables, pins: NDArray[np.int32], plan: SpreadPlan, *, top: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The pins that endlessly many walks from each query pin would visit most, with their share of those visits.
+
+    What `random_walk.top_visited` converges to as its walks become more. A query's row depends on the plan and the
+    query alone, so any split of `pins` gives the same rows.
+
+    Args:
+        hops: the graph.
+        pins: int32 [Q], the query pins.
+        plan: what to average over, and how finely.
+        top: T, pins kept per query.
+
+    Returns:
+        int32 [Q, T] pins, heaviest first (equals in an order drawn per query), padded with -1; float32 [Q, T] weights,
+        each row summing to 1, or to 0 where nothing else can be reached, padded with 0.
+
+    Raises:
+        SettingsError: a query is no pin of the graph, or the plan is out of bounds.
+
+    Source: PinSage §3.2 (importance-based neighborhoods); the estimate after forward push with a random residual
+    (FORA, Wang et al., KDD 2017).
+    """
+    found, weights, _ = counted_top_expected(hops, pins, plan, top=top)
+    return found, weights
+
+
+def counted_top_expected(
+    hops: HopTables, pins: NDArray[np.int32], plan: SpreadPlan, *, top: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32], int]:
+    """What `top_expected` gives, and the number of saves that were read."""
+    pins = checked_queries(hops, pins)
+    found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
+    compiled_plan = _compiled_plan(plan, top)
+    gear = _gear(compiled_plan)
+    num_read = spreading.fill_expected(_graph(hops), gear, compiled_plan, pins, found, weights)
+    return found, weights, int(num_read)
+
+
+def _compiled_plan(plan: SpreadPlan, top: int) -> spreading.Plan:
+    if not (1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0 and plan.budget >= 64):
+        raise SettingsError(
+            f"{plan} cannot be spread. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
+        )
+    candidates = top + plan.budget // 128
+    return spreading.Plan(
+        plan.max_hops, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
+        8 * plan.budget // candidates, np.uint64(plan.seed),
+    )  # fmt: skip
+
+
+def _graph(hops: HopTables) -> spreading.Graph:
+    shares = hops.shares
+    by_pin, by_board, back = (
+        (_NONE, _NONE, _NONE) if shares is None else (shares.pin_shares, shares.board_shares, shares.back_shares)
+    )
+    return spreading.Graph(
+        hops.pin_rows, spreading.Side(hops.pin_hops, by_pin), spreading.Side(hops.board_hops, by_board), back,
+        read_only(hops.board_pins),
+    )  # fmt: skip
+
+
+def _gear(plan: spreading.Plan) -> spreading.Gear:
+    """Room for all rows that a plan can reach: a spread reads at most its budget of saves, give or take rounding."""
+    first, later = plan.budget + _ROUNDING, plan.later_budget + _ROUNDING
+    pins, boards, passing = _masses(first + later), _masses((plan.max_hops - 1) * later), _masses(first)
+    count = max(len(pins.rows), len(boards.rows))
+    rows = spreading.Rows(
+        np.empty(count, np.uint64), np.empty(count, np.float32), np.empty(count, np.int64),
+        np.empty(count, np.int64), np.empty(count, np.float32),
+    )  # fmt: skip
+    return spreading.Gear(pins, boards, passing, rows, np.empty(count, np.uint64), np.zeros(_FILTER_WORDS, np.uint64), np.zeros(1, np.int64))
+
+
+def _masses(most: int) -> spreading.Masses:
+    bits = max(3, (most + most // 2).bit_length())  # at most two thirds full
+    count = 1 << bits
+    return spreading.Masses(
+        np.zeros(count, np.uint64), np.zeros(count, np.float32), np.zeros(count, np.uint32), np.empty(count, np.int32),
+        bits,
+    )  # fmt: skip

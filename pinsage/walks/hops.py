@@ -1,0 +1,218 @@
+"""The graph as walks need it: every save names the row that a walk goes to next, in one 8-byte word.
+
+A step of a walk over plain compressed rows reads three places that are far apart: the row's offset, the row's entry,
+and the offset of where that leads. Here an entry is `offset << 32 | degree` of the row it leads to, so a step is one
+read. A row's offset also stands for its pin in visit counters; `board_pins` has the pin of a save.
+
+Letters: P pins, B boards, S saves.
+"""
+
+import mmap
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pinsage.errors import ArtifactDamagedError, DatasetError
+from pinsage.graph.csr import BipartiteGraph
+
+MAX_SAVES = 2**32 - 1  # an offset has 32 bits
+_HUGE_PAGE = 1 << 21
+_HALF = np.uint64(32)
+_LOW = np.uint64(0xFFFFFFFF)
+
+Number = TypeVar("Number", np.int32, np.int64, np.uint64, np.float32)
+
+
+@dataclass(frozen=True)
+class EdgeShares:
+    """How likely a walk takes each save, where saves have weights.
+
+    Attributes:
+        pin_shares: float32 [S], by pin: the weight of a save over those of its pin; each pin's sum to 1.
+        board_shares: float32 [S], by board: the weight of a save over those of its board.
+        back_shares: float32 [S], by pin: the weight of a save over those of its board.
+        pin_aliases: uint64 [S], by pin: Walker's alias table of each row, `threshold << 32 | other place in the row`.
+        board_aliases: uint64 [S], by board.
+    """
+
+    pin_shares: NDArray[np.float32]
+    board_shares: NDArray[np.float32]
+    back_shares: NDArray[np.float32]
+    pin_aliases: NDArray[np.uint64]
+    board_aliases: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class HopTables:
+    """A graph prepared for walking: 16 bytes a save in memory, more where saves have weights.
+
+    Attributes:
+        pin_rows: uint64 [P], `offset << 32 | degree` of each pin's row of `pin_hops`.
+        pin_hops: uint64 [S], by pin: the row of each save's board in `board_hops`.
+        board_hops: uint64 [S], by board: the row of each save's pin in `pin_hops`.
+        board_pins: int32 [S], by board: the pin of each save (the graph's own array).
+        shares: None where every save counts the same.
+    """
+
+    pin_rows: NDArray[np.uint64]
+    pin_hops: NDArray[np.uint64]
+    board_hops: NDArray[np.uint64]
+    board_pins: NDArray[np.int32]
+    shares: EdgeShares | None = None
+
+    @property
+    def num_pins(self) -> int:
+        """P, pins with and without saves."""
+        return len(self.pin_rows)
+
+    @classmethod
+    def of(cls, graph: BipartiteGraph) -> "HopTables":
+        """The tables of a graph; compiled walks check no bounds, so its rows and columns are checked here, once.
+
+        Raises:
+            DatasetError: there are more saves than an offset can count.
+            ArtifactDamagedError: a save names a pin or board past the graph's last one.
+        """
+        if graph.num_saves > MAX_SAVES:
+            raise DatasetError(
+                f"The graph has {graph.num_saves:,} saves; walks can count {MAX_SAVES:,}. "
+                "Prune it (graph.prune_delta, graph.prune_board_share) or split the catalog."
+            )
+        _check_columns("pin_boards", graph.pin_boards, graph.num_boards)
+        _check_columns("board_pins", graph.board_pins, graph.num_pins)
+        pin_rows, board_rows = _rows(graph.pin_offsets), _rows(graph.board_offsets)
+        pin_hops, board_hops = empty(graph.num_saves, np.uint64), empty(graph.num_saves, np.uint64)
+        _look_up(board_rows, _plain(graph.pin_boards), pin_hops)
+        _look_up(pin_rows, _plain(graph.board_pins), board_hops)
+        return cls(pin_rows, pin_hops, board_hops, read_only(graph.board_pins), _shares(graph))
+
+
+def empty(count: int, dtype: type[Number]) -> NDArray[Number]:
+    """An array [count] in huge pages where the system has them: random reads then miss the TLB less often."""
+    size = count * np.dtype(dtype).itemsize
+    room = mmap.mmap(-1, size + 2 * _HUGE_PAGE)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        room.madvise(mmap.MADV_HUGEPAGE)
+    whole = np.frombuffer(room, np.uint8)
+    begin = -whole.ctypes.data % _HUGE_PAGE
+    return whole[begin : begin + size].view(dtype)
+
+
+def read_only(array: NDArray[Number]) -> NDArray[Number]:
+    """The array as compiled code takes it: read-only, so that maps and arrays share one compiled function."""
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+def _plain(array: NDArray[Number]) -> NDArray[Number]:
+    return read_only(np.ascontiguousarray(array))
+
+
+def _check_columns(name: str, columns: NDArray[np.int32], count: int) -> None:
+    low, high = (int(columns.min()), int(columns.max())) if len(columns) else (0, -1)
+    if low < 0 or high >= count:
+        raise ArtifactDamagedError(
+            f"{name} of the graph names row {low if low < 0 else high} of {count:,}. "
+            "Delete the artifact of 'connect'; the next run makes it again."
+        )
+
+
+def _rows(offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
+    rows = empty(len(offsets) - 1, np.uint64)
+    rows[:] = (offsets[:-1].astype(np.uint64) << _HALF) | np.diff(offsets).astype(np.uint64)
+    return rows
+
+
+@njit(nogil=True, cache=True)
+def _look_up(rows: NDArray[np.uint64], columns: NDArray[np.int32], out: NDArray[np.uint64]) -> None:
+    for edge in range(len(columns)):
+        out[edge] = rows[columns[edge]]
+
+
+def _shares(graph: BipartiteGraph) -> EdgeShares | None:
+    pin_weights, board_weights = getattr(graph, "pin_weights", None), getattr(graph, "board_weights", None)
+    if pin_weights is None or board_weights is None:
+        return None
+    _check_weights("pin_weights", pin_weights)
+    _check_weights("board_weights", board_weights)
+    num_saves = graph.num_saves
+    arrays = [empty(num_saves, np.float32) for _ in range(3)]
+    aliases = [empty(num_saves, np.uint64) for _ in range(2)]
+    pins, boards = read_only(graph.pin_offsets), read_only(graph.board_offsets)
+    _fill_shares(pins, read_only(pin_weights), arrays[0])
+    _fill_shares(boards, read_only(board_weights), arrays[1])
+    _fill_back_shares(
+        boards, read_only(board_weights), read_only(graph.pin_boards), read_only(pin_weights), arrays[2]
+    )
+    _fill_aliases(pins, arrays[0], aliases[0])
+    _fill_aliases(boards, arrays[1], aliases[1])
+    return EdgeShares(*arrays, *aliases)
+
+
+def _check_weights(name: str, weights: NDArray[np.float32]) -> None:
+    low, high = (float(weights.min()), float(weights.max())) if len(weights) else (1.0, 1.0)
+    if not (low > 0 and high < np.inf):  # also false for NaN
+        raise ArtifactDamagedError(
+            f"{name} of the graph holds {low if not low > 0 else high}, no positive number. "
+            "Delete the artifact of 'connect'; the next run makes it again."
+        )
+
+
+@njit(nogil=True, cache=True)
+def _fill_shares(offsets: NDArray[np.int64], weights: NDArray[np.float32], shares: NDArray[np.float32]) -> None:
+    for row in range(len(offsets) - 1):
+        total = 0.0
+        for edge in range(offsets[row], offsets[row + 1]):
+            total += weights[edge]
+        for edge in range(offsets[row], offsets[row + 1]):
+            shares[edge] = weights[edge] / total
+
+
+@njit(nogil=True, cache=True)
+def _fill_back_shares(
+    board_offsets: NDArray[np.int64],
+    board_weights: NDArray[np.float32],
+    pin_boards: NDArray[np.int32],
+    pin_weights: NDArray[np.float32],
+    shares: NDArray[np.float32],
+) -> None:
+    totals = np.zeros(len(board_offsets) - 1)
+    for row in range(len(totals)):
+        for edge in range(board_offsets[row], board_offsets[row + 1]):
+            totals[row] += board_weights[edge]
+    for edge in range(len(pin_boards)):
+        shares[edge] = pin_weights[edge] / totals[pin_boards[edge]]
+
+
+@njit(nogil=True, cache=True)
+def _fill_aliases(offsets: NDArray[np.int64], shares: NDArray[np.float32], aliases: NDArray[np.uint64]) -> None:
+    """Vose's method: every place of a row keeps its own save with a chance, else it stands for one other save."""
+    longest = 0
+    for row in range(len(offsets) - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    scaled, small, large = np.empty(longest), np.empty(longest, np.int64), np.empty(longest, np.int64)
+    for row in range(len(offsets) - 1):
+        begin, degree = offsets[row], offsets[row + 1] - offsets[row]
+        num_small = num_large = 0
+        for place in range(degree):
+            scaled[place] = shares[begin + place] * degree
+            aliases[begin + place] = (_LOW << _HALF) | np.uint64(place)
+            if scaled[place] < 1.0:
+                small[num_small] = place
+                num_small += 1
+            else:
+                large[num_large] = place
+                num_large += 1
+        while num_small and num_large:
+            num_small -= 1
+            less, more = small[num_small], large[num_large - 1]
+            aliases[begin + less] = (np.uint64(scaled[less] * 4294967295.0) << _HALF) | np.uint64(more)
+            scaled[more] -= 1.0 - scaled[less]
+            if scaled[more] < 1.0:
+                num_large -= 1
+                small[num_small] = more
+                num_small += 1
