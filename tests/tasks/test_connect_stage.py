@@ -44,6 +44,28 @@ def test_a_graph_without_saves_is_refused(tmp_path):
         connect(work(tmp_path, []))
 
 
+def test_the_order_of_the_saves_changes_no_byte(tmp_path):
+    """However the table was sorted and cut into row groups."""
+    saves = [(board, pin) for board in range(3) for pin in range(4) if (board + pin) % 3]
+    for name, rows in (("a", saves), ("b", saves[::-1])):
+        (tmp_path / name).mkdir()
+        one = work(tmp_path / name, rows)
+        path = one.inputs["pair"] / "saves.parquet"
+        parquet.write_table(parquet.read_table(path), path, row_group_size=3)
+        connect(one)
+    for path in (tmp_path / "a" / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / "out" / path.name).read_bytes()
+
+
+def test_numbers_past_an_int32_are_not_folded_into_the_graph(tmp_path):
+    """A table of wider integers, one of which would become pin 0."""
+    one = work(tmp_path, [(0, 0)])
+    table = pa.table({"board": pa.array([0, 0], pa.int32()), "pin": pa.array([1, 2**32], pa.int64())})
+    parquet.write_table(table, one.inputs["pair"] / "saves.parquet")
+    with pytest.raises(DatasetError, match="pin 4294967296"):
+        connect(one)
+
+
 @pytest.mark.parametrize("save", [(0, 4), (3, 0), (0, -1)])
 def test_a_save_of_another_catalog_is_refused(tmp_path, save):
     """A pin or board past the catalog's last row."""
