@@ -1,5 +1,6 @@
 """Connect pins and boards: the graph of the training saves."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -7,20 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from pyarrow import parquet
 
+from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.graph.build import build_graph
 from pinsage.graph.figures import graph_figures
+from pinsage.graph.weights import weighted
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
 
 def connect(work: StageWork) -> Facts:
-    """Write the arrays of the graph; returns its size and its degrees.
+    """Write the arrays of the graph, with the weights of its saves where they are asked for; returns its figures.
 
     Raises:
         DatasetError: there are no training saves, or one names a pin or board that the catalog lacks.
+        SettingsError: the weights asked for cannot be made of this data set.
     """
-    catalog = work.inputs["ingest"]
+    folder, settings = work.inputs["ingest"], work.settings.graph
     boards, pins = _columns(work.inputs["pair"] / "saves.parquet")
     if len(boards) == 0:
         raise DatasetError(
@@ -29,11 +33,16 @@ def connect(work: StageWork) -> Facts:
     graph = build_graph(
         pins,
         boards,
-        num_pins=_num_rows(catalog / "pins.parquet"),
-        num_boards=_num_rows(catalog / "boards.parquet"),
+        num_pins=_num_rows(folder / "pins.parquet"),
+        num_boards=_num_rows(folder / "boards.parquet"),
     )
+    del boards, pins  # the graph keeps what it needs of them
+    facts: Facts = {**graph_figures(graph)}
+    if settings.edge_weights != "none":
+        graph, figures = weighted(graph, Catalog.open(folder), settings)
+        facts.update(asdict(figures))
     graph.save(work.out)
-    return {**graph_figures(graph)}
+    return facts
 
 
 def _columns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:

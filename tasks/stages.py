@@ -35,7 +35,7 @@ _TABLE = (
         identity="pinsage.catalog.fingerprint:dataset_identity",
     ),
     Stage("pair", 2, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
-    Stage("connect", 1, ("ingest", "pair"), (), "Build the bipartite graph of the training saves."),
+    Stage("connect", 1, ("ingest", "pair"), ("graph",), "Build the bipartite graph of the training saves."),
     Stage("featurize_text", 1, ("ingest",), ("text",), "Train word2vec on the pins' words and average it per pin."),
     Stage(
         "featurize_visual", 1, ("ingest",), ("visual",), "Encode every pin's picture.",
