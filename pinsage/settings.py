@@ -58,6 +58,24 @@ class PairSettings(Section):
     seed: Seed = 0
 
 
+class GraphSettings(Section):
+    """The graph of pins and boards: optional edge weights and optional pruning (Pixie §3.2)."""
+
+    edge_weights: Literal["none", "recency", "rating", "both"] = Field(
+        "none",
+        description="What makes a walk prefer a save: its time, the weight column of the saves, or their product.",
+    )
+    recency_half_life_days: float = Field(
+        365.0, gt=0, le=100_000, description="A save this much older than the newest one weighs half as much."
+    )
+    prune_board_share: Share = Field(
+        0.0, description="Share of the boards that is dropped, those of the most diverse topics first; 0 keeps all."
+    )
+    prune_delta: float = Field(
+        1.0, gt=0, le=1, description="δ: a pin on n boards keeps n^δ saves, to the most similar ones (Pixie: 0.91)."
+    )
+
+
 class TextSettings(Section):
     """word2vec over the annotations of a pin (PinSage §4.1)."""
 
@@ -203,6 +221,7 @@ class Settings(Section):
 
     data: DataSettings = DataSettings()
     pairs: PairSettings = PairSettings()
+    graph: GraphSettings = GraphSettings()
     text: TextSettings = TextSettings()
     visual: VisualSettings = VisualSettings()
     walk: WalkSettings = WalkSettings()

@@ -1,58 +1,63 @@
 """Connect pins and boards: the graph of the training saves."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pyarrow import parquet
 
+from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.graph.build import build_graph
-from pinsage.graph.csr import BipartiteGraph
+from pinsage.graph.figures import graph_figures
+from pinsage.graph.weights import weighted
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
 
 def connect(work: StageWork) -> Facts:
-    """Write the four arrays of the graph; returns its size and its degrees.
+    """Write the arrays of the graph, with the weights of its saves where they are asked for; returns its figures.
 
     Raises:
         DatasetError: there are no training saves, or one names a pin or board that the catalog lacks.
+        SettingsError: the weights asked for cannot be made of this data set.
     """
-    catalog = work.inputs["ingest"]
-    saves = parquet.read_table(work.inputs["pair"] / "saves.parquet", columns=["board", "pin"])
-    if saves.num_rows == 0:
+    folder, settings = work.inputs["ingest"], work.settings.graph
+    boards, pins = _columns(work.inputs["pair"] / "saves.parquet")
+    if len(boards) == 0:
         raise DatasetError(
             "There are 0 training saves, so no pin has a neighbor. Use more saves or a later data.as_of."
         )
     graph = build_graph(
-        saves["pin"].to_numpy(),
-        saves["board"].to_numpy(),
-        num_pins=_num_rows(catalog / "pins.parquet"),
-        num_boards=_num_rows(catalog / "boards.parquet"),
+        pins,
+        boards,
+        num_pins=_num_rows(folder / "pins.parquet"),
+        num_boards=_num_rows(folder / "boards.parquet"),
     )
+    del boards, pins  # the graph keeps what it needs of them
+    facts: Facts = {**graph_figures(graph)}
+    if settings.edge_weights != "none":
+        graph, figures = weighted(graph, Catalog.open(folder), settings)
+        facts.update(asdict(figures))
     graph.save(work.out)
-    return _facts(graph)
+    return facts
+
+
+def _columns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The columns board and pin, read by row group into the place where they stay."""
+    with parquet.ParquetFile(path, page_checksum_verification=True) as saves:
+        size, schema = saves.metadata.num_rows, saves.schema_arrow
+        columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in ("board", "pin")}
+        start = 0
+        for group in range(saves.num_row_groups):
+            rows = saves.read_row_group(group, columns=list(columns), use_threads=False)
+            for name, column in columns.items():
+                column[start : start + rows.num_rows] = rows.column(name).to_numpy()
+            start += rows.num_rows
+    return columns["board"], columns["pin"]
 
 
 def _num_rows(path: Path) -> int:
     return int(parquet.read_metadata(path).num_rows)
-
-
-def _facts(graph: BipartiteGraph) -> Facts:
-    pins, boards = graph.pin_degrees, graph.board_degrees
-    # A pin reaches another one exactly if one of its boards holds two pins.
-    shared = np.repeat(boards >= 2, boards)
-    reaching = np.zeros(graph.num_pins, bool)
-    reaching[graph.board_pins[shared]] = True
-    return {
-        "pins": graph.num_pins,
-        "boards": graph.num_boards,
-        "saves": graph.num_saves,
-        "isolated_pins": int(np.count_nonzero(pins == 0)),
-        "empty_boards": int(np.count_nonzero(boards == 0)),
-        "connected_pins_share": round(float(reaching.mean()), 4),
-        "median_boards_per_pin": float(np.median(pins)),
-        "max_boards_per_pin": int(pins.max()),
-        "median_pins_per_board": float(np.median(boards)),
-        "max_pins_per_board": int(boards.max()),
-    }

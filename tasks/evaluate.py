@@ -12,7 +12,7 @@ from pinsage.evaluation.examples import example_queries, examples_table
 from pinsage.evaluation.ranking import Scorer
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork

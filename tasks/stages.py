@@ -34,8 +34,8 @@ _TABLE = (
         "ingest", 1, (), ("data",), "Validate the tables, quarantine bad rows, number pins and boards.",
         identity="pinsage.catalog.fingerprint:dataset_identity",
     ),
-    Stage("pair", 1, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
-    Stage("connect", 1, ("ingest", "pair"), (), "Build the bipartite graph of the training saves."),
+    Stage("pair", 2, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
+    Stage("connect", 1, ("ingest", "pair"), ("graph",), "Build the bipartite graph of the training saves."),
     Stage("featurize_text", 1, ("ingest",), ("text",), "Train word2vec on the pins' words and average it per pin."),
     Stage(
         "featurize_visual", 1, ("ingest",), ("visual",), "Encode every pin's picture.",

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import save_network
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 from pinsage.training.data import TrainingData

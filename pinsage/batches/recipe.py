@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.batches.minibatch import Expander, FeatureRows, Minibatch
 from pinsage.batches.negatives import accidental_mask, hard_negatives, shared_negatives
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 
 Pins = NDArray[np.int32]
 _ORDER, _NEGATIVES = 0, 1  # the streams of random numbers that hang on one seed

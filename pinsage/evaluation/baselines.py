@@ -17,7 +17,7 @@ from pinsage.evaluation.ranking import UNRANKED, Scorer
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.inference import embed_all
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pinsage.evaluation.metrics import excess_kurtosis, hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import UNRANKED, Scorer, ranks
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import EvaluateSettings
 
 log = logging.getLogger(__name__)

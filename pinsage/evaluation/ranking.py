@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 
 CHUNK_BYTES = 64_000_000
 TIE = 1e-6  # cosines closer than this differ by rounding alone

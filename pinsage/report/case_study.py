@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.report.scores import LABELS, Rows
 from pinsage.report.thumbnails import Size, thumbnail
 from pinsage.settings import ReportSettings

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.report import charts
 from pinsage.report.case_study import CaseStudy, case_study
 from pinsage.report.charts import Chart, Label, curve

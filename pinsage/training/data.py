@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import InputError
 from pinsage.features.matrix import FeatureMatrix
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.walks.neighborhood import Neighborhoods
 
 

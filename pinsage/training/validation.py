@@ -11,7 +11,7 @@ from torch import Tensor
 from pinsage.batches.minibatch import Expander, FeatureRows
 from pinsage.model.layerwise import CHUNK, embedded
 from pinsage.model.network import PinSageNetwork, SubgraphTensors
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 
 TOP = 10
 MOST_PINS = 200_000  # a larger catalog is judged on a sample of candidates

@@ -7,7 +7,7 @@ import pytest
 
 from pinsage.batches.minibatch import Expander
 from pinsage.batches.recipe import BatchRecipe, BatchSettings, PairOrder
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 
 P, N = 40, 25
 RNG = np.random.default_rng(0)

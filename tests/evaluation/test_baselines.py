@@ -8,7 +8,7 @@ from pinsage.evaluation.baselines import Evidence, Plan, Popularity, Similarity,
 from pinsage.evaluation.ranking import UNRANKED, ranks, top
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.build import build_graph
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
 from pinsage.walks.random_walk import WalkPlan
 

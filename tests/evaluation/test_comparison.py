@@ -7,7 +7,7 @@ import pytest
 
 from pinsage.evaluation.baselines import Similarity
 from pinsage.evaluation.comparison import Split, compared, metrics_table, sampled_split, spread
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import EvaluateSettings
 
 SETTINGS = EvaluateSettings(ranks=[1, 3], mrr_scale=2, max_pairs=50)

@@ -6,7 +6,7 @@ import pytest
 from pinsage.evaluation import ranking
 from pinsage.evaluation.baselines import Similarity
 from pinsage.evaluation.ranking import UNRANKED, ranks, top
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 
 
 class Fixed:

@@ -5,7 +5,7 @@ import pytest
 
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
-from pinsage.graph.csr import NAMES, BipartiteGraph
+from pinsage.graph.csr import NAMES, WEIGHTS, BipartiteGraph
 
 
 @pytest.fixture
@@ -76,3 +76,57 @@ def test_two_sides_with_different_saves_are_refused(folder):
     np.save(folder / "board_pins.npy", np.zeros(2, np.int32))
     with pytest.raises(ArtifactDamagedError, match="3 saves by pin and 2 by board"):
         BipartiteGraph.open(folder)
+
+
+@pytest.mark.parametrize(("name", "place", "word"), [("pin_boards", 1, "board"), ("board_pins", 2, "pin")])
+@pytest.mark.parametrize("bit", [3, 30, 31])
+def test_a_flipped_bit_that_leads_out_of_the_graph_is_named(folder, name, place, word, bit):
+    """Opening does not read the columns; checking them names the file and the number, before a walk follows it."""
+    path = folder / f"{name}.npy"
+    content = bytearray(path.read_bytes())
+    content[len(content) - 4 * (3 - place) + bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    graph = BipartiteGraph.open(folder)
+    wrong = int(getattr(graph, name)[place])
+    with pytest.raises(ArtifactDamagedError, match=rf"{name}\.npy holds the {word} {wrong} where {word}s run from 0"):
+        graph.check_columns(folder)
+
+
+def test_a_sound_graph_passes_the_check(folder):
+    """With and without weights; so does a graph without saves."""
+    BipartiteGraph.open(folder).check_columns(folder)
+    weigh(folder)
+    BipartiteGraph.open(folder).check_columns(folder)
+    none = np.empty(0, np.int32)
+    build_graph(none, none, num_pins=0, num_boards=0).check_columns(folder)
+
+
+def weigh(folder, values=(1.0, 2.0, 0.5)):
+    """Give the saved graph weights on both sides."""
+    for name in WEIGHTS:
+        np.save(folder / f"{name}.npy", np.array(values, np.float32))
+
+
+def test_weights_are_optional_and_come_in_twos(folder):
+    """None where there are none; one side alone is damage."""
+    assert BipartiteGraph.open(folder).pin_weights is None
+    weigh(folder)
+    assert BipartiteGraph.open(folder).board_weights.tolist() == [1.0, 2.0, 0.5]
+    (folder / "pin_weights.npy").unlink()
+    with pytest.raises(ArtifactDamagedError, match="pin_weights"):
+        BipartiteGraph.open(folder)
+
+
+def test_weights_of_another_length_are_refused(folder):
+    """One weight per save."""
+    weigh(folder, (1.0, 2.0))
+    with pytest.raises(ArtifactDamagedError, match=r"float32 \[2\] instead of float32 \[3\]"):
+        BipartiteGraph.open(folder)
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
+def test_a_weight_that_is_no_positive_number_is_named(folder, wrong):
+    """A walk would otherwise never take, or always take, that save."""
+    weigh(folder, (1.0, wrong, 0.5))
+    with pytest.raises(ArtifactDamagedError, match=rf"pin_weights\.npy holds the weight {wrong}"):
+        BipartiteGraph.open(folder).check_columns(folder)

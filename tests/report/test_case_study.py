@@ -11,7 +11,7 @@ from PIL import Image
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.ingest import ingest_dataset
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.report.case_study import case_study
 from pinsage.settings import DataSettings, ReportSettings
 

@@ -1,11 +1,13 @@
 """The stage `connect` makes the graph of the training saves and of nothing else."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from pinsage.errors import DatasetError
-from pinsage.graph.csr import BipartiteGraph
+from pinsage.graph.csr import NAMES, BipartiteGraph
 from pinsage.settings import Settings
 from tasks.connect import connect
 from tasks.work import StageWork
@@ -44,8 +46,46 @@ def test_a_graph_without_saves_is_refused(tmp_path):
         connect(work(tmp_path, []))
 
 
+def test_the_order_of_the_saves_changes_no_byte(tmp_path):
+    """However the table was sorted and cut into row groups."""
+    saves = [(board, pin) for board in range(3) for pin in range(4) if (board + pin) % 3]
+    for name, rows in (("a", saves), ("b", saves[::-1])):
+        (tmp_path / name).mkdir()
+        one = work(tmp_path / name, rows)
+        path = one.inputs["pair"] / "saves.parquet"
+        parquet.write_table(parquet.read_table(path), path, row_group_size=3)
+        connect(one)
+    for path in (tmp_path / "a" / "out").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / "out" / path.name).read_bytes()
+
+
+def test_numbers_past_an_int32_are_not_folded_into_the_graph(tmp_path):
+    """A table of wider integers, one of which would become pin 0."""
+    one = work(tmp_path, [(0, 0)])
+    table = pa.table({"board": pa.array([0, 0], pa.int32()), "pin": pa.array([1, 2**32], pa.int64())})
+    parquet.write_table(table, one.inputs["pair"] / "saves.parquet")
+    with pytest.raises(DatasetError, match="pin 4294967296"):
+        connect(one)
+
+
 @pytest.mark.parametrize("save", [(0, 4), (3, 0), (0, -1)])
 def test_a_save_of_another_catalog_is_refused(tmp_path, save):
     """A pin or board past the catalog's last row."""
     with pytest.raises(DatasetError, match="run from 0 to"):
         connect(work(tmp_path, [save]))
+
+
+def test_weights_are_written_where_they_are_asked_for(tmp_path):
+    """Beside the four arrays, with figures among the facts; by default there are none, nor is the catalog read."""
+    one = work(tmp_path, [(0, 1), (0, 0), (1, 2)])
+    connect(one)
+    assert sorted(path.stem for path in one.out.iterdir()) == sorted(NAMES)
+    day = 86_400_000_000
+    saves = {"board": [0, 0, 1], "pin": [0, 1, 2], "saved_at": [0, 20 * day, 10 * day]}
+    schema = pa.schema([("board", pa.int32()), ("pin", pa.int32()), ("saved_at", pa.timestamp("us", tz="UTC"))])
+    parquet.write_table(pa.table(saves, schema=schema), one.inputs["ingest"] / "saves.parquet")
+    parquet.write_table(pa.table({"pin": pa.array([], pa.int32())}), one.inputs["ingest"] / "pictures.parquet")
+    chosen = Settings.model_validate({"graph": {"edge_weights": "recency", "recency_half_life_days": 10}})
+    facts = connect(replace(one, settings=chosen))
+    assert BipartiteGraph.open(one.out).board_weights.tolist() == [0.25, 1.0, 0.5]
+    assert (facts["edge_weights"], facts["lightest_save"], facts["untimed_saves"]) == ("recency", 0.25, 0)

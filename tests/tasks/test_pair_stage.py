@@ -9,7 +9,7 @@ import pytest
 
 from pinsage.catalog.ids import PinIds
 from pinsage.config import load_settings
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.store.run import RunStore
 from tasks.runner import run_stage
 

@@ -9,7 +9,7 @@ import pytest
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.model.file import load_network
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.train import train
 from tasks.work import StageWork

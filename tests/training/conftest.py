@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pinsage.features.matrix import FeatureMatrix
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.walks.neighborhood import Neighborhoods

@@ -9,7 +9,7 @@ import torch
 
 from pinsage.errors import InputError, PinSageError, SettingsError, TrainingDivergedError
 from pinsage.features.matrix import FeatureMatrix
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.training.loop import fit
 from pinsage.walks.neighborhood import Neighborhoods
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pinsage.model.network import NetworkShape, PinSageNetwork
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.training import validation
 from pinsage.training.validation import Validator, rank_of_positives
 

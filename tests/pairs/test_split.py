@@ -1,58 +1,15 @@
 """Positive pairs are split before the graph exists, and nothing that is held out leaks back."""
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from split_world import catalog_of, split_pairs, world
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.parquet_files import write_parquet
-from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_ENGAGEMENTS, PUBLISHED_PINS, PUBLISHED_SAVES
 from pinsage.errors import DatasetError, SettingsError
-from pinsage.pairs import TEST, TRAIN, VALIDATION, Pairs, hashed_draws, id_hashes, save_splits, split_pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import PairSettings
-
-START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def catalog_of(folder, saves, *, num_pins=10, engagements=None, prefix="p") -> Catalog:
-    """A catalog with pins p00, p01, ... and saves (board, pin, day or None)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    num_boards = max(board for board, *_ in saves) + 1
-    ids = {"pin_id": [f"{prefix}{pin:04d}" for pin in range(num_pins)]}
-    boards = {"board_id": [f"b{board:04d}" for board in range(num_boards)]}
-    rows = sorted(saves, key=lambda save: (save[0], -1 if save[2] is None else save[2], save[1]))
-    times = [None if when is None else START + timedelta(days=when) for *_, when in rows]
-    columns = [[row[0] for row in rows], [row[1] for row in rows], times]
-    for name, table, schema in (
-        ("pins", [{**dict.fromkeys(PUBLISHED_PINS.names), "pin_id": pin} for pin in ids["pin_id"]], PUBLISHED_PINS),
-        (
-            "boards",
-            [{**dict.fromkeys(PUBLISHED_BOARDS.names), "board_id": b} for b in boards["board_id"]],
-            PUBLISHED_BOARDS,
-        ),
-    ):
-        write_parquet(folder / f"{name}.parquet", pa.Table.from_pylist(table, schema=schema))
-    write_parquet(folder / "saves.parquet", pa.table(columns, schema=PUBLISHED_SAVES))
-    write_parquet(folder / "pictures.parquet", pa.table({"pin": pa.array([], pa.int32())}))
-    if engagements is not None:
-        query, positive = zip(*engagements, strict=True)
-        table = pa.table([query, positive, [None] * len(query)], schema=PUBLISHED_ENGAGEMENTS)
-        write_parquet(folder / "engagements.parquet", table)
-    return Catalog.open(folder)
-
-
-def world(num_boards=40, num_pins=60, seed=0, has_times=True) -> list[tuple]:
-    """Boards of 1 to 14 pins, saved at days that collide now and then."""
-    rng = np.random.default_rng(seed)
-    return [
-        (board, int(pin), int(rng.integers(6)) if has_times else None)
-        for board in range(num_boards)
-        for pin in rng.choice(num_pins, size=rng.integers(1, 15), replace=False)
-    ]
 
 
 def listed(pairs: Pairs) -> list[tuple[int, int]]:
@@ -87,43 +44,6 @@ def test_pairs_reach_as_far_as_max_gap(tmp_path):
     orders = [list(range(6)), list(range(4, 10))]
     slow = sorted((a, b) for order in orders for i, a in enumerate(order) for b in order[i + 1 : i + 3])
     assert sorted(listed(split.train)) == slow
-
-
-def test_small_boards_keep_all_their_saves(tmp_path):
-    """Below `min_board_saves` nothing is held out; at it, one test save; above it, one validation save too."""
-    sizes = [2, 3, 4, 5]
-    boards = np.repeat(np.arange(4), sizes).astype(np.int32)
-    assert save_splits(boards, PairSettings()).tolist() == [
-        *(TRAIN, TRAIN),
-        *(TRAIN, TRAIN, TEST),
-        *(TRAIN, TRAIN, VALIDATION, TEST),
-        *(TRAIN, TRAIN, TRAIN, VALIDATION, TEST),
-    ]
-
-
-@given(
-    st.lists(st.integers(0, 30), min_size=1, max_size=20),
-    st.floats(0, 0.6),
-    st.floats(0, 0.39),
-    st.integers(2, 6),
-)
-@settings(max_examples=100, deadline=None)
-def test_splits_of_a_board_follow_each_other(sizes, test_share, validation_share, min_saves):
-    """Train, then validation, then test on every board; a share that is not 0 is never empty on a larger board."""
-    choices = PairSettings(test_share=test_share, validation_share=validation_share, min_board_saves=min_saves)
-    boards = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
-    if not len(boards):
-        return
-    splits = save_splits(boards, choices)
-    for board, size in enumerate(sizes):
-        own = splits[boards == board]
-        assert (np.diff(own) >= 0).all()
-        assert size == 0 or own[0] == TRAIN
-        assert ((own == TEST).any()) == (test_share > 0 and size >= min_saves)
-        if validation_share > 0 and size > min_saves and test_share < 0.5:
-            assert (own == VALIDATION).any()
-        if size < min_saves:
-            assert (own == TRAIN).all()
 
 
 @pytest.mark.parametrize("has_times", [True, False])
@@ -269,22 +189,3 @@ def test_a_share_of_zero_asks_for_no_pairs(tmp_path):
     saves = [(0, 1, 1), (0, 2, 2), (0, 3, 3)]
     split = split_pairs(catalog_of(tmp_path, saves), PairSettings(validation_share=0.0))
     assert (len(split.train), len(split.validation), len(split.test)) == (1, 0, 1)
-
-
-def test_pairs_are_read_as_they_were_written(tmp_path):
-    """int32, in order; none at all is fine too."""
-    for pairs in (Pairs(np.array([3, 1], np.int32), np.array([2, 3], np.int32)), Pairs(*np.zeros((2, 0), np.int32))):
-        pairs.write(tmp_path / "pairs.parquet")
-        again = Pairs.read(tmp_path / "pairs.parquet")
-        assert listed(again) == listed(pairs)
-        assert again.query.dtype == again.positive.dtype == np.int32
-
-
-def test_draws_are_spread_evenly():
-    """100,000 draws in ten bins, for ids that differ in one digit."""
-    hashes = id_hashes(pa.array([f"p{number}" for number in range(100_000)]))
-    draws = hashed_draws(hashes, np.roll(hashes, 1), 0) / 2.0**64
-    bins = np.bincount((draws * 10).astype(int), minlength=10)
-    assert len(bins) == 10
-    assert bins.min() > 9_600
-    assert bins.max() < 10_400

@@ -1,0 +1,66 @@
+"""Draws that hang on ids: the same tomorrow, whatever row numbers tomorrow's pins have.
+
+N texts or pairs.
+"""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numba import njit
+from numpy.typing import NDArray
+
+Hashes = NDArray[np.uint64]
+
+
+def id_hashes(ids: pa.Array | pa.ChunkedArray) -> Hashes:
+    """uint64 [N], a hash of each id: read where Arrow keeps their bytes, no Python string is made."""
+    chunks = ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]
+    return np.concatenate([np.zeros(0, np.uint64), *map(_chunk_hashes, chunks)])
+
+
+def _chunk_hashes(ids: pa.Array) -> Hashes:
+    texts = ids.cast(pa.large_string())
+    _, ends, data = texts.buffers()
+    offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    hashes: Hashes = _text_hashes(np.frombuffer(data or b"", np.uint8), offsets)
+    return hashes
+
+
+def hashed_draws(first: Hashes, second: Hashes, seed: int) -> Hashes:
+    """uint64 [N]: a draw for each pair of hashes, the same whenever the pair and the seed are."""
+    draws: Hashes = _pair_draws(first, second, np.uint64(seed))
+    return draws
+
+
+@njit(nogil=True, cache=True)
+def _mixed(value: np.uint64) -> np.uint64:
+    """The finalizer of splitmix64: every bit of the answer hangs on every bit given."""
+    value += np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@njit(nogil=True, cache=True)
+def _text_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
+    """Eight bytes at a time, the last ones filled up with zeros; the length tells 'a' from 'a\\0'."""
+    hashes = np.empty(len(offsets) - 1, np.uint64)
+    for text in range(len(hashes)):
+        begin, end = offsets[text], offsets[text + 1]
+        state = _mixed(np.uint64(end - begin))
+        for word_begin in range(begin, end, 8):
+            word = np.uint64(0)
+            for place in range(word_begin, min(word_begin + 8, end)):
+                word |= np.uint64(data[place]) << np.uint64(8 * (place - word_begin))
+            state = _mixed(state ^ word)
+        hashes[text] = state
+    return hashes
+
+
+@njit(nogil=True, cache=True)
+def _pair_draws(first: Hashes, second: Hashes, seed: np.uint64) -> Any:
+    draws, begin = np.empty(len(first), np.uint64), _mixed(seed)
+    for pair in range(len(first)):
+        draws[pair] = _mixed(_mixed(begin ^ first[pair]) ^ second[pair])
+    return draws

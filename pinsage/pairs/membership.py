@@ -1,0 +1,74 @@
+"""Which held-out pairs are training pairs too: a table of the held-out ones, past which the training pairs stream.
+
+N pairs.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pinsage.pairs.pairs import Pairs
+
+_EMPTY = -1  # no pair: numbers of pairs are not negative
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class PairTable:
+    """A set of unordered pairs with a mark for each; an open-addressing table at most two thirds full."""
+
+    def __init__(self, most: int) -> None:
+        """Room for `most` pairs."""
+        bits = max(1, (most + most // 2).bit_length())
+        self._keys = np.full(1 << bits, _EMPTY, np.int64)
+        self._is_marked = np.zeros(1 << bits, np.bool_)
+        self._shift = np.uint64(64 - bits)
+
+    def add(self, pairs: Pairs) -> None:
+        """Put pairs into the set."""
+        _add(self._keys, self._shift, pairs.unordered())
+
+    def mark(self, pairs: Pairs) -> None:
+        """Mark those of the pairs, in either direction, that are in the set."""
+        _mark(self._keys, self._is_marked, self._shift, pairs.unordered())
+
+    def are_marked(self, pairs: Pairs) -> NDArray[np.bool_]:
+        """bool [N]: the pair is in the set and marked."""
+        found: NDArray[np.bool_] = _are_marked(self._keys, self._is_marked, self._shift, pairs.unordered())
+        return found
+
+
+@njit(nogil=True, cache=True)
+def _place(keys: NDArray[np.int64], shift: np.uint64, key: np.int64) -> np.uint64:
+    """Where a key is, or where it belongs."""
+    bits = np.uint64(key)
+    place = ((bits ^ (bits >> np.uint64(32))) * _GOLDEN) >> shift
+    while keys[place] != key and keys[place] != _EMPTY:
+        place = (place + np.uint64(1)) & np.uint64(len(keys) - 1)
+    return place
+
+
+@njit(nogil=True, cache=True)
+def _add(keys: NDArray[np.int64], shift: np.uint64, added: NDArray[np.int64]) -> None:
+    for key in added:
+        keys[_place(keys, shift, key)] = key
+
+
+@njit(nogil=True, cache=True)
+def _mark(keys: NDArray[np.int64], is_marked: NDArray[np.bool_], shift: np.uint64, wanted: NDArray[np.int64]) -> None:
+    for key in wanted:
+        place = _place(keys, shift, key)
+        if keys[place] == key:
+            is_marked[place] = True
+
+
+@njit(nogil=True, cache=True)
+def _are_marked(
+    keys: NDArray[np.int64], is_marked: NDArray[np.bool_], shift: np.uint64, wanted: NDArray[np.int64]
+) -> Any:
+    found = np.zeros(len(wanted), np.bool_)
+    for index in range(len(wanted)):
+        place = _place(keys, shift, wanted[index])
+        found[index] = keys[place] == wanted[index] and is_marked[place]
+    return found

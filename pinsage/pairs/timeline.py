@@ -1,0 +1,128 @@
+"""The saves of whole boards in the order of time: which are held out, and which make pairs.
+
+N saves of some boards; the saves of a board lie together, and boards ascend.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pinsage.pairs.board_blocks import UNTIMED, BoardBlock
+from pinsage.pairs.draws import Hashes
+from pinsage.pairs.pairs import Pairs
+from pinsage.settings import PairSettings
+
+TRAIN, VALIDATION, TEST = 0, 1, 2
+FEW = 32  # as many as are sorted by insertion: most saves that share their time with others share it with few
+Splits = NDArray[np.int8]
+
+
+def in_time(block: BoardBlock, draws: Hashes) -> NDArray[np.int32]:
+    """int32 [N]: the pins of each board by time, those without a time last; `draws` [N] decide between equal times."""
+    pins: NDArray[np.int32] = _in_time(block.board, block.pin, block.saved_at, draws)
+    return pins
+
+
+def save_splits(boards: NDArray[np.int32], settings: PairSettings) -> Splits:
+    """int8 [N]: TRAIN, VALIDATION or TEST for each save; `boards` [N] ascend, and saves of a board follow in time."""
+    begins = np.flatnonzero(np.diff(boards, prepend=-1))
+    ends = np.append(begins[1:], len(boards))
+    sizes = ends - begins
+    is_split = sizes >= settings.min_board_saves
+    num_test = _held_out(sizes, settings.test_share, is_split)
+    num_validation = _held_out(sizes, settings.validation_share, is_split & (sizes > settings.min_board_saves))
+    num_validation = np.minimum(num_validation, np.maximum(sizes - num_test - 1, 0))
+    splits: Splits = _split(begins, ends - num_test - num_validation, ends - num_test, ends)
+    return splits
+
+
+def neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> tuple[Pairs, ...]:
+    """Pairs (earlier, later) of saves at most `max_gap` apart on a board, by the split of the later one.
+
+    They are in the order of the later save, the nearest earlier one first. Returns train, validation, test.
+    """
+    return tuple(Pairs(*_neighbors(boards, pins, splits, max_gap, split)) for split in (TRAIN, VALIDATION, TEST))
+
+
+def by_board_and_pin(boards: NDArray[np.int32], pins: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The saves in ascending order of board and pin, without their order in time."""
+    keys = (boards.astype(np.int64) << 32) | pins
+    keys.sort()
+    return (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
+
+
+def _held_out(sizes: NDArray[np.int64], share: float, where: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many saves of each board a share of them is: at least one, never all."""
+    wanted = np.maximum(np.floor(sizes * share + 0.5), 1 if share else 0).astype(np.int64)
+    return np.where(where, np.minimum(wanted, sizes - 1), 0)
+
+
+@njit(nogil=True, cache=True)
+def _split(
+    begins: NDArray[np.int64], validation: NDArray[np.int64], test: NDArray[np.int64], ends: NDArray[np.int64]
+) -> Any:
+    splits = np.zeros(ends[-1] if len(ends) else 0, np.int8)
+    for board in range(len(begins)):
+        splits[validation[board] : test[board]] = VALIDATION
+        splits[test[board] : ends[board]] = TEST
+    return splits
+
+
+@njit(nogil=True, cache=True)
+def _in_time(boards: NDArray[np.int32], pins: NDArray[np.int32], times: NDArray[np.int64], draws: Hashes) -> Any:
+    ordered, begin = np.empty_like(pins), 0
+    while begin < len(boards):
+        timed = begin
+        while timed < len(boards) and boards[timed] == boards[begin] and times[timed] == UNTIMED:
+            timed += 1
+        end = timed
+        while end < len(boards) and boards[end] == boards[begin]:
+            end += 1
+        at = begin
+        while timed + at - begin < end:  # runs of one time each
+            first = timed + at - begin
+            last = first + 1
+            while last < end and times[last] == times[first]:
+                last += 1
+            _by_draw(pins[first:last], draws[first:last], ordered[at : at + last - first])
+            at += last - first
+        _by_draw(pins[begin:timed], draws[begin:timed], ordered[at:end])
+        begin = end
+    return ordered
+
+
+@njit(nogil=True, cache=True)
+def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32]) -> None:
+    if len(pins) > FEW:
+        out[:] = pins[np.argsort(draws, kind="mergesort")]
+        return
+    drawn = np.empty(FEW, np.uint64)
+    for index in range(len(pins)):
+        place = index
+        while place > 0 and drawn[place - 1] > draws[index]:
+            drawn[place], out[place] = drawn[place - 1], out[place - 1]
+            place -= 1
+        drawn[place], out[place] = draws[index], pins[index]
+
+
+@njit(nogil=True, cache=True)
+def _neighbors(
+    boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int, split: int
+) -> tuple[Any, Any]:
+    count = 0
+    for write in (False, True):
+        if write:
+            queries, positives = np.empty(count, np.int32), np.empty(count, np.int32)
+            count = 0
+        for later in range(len(pins)):
+            if splits[later] != split:
+                continue
+            for earlier in range(later - 1, max(later - max_gap, 0) - 1, -1):
+                if boards[earlier] != boards[later]:
+                    break
+                if write:
+                    queries[count], positives[count] = pins[earlier], pins[later]
+                count += 1
+    return queries, positives
