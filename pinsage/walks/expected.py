@@ -3,6 +3,7 @@
 Letters: Q query pins, T neighbors, C places of a hash table.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ class SpreadPlan:
 
     `max_hops` and `restart` mean what they mean for walks. `budget` is the one dial between accuracy and time: about so
     many saves are read in the first traversal, half of it in each later one, and eight times as many at most to look
-    closely at the best candidates. With a budget beyond the number of paths the averages are exact.
+    closely at the best candidates. As the budget grows, the averages become exact.
     """
 
     max_hops: int
@@ -79,7 +80,7 @@ def _compiled_plan(plan: SpreadPlan, top: int) -> spreading.Plan:
         raise SettingsError(
             f"{plan} cannot be spread. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
         )
-    candidates = top + plan.budget // 128
+    candidates = top + math.isqrt(plan.budget)
     return spreading.Plan(
         plan.max_hops, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
         8 * plan.budget // candidates, np.uint64(plan.seed),

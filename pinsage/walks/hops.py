@@ -9,13 +9,14 @@ Letters: P pins, B boards, S saves.
 
 import mmap
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.errors import ArtifactDamagedError, DatasetError
+from pinsage.errors import DatasetError
 from pinsage.graph.csr import BipartiteGraph
 
 MAX_SAVES = 2**32 - 1  # an offset has 32 bits
@@ -69,20 +70,33 @@ class HopTables:
         return len(self.pin_rows)
 
     @classmethod
-    def of(cls, graph: BipartiteGraph) -> "HopTables":
-        """The tables of a graph; compiled walks check no bounds, so its rows and columns are checked here, once.
+    def open(cls, folder: Path) -> "HopTables":
+        """The tables of the graph in a folder of the stage `connect`.
 
         Raises:
             DatasetError: there are more saves than an offset can count.
-            ArtifactDamagedError: a save names a pin or board past the graph's last one.
+            ArtifactDamagedError: the graph's files are missing, cut short, or do not fit each other.
+        """
+        return cls.of(BipartiteGraph.open(folder), folder)
+
+    @classmethod
+    def of(cls, graph: BipartiteGraph, folder: Path = Path("connect")) -> "HopTables":
+        """The tables of a graph; compiled walks check no bounds, so its columns are checked here, once.
+
+        Args:
+            graph: any graph.
+            folder: where it came from, for errors.
+
+        Raises:
+            DatasetError: there are more saves than an offset can count.
+            ArtifactDamagedError: a save names a pin or board past the graph's last one, or a weight is not positive.
         """
         if graph.num_saves > MAX_SAVES:
             raise DatasetError(
                 f"The graph has {graph.num_saves:,} saves; walks can count {MAX_SAVES:,}. "
                 "Prune it (graph.prune_delta, graph.prune_board_share) or split the catalog."
             )
-        _check_columns("pin_boards", graph.pin_boards, graph.num_boards)
-        _check_columns("board_pins", graph.board_pins, graph.num_pins)
+        graph.check_columns(folder)
         pin_rows, board_rows = _rows(graph.pin_offsets), _rows(graph.board_offsets)
         pin_hops, board_hops = empty(graph.num_saves, np.uint64), empty(graph.num_saves, np.uint64)
         _look_up(board_rows, _plain(graph.pin_boards), pin_hops)
@@ -112,15 +126,6 @@ def _plain(array: NDArray[Number]) -> NDArray[Number]:
     return read_only(np.ascontiguousarray(array))
 
 
-def _check_columns(name: str, columns: NDArray[np.int32], count: int) -> None:
-    low, high = (int(columns.min()), int(columns.max())) if len(columns) else (0, -1)
-    if low < 0 or high >= count:
-        raise ArtifactDamagedError(
-            f"{name} of the graph names row {low if low < 0 else high} of {count:,}. "
-            "Delete the artifact of 'connect'; the next run makes it again."
-        )
-
-
 def _rows(offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
     rows = empty(len(offsets) - 1, np.uint64)
     rows[:] = (offsets[:-1].astype(np.uint64) << _HALF) | np.diff(offsets).astype(np.uint64)
@@ -134,11 +139,9 @@ def _look_up(rows: NDArray[np.uint64], columns: NDArray[np.int32], out: NDArray[
 
 
 def _shares(graph: BipartiteGraph) -> EdgeShares | None:
-    pin_weights, board_weights = getattr(graph, "pin_weights", None), getattr(graph, "board_weights", None)
+    pin_weights, board_weights = graph.pin_weights, graph.board_weights
     if pin_weights is None or board_weights is None:
         return None
-    _check_weights("pin_weights", pin_weights)
-    _check_weights("board_weights", board_weights)
     num_saves = graph.num_saves
     arrays = [empty(num_saves, np.float32) for _ in range(3)]
     aliases = [empty(num_saves, np.uint64) for _ in range(2)]
@@ -151,15 +154,6 @@ def _shares(graph: BipartiteGraph) -> EdgeShares | None:
     _fill_aliases(pins, arrays[0], aliases[0])
     _fill_aliases(boards, arrays[1], aliases[1])
     return EdgeShares(*arrays, *aliases)
-
-
-def _check_weights(name: str, weights: NDArray[np.float32]) -> None:
-    low, high = (float(weights.min()), float(weights.max())) if len(weights) else (1.0, 1.0)
-    if not (low > 0 and high < np.inf):  # also false for NaN
-        raise ArtifactDamagedError(
-            f"{name} of the graph holds {low if not low > 0 else high}, no positive number. "
-            "Delete the artifact of 'connect'; the next run makes it again."
-        )
 
 
 @njit(nogil=True, cache=True)
