@@ -22,7 +22,7 @@ from pinsage.evaluation.comparison import sampled_split
 from pinsage.evaluation.metrics import hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import ranks
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.pairs import Pairs
+from pinsage.pairs.pairs import Pairs
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
 from pinsage.walks.hops import HopTables

@@ -1,27 +1,40 @@
-"""Random walks per second on one core: the kernel of this package beside a textbook one, interleaved.
+"""Random walks per second on one core: this package, a textbook kernel, DGL's sampler and the memory floor, interleaved.
 
-    python benchmarks/walk_kernel.py [--saves 1e7] [--pins 20000]
+    python benchmarks/walk_kernel.py --saves 1e8 [--dgl-python PATH] [--graph FOLDER] [--json FILE]
 
-Both make the same kind of walks (200 a pin, at most 2 traversals, restart 0.5, top 50) over the same graph; counting
-and sorting are included. A hop is one edge followed, so a traversal is two. CPU seconds of this process, medians of 5.
+All make the same kind of walks over the same graph: at most 2 traversals, restart 0.5; 200 walks a pin with the top 50
+kept, and 10 walks (30 hops) a pin with the top 3, as in DGL's PinSAGE example. Counting and ranking are included. A hop
+is one edge followed, so a traversal is two. The floor is how fast the same core reads random 8-byte words from an array
+as large as the table of hops. CPU seconds of the process, pinned to one core, medians of --repeats.
+
+DGL 2.1 needs an environment of its own: python -m venv dgl; dgl/bin/pip install torch==2.2.1 dgl==2.1.0 'numpy<2' scipy
+pandas pydantic pyyaml torchdata==0.7.1; then --dgl-python dgl/bin/python. Without it the peer is left out.
 """
 
 import argparse
-import platform
+import json
+import subprocess
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numba
 import numpy as np
+from hardware import described, pin_to_one_core
 from numba import njit
 from numpy.typing import NDArray
+from zipf_world import zipf_saves
 
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
+from pinsage.walks.compiled import prefetch
+from pinsage.walks.hops import HopTables, empty
 from pinsage.walks.random_walk import WalkPlan, counted_top_visited
 
-REPEATS, TOP = 5, 50
-PLAN = WalkPlan(num_walks=200, max_hops=2, restart=0.5, seed=7)
+PLANS = {"200 walks, top 50": (WalkPlan(200, 2, 0.5, 7), 50), "10 walks, top 3": (WalkPlan(10, 2, 0.5, 7), 3)}
+READS = 20_000_000
+Contestant = Callable[[], tuple[float, float]]  # CPU seconds and hops
 
 
 @njit
@@ -32,8 +45,6 @@ def textbook(graph, pins, num_walks, max_hops, restart, top):
     visits, traversals = np.empty(num_walks * max_hops, np.int32), 0
     for row in range(len(pins)):
         start, count = pins[row], 0
-        if pin_offsets[start] == pin_offsets[start + 1]:
-            continue
         for _ in range(num_walks):
             pin = start
             for _ in range(max_hops):
@@ -64,56 +75,141 @@ def _keep_top(visits, found, weights):
         weights[index] = counts[order[index]] / total
 
 
-def zipf_graph(num_saves: int, seed: int = 0) -> BipartiteGraph:
-    """A graph whose pins and boards have power-law degrees: ten saves a pin and thirty a board on average."""
-    rng, num_pins, num_boards = np.random.default_rng(seed), num_saves // 10, num_saves // 30
-    pins, boards = _zipf(rng, num_pins, num_saves, 0.6), _zipf(rng, num_boards, num_saves, 0.5)
-    keys = np.unique(boards.astype(np.int64) * num_pins + pins)
-    boards, pins = (keys // num_pins).astype(np.int32), (keys % num_pins).astype(np.int32)
-    return build_graph(pins, boards, num_pins=num_pins, num_boards=num_boards)
+@njit
+def random_reads(array, count, places):
+    """The sum of `count` words at random places: as many misses in flight as prefetches allow."""
+    total, state, mask = np.uint64(0), np.uint64(1), np.uint64(len(array) - 1)
+    for _ in range(0, count, len(places)):
+        for lane in range(len(places)):
+            state = state * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+            places[lane] = np.int64((state >> np.uint64(24)) & mask)
+            prefetch(array, places[lane])
+        for place in places:
+            total += array[place]
+    return total
 
 
-def _zipf(rng: np.random.Generator, count: int, size: int, exponent: float) -> NDArray[np.int32]:
-    power = 1 - exponent
-    ranks = ((count**power - 1) * rng.random(size) + 1) ** (1 / power) - 1
-    return rng.permutation(count).astype(np.int32)[np.minimum(ranks.astype(np.int64), count - 1)]
+def floor_of(num_saves: int) -> Contestant:
+    """Random reads from an array as large as the hops of `num_saves`, down to a power of two; a read counts as a hop."""
+    array = empty(1 << (num_saves.bit_length() - 1), np.uint64)
+    array[:] = 1
+    places = np.empty(64, np.int64)
+
+    def run() -> tuple[float, float]:
+        began = time.process_time()
+        random_reads(array, READS, places)
+        return time.process_time() - began, READS
+
+    return run
 
 
-def processor() -> str:
-    """The processor's name and how many there are."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()
+class Dgl:
+    """DGL's PinSAGESampler in a process of its own Python, which waits between its turns."""
+
+    def __init__(self, python: str, graph: Path, bits: int) -> None:
+        script = Path(__file__).with_name("dgl_walks.py")
+        self._process = subprocess.Popen(
+            [python, str(script), str(graph), str(bits)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def run(self, plan: WalkPlan, top: int, pins: int) -> tuple[float, float]:
+        """CPU seconds and hops of one turn."""
+        request = {"walks": plan.num_walks, "hops": plan.max_hops, "restart": plan.restart, "top": top, "pins": pins}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["seconds"], answer["hops"]
+
+
+def graph_in(folder: Path, num_saves: int) -> BipartiteGraph:
+    """The benchmark's graph, made and saved there unless it is there already."""
+    if not (folder / "board_pins.npy").exists():
+        boards, pins, num_boards, num_pins = zipf_saves(num_saves)
+        folder.mkdir(parents=True, exist_ok=True)
+        build_graph(pins, boards, num_pins=num_pins, num_boards=num_boards).save(folder)
+    return BipartiteGraph.open(folder)
+
+
+def starts(graph: BipartiteGraph, count: int) -> NDArray[np.int32]:
+    """Random pins that have saves, the same for every contestant."""
+    connected = np.flatnonzero(np.diff(graph.pin_offsets))
+    return np.random.default_rng(1).permutation(connected)[:count].astype(np.int32)
+
+
+def contestants(graph: BipartiteGraph, peers: dict[str, Dgl], plan: WalkPlan, top: int, count: int) -> dict[str, Contestant]:
+    """Who takes turns: each walks `count` pins (DGL a tenth of them) and says how long it took."""
+    hops, pins = HopTables.of(graph), starts(graph, count)
+    arrays = tuple(np.asarray(part) for part in (graph.pin_offsets, graph.pin_boards, graph.board_offsets, graph.board_pins))
+
+    def timed(walk: Callable[[], int]) -> Contestant:
+        def run() -> tuple[float, float]:
+            began = time.process_time()
+            traversals = walk()
+            return time.process_time() - began, 2.0 * traversals
+
+        return run
+
+    found: dict[str, Contestant] = {"random 8-byte reads": floor_of(graph.num_saves)}
+    found["this package"] = timed(lambda: counted_top_visited(hops, pins, plan, top=top)[2])
+    found["numba, textbook"] = timed(
+        lambda: textbook(arrays, pins[: count // 4], plan.num_walks, plan.max_hops, plan.restart, top)
+    )
+    for name, peer in peers.items():
+        found[name] = lambda peer=peer: peer.run(plan, top, count // 10)
+    return found
+
+
+def measured(runs: dict[str, Contestant], repeats: int) -> dict[str, list[float]]:
+    """Million hops per CPU second of every contestant, one turn after the other."""
+    for run in runs.values():
+        run()  # compiles, and warms the caches
+    rates: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            seconds, hops = run()
+            rates[name].append(hops / seconds / 1e6)
+    return rates
+
+
+def show(title: str, rates: dict[str, list[float]]) -> None:
+    """One table: medians, ranges, and what they are times DGL and of the floor."""
+    medians = {name: float(np.median(values)) for name, values in rates.items()}
+    peer = min((rate for name, rate in medians.items() if name.startswith("DGL")), default=np.nan)
+    floor = medians["random 8-byte reads"]
+    print(title)
+    for name, values in rates.items():
+        print(
+            f"  {name:22} {medians[name]:7.1f} M/s ({min(values):.1f}-{max(values):.1f})"
+            f"  {medians[name] / peer:5.1f} x DGL  {100 * medians[name] / floor:4.0f} % of the floor"
+        )
 
 
 def main() -> None:
-    """Measure and print one table."""
+    """Measure and print one table per plan."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--saves", type=float, default=1e7)
     parser.add_argument("--pins", type=int, default=20_000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--dgl-python", default="")
+    parser.add_argument("--graph", type=Path, help="where the graph is kept; a temporary folder if not given")
+    parser.add_argument("--json", type=Path, help="where the raw numbers go")
     chosen = parser.parse_args()
-    graph = zipf_graph(int(chosen.saves))
-    arrays = (graph.pin_offsets, graph.pin_boards, graph.board_offsets, graph.board_pins)
-    queries = np.random.default_rng(1).permutation(graph.num_pins)[: chosen.pins].astype(np.int32)
-    contestants = {
-        "numba, textbook": lambda: textbook(arrays, queries, PLAN.num_walks, PLAN.max_hops, PLAN.restart, TOP),
-        "this package": lambda: counted_top_visited(graph, queries, PLAN, top=TOP)[2],
-    }
-    for run in contestants.values():
-        run()  # compiles
-    rates: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(REPEATS):
-        for name, run in contestants.items():
-            began = time.process_time()
-            rates[name].append(2 * run() / (time.process_time() - began) / 1e6)
-    print(f"{processor()}; Python {platform.python_version()}, numba {numba.__version__}, numpy {np.__version__}")
-    print(
-        f"{graph.num_saves:,} saves, {graph.num_pins:,} pins, {graph.num_boards:,} boards; {len(queries):,} start pins"
-    )
-    slowest = np.median(rates["numba, textbook"])
-    for name, values in rates.items():
-        median = np.median(values)
-        print(f"{name:16} {median:6.1f} M hops/s ({min(values):.1f}-{max(values):.1f})  {median / slowest:.1f} x")
+    pin_to_one_core()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = chosen.graph or Path(scratch)
+        graph = graph_in(folder, int(chosen.saves))
+        peers = {}
+        if chosen.dgl_python:
+            peers = {f"DGL 2.1, int{bits}": Dgl(chosen.dgl_python, folder, bits) for bits in (64, 32)}
+        raw: dict[str, Any] = {"hardware": described(), "saves": graph.num_saves}
+        print(raw["hardware"])
+        print(f"{graph.num_saves:,} saves, {graph.num_pins:,} pins, {graph.num_boards:,} boards; {chosen.pins:,} start pins")
+        for title, (plan, top) in PLANS.items():
+            raw[title] = measured(contestants(graph, peers, plan, top, chosen.pins), chosen.repeats)
+            show(title, raw[title])
+    if chosen.json:
+        chosen.json.write_text(json.dumps(raw, indent=1))
 
 
 if __name__ == "__main__":

@@ -27,9 +27,10 @@ from pinsage.walks.compiled import (
     unscrambled,
 )
 
-LANES = 256  # what they prefetch at a time, one line each, still fits the first-level cache
+LANES = 512  # what they prefetch, a line each, fits the second-level cache with room to spare
 MAX_HOPS = 64  # a walk has room for so many traversals in its part of the random stream
 
+_ALL_STOP = np.uint64(2**32)  # more than any 32-bit draw
 _DRAWS_PER_WALK = np.uint64(4 * MAX_HOPS)
 
 
@@ -158,7 +159,7 @@ def _traverse_by_weight(pool: Pool, hops: Hops, lanes: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, walks: Walks, lanes: int) -> int:
+def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, stop_below: np.uint64, lanes: int) -> int:
     """Count where every lane is, end some walks by chance, and close the ranks of those that go on.
 
     Nearly branch-free: whether a pin is new and whether a walk ends cannot be predicted, and a wrong guess costs more
@@ -180,9 +181,10 @@ def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, walks: Walks, lane
             edges[base + place] = edge[lane]
             used[slot * (most + 1) + num_used[slot]] = place
             num_used[slot] += np.int64(entry == 0)
-        after = state[lane] + GOLDEN
-        state[alive], slots[alive], row[alive] = after, slot, here
-        alive += np.int64((mixed(after) >> HALF) >= walks.stop_below)
+        if stop_below <= LOW:
+            after = state[lane] + GOLDEN
+            state[alive], slots[alive], row[alive] = after, slot, here
+            alive += np.int64((mixed(after) >> HALF) >= stop_below)
     return alive
 
 
@@ -202,13 +204,14 @@ def _visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray
         counter.origins[slot] = hops.pin_rows[pins[slot]] >> HALF
     for first in range(0, walks.num_walks, LANES):
         lanes = _start(pool, hops, walks, pins, first, min(first + LANES, walks.num_walks))
-        for _ in range(walks.max_hops):
+        for hop in range(walks.max_hops):
+            stop_below = walks.stop_below if hop + 1 < walks.max_hops else _ALL_STOP
             if has_weights:
                 _traverse_by_weight(pool, hops, lanes)
             else:
                 _traverse(pool, hops, lanes)
             traversals += lanes
-            lanes = _count_and_stop(pool, counter, hops, walks, lanes)
+            lanes = _count_and_stop(pool, counter, hops, stop_below, lanes)
         if walks.enough_pins and len(pins) == 1 and _has_enough(counter, 0, walks):
             break
     return traversals
@@ -223,48 +226,55 @@ def _empty(counter: Counter, slot: int) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _rank_by_count(counter: Counter, slot: int, kept: int) -> tuple[int, int]:
-    """Make `tally[count]` the rank of the first pin with that count; returns the least count kept, and the highest."""
-    entries, used, tally = counter.entries, counter.used, counter.tally
-    base, first, most_visits = np.int64(slot) << counter.bits, slot * (counter.most + 1), 0
-    for index in range(first, first + counter.num_used[slot]):
-        count = np.int64(entries[base + used[index]] & LOW)
-        tally[count] += 1
-        most_visits = max(most_visits, count)
+def _rank_counts(tally: NDArray[np.int64], most_visits: int, kept: int) -> int:
+    """Turn `tally[count]` from how many pins have a count into the rank of the first of them (a counting sort).
+
+    Returns:
+        The least count of those kept.
+    """
     rank, least = 0, most_visits
     for count in range(most_visits, 0, -1):
         if rank < kept:
             least = count
         same, tally[count] = tally[count], rank
         rank += same
-    return least, most_visits
+    return least
 
 
 @njit(nogil=True, cache=True)
-def _keep_top(
-    counter: Counter, slot: int, board_pins: NDArray[np.int32], pins: NDArray[np.int32], weights: NDArray[np.float32]
-) -> None:
-    """Empty the counter of one start pin into its row: heaviest first, of equals the one visited first."""
-    entries, edges, used, tally = counter.entries, counter.edges, counter.used, counter.tally
-    base, first, found = np.int64(slot) << counter.bits, slot * (counter.most + 1), counter.num_used[slot]
-    kept, total = min(found, len(pins)), 0.0
-    least, most_visits = _rank_by_count(counter, slot, kept)
-    for index in range(first, first + found):
-        place = base + used[index]
-        count = np.int64(entries[place] & LOW)
-        rank = tally[count]
-        if count >= least and rank < kept:
-            pins[rank] = edges[place]
-            weights[rank] = count
-            total += count
+def _choose_top(
+    counter: Counter, board_pins: NDArray[np.int32], chosen: NDArray[np.uint32], weights: NDArray[np.float32],
+    first_row: int, num_rows: int,
+) -> None:  # fmt: skip
+    """Empty the counters of a few start pins into their rows: heaviest first, of equals the one visited first.
+
+    `chosen` [Q, T] gets a save that leads to each pin, and 1 more than its place, so that 0 is none; `weights` shares.
+    """
+    entries, edges, used, num_used, _, tally, size_bits, most = counter
+    for slot in range(num_rows):
+        base, first, row = np.int64(slot) << size_bits, slot * (most + 1), first_row + slot
+        after, most_visits, total = first + num_used[slot], 0, 0.0
+        for index in range(first, after):
+            count = np.int64(entries[base + used[index]] & LOW)
             tally[count] += 1
-    tally[: most_visits + 1] = 0
-    _empty(counter, slot)
-    for rank in range(kept):
-        prefetch(board_pins, np.int64(np.uint32(pins[rank])))
-    for rank in range(kept):
-        pins[rank] = board_pins[np.int64(np.uint32(pins[rank]))]
-        weights[rank] = np.float32(weights[rank] / total)
+            most_visits = max(most_visits, count)
+        kept = min(after - first, chosen.shape[1])
+        least = _rank_counts(tally, most_visits, kept)
+        for index in range(first, after):
+            place = base + used[index]
+            count = np.int64(entries[place] & LOW)
+            entries[place] = 0
+            rank = tally[count]
+            if count >= least and rank < kept:
+                chosen[row, rank], weights[row, rank] = edges[place] + np.uint32(1), count
+                prefetch(board_pins, np.int64(edges[place]))
+                tally[count] += 1
+                total += count
+        for count in range(most_visits + 1):
+            tally[count] = 0
+        num_used[slot] = 0
+        for rank in range(kept):
+            weights[row, rank] = np.float32(weights[row, rank] / total)
 
 
 @njit(nogil=True, cache=True)
@@ -278,12 +288,19 @@ def fill_top(
     weights: NDArray[np.float32],
 ) -> int:
     """Fill `top` and `weights` [Q, T] for every pin of `pins`; returns the traversals made."""
-    group, traversals = len(counter.num_used), 0
+    group, traversals, board_pins = len(counter.num_used), 0, hops.board_pins
+    chosen = top.view(np.uint32)  # the same memory: first a save that leads to a pin, then the pin
+    chosen[:] = 0
     for first in range(0, len(pins), group):
         some = pins[first : first + group]
+        for index in range(first + group, min(first + 2 * group, len(pins))):
+            prefetch(hops.pin_rows, np.int64(pins[index]))
         traversals += _visit(pool, counter, hops, walks, some)
-        for slot in range(len(some)):
-            _keep_top(counter, slot, hops.board_pins, top[first + slot], weights[first + slot])
+        _choose_top(counter, board_pins, chosen, weights, first, len(some))
+        for row in range(first, first + len(some)):
+            for rank in range(top.shape[1]):
+                edge = np.int64(chosen[row, rank]) - 1
+                top[row, rank] = board_pins[edge] if edge >= 0 else -1
     return traversals
 
 

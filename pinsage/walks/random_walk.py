@@ -19,7 +19,7 @@ _NONE = np.empty(0, np.uint64)
 class WalkPlan:
     """Walks from one pin: how many, of how many pin-board-pin traversals at most, and the chance to end after each.
 
-    Walking stops early, every 256 walks at the soonest, once `enough_pins` pins have `enough_visits` visits each
+    Walking stops early, every 512 walks at the soonest, once `enough_pins` pins have `enough_visits` visits each
     (Pixie §3.1, early stopping); 0 pins: never.
     """
 

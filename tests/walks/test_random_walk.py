@@ -88,11 +88,11 @@ def test_ties_have_no_favorite_pins():
 
 
 def test_walking_stops_when_enough_pins_have_enough_visits():
-    """Two pins share a board: 256 walks are plenty, and the count of traversals says that no more were made."""
+    """Two pins share a board: 512 walks are plenty, and the count of traversals says that no more were made."""
     hops = HopTables.of(graph_of([(0, 0), (1, 0)], 2, 1))
     patient, hasty = WalkPlan(10_000, 1, 0.0, 2), WalkPlan(10_000, 1, 0.0, 2, enough_pins=1, enough_visits=50)
     traversals = [random_walk.counted_top_visited(hops, pins(0), plan, top=1)[2] for plan in (patient, hasty)]
-    assert traversals == [10_000, 256]
+    assert traversals == [10_000, 512]
 
 
 @pytest.mark.parametrize("max_hops", [1, 2])
