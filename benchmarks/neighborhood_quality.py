@@ -2,9 +2,10 @@
 
     python benchmarks/neighborhood_quality.py --dataset FOLDER [--preset conf/movielens.yaml] [--seeds 3] [--split test]
 
-Runs the stages ingest to embed for every method and seed (`walk.seed` and `train.seed`) and ranks the positives of held-out
-pairs by the embeddings. Stages that do not depend on the method are made once. Prints a row per method: hit-rate@10 and scaled
-MRR of PinSage as mean and standard deviation over the seeds, and the CPU time per pin of its neighborhoods.
+Runs the stages ingest to embed for every method and seed (`walk.seed` and `train.seed`) and ranks the positives of
+held-out pairs by the embeddings. Stages that do not depend on the method are made once. Prints a row per method:
+hit-rate@10 and scaled MRR of PinSage as mean and standard deviation over the seeds, and the CPU time per pin of its
+neighborhoods.
 """
 
 import argparse
@@ -57,9 +58,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(chosen.home or scratch)
         found = {name: [measured(chosen, name, seed, home) for seed in range(chosen.seeds)] for name in names}
-    print(f"{chosen.dataset}, {chosen.preset or 'defaults'} {' '.join(chosen.set)}, {chosen.split} pairs, {chosen.seeds} seeds")
+    print(
+        f"{chosen.dataset}, {chosen.preset or 'defaults'} {' '.join(chosen.set)}, "
+        f"{chosen.split} pairs, {chosen.seeds} seeds"
+    )
     for name, rows in found.items():
-        print(f"{name:26} hit-rate@10 {spread(rows, 'hit_rate')}   scaled MRR {spread(rows, 'mrr')}   {spread(rows, 'us')} us a pin")
+        print(
+            f"{name:26} hit-rate@10 {spread(rows, 'hit_rate')}   scaled MRR {spread(rows, 'mrr')}   "
+            f"{spread(rows, 'us')} us a pin"
+        )
     if chosen.json:
         Path(chosen.json).write_text(json.dumps(found, indent=1))
 

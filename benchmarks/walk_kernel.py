@@ -1,8 +1,8 @@
-"""Random walks per second on one core: this package, a textbook kernel, DGL's sampler and the memory floor, interleaved.
+"""Random walks per second on one core: this package, a textbook kernel, DGL's sampler, and the memory floor.
 
     python benchmarks/walk_kernel.py --saves 1e8 [--dgl-python PATH] [--graph FOLDER] [--json FILE]
 
-All make the same kind of walks over the same graph: at most 2 traversals, restart 0.5; 200 walks a pin with the top 50
+All take turns and make the same kind of walks over the same graph: at most 2 traversals, restart 0.5; 200 walks a pin with the top 50
 kept, and 10 walks (30 hops) a pin with the top 3, as in DGL's PinSAGE example. Counting and ranking are included. A hop
 is one edge followed, so a traversal is two. The floor is how fast the same core reads random 8-byte words from an array
 as large as the table of hops. CPU seconds of the process, pinned to one core, medians of --repeats.
@@ -90,7 +90,7 @@ def random_reads(array, count, places):
 
 
 def floor_of(num_saves: int) -> Contestant:
-    """Random reads from an array as large as the hops of `num_saves`, down to a power of two; a read counts as a hop."""
+    """Random reads from an array as large as the hops of `num_saves`, or nearly; a read counts as a hop."""
     array = empty(1 << (num_saves.bit_length() - 1), np.uint64)
     array[:] = 1
     places = np.empty(64, np.int64)
@@ -137,10 +137,14 @@ def starts(graph: BipartiteGraph, count: int) -> NDArray[np.int32]:
     return np.random.default_rng(1).permutation(connected)[:count].astype(np.int32)
 
 
-def contestants(graph: BipartiteGraph, peers: dict[str, Dgl], plan: WalkPlan, top: int, count: int) -> dict[str, Contestant]:
+def contestants(
+    graph: BipartiteGraph, peers: dict[str, Dgl], plan: WalkPlan, top: int, count: int
+) -> dict[str, Contestant]:
     """Who takes turns: each walks `count` pins (DGL a tenth of them) and says how long it took."""
     hops, pins = HopTables.of(graph), starts(graph, count)
-    arrays = tuple(np.asarray(part) for part in (graph.pin_offsets, graph.pin_boards, graph.board_offsets, graph.board_pins))
+    arrays = tuple(
+        np.asarray(part) for part in (graph.pin_offsets, graph.pin_boards, graph.board_offsets, graph.board_pins)
+    )
 
     def timed(walk: Callable[[], int]) -> Contestant:
         def run() -> tuple[float, float]:
@@ -204,7 +208,10 @@ def main() -> None:
             peers = {f"DGL 2.1, int{bits}": Dgl(chosen.dgl_python, folder, bits) for bits in (64, 32)}
         raw: dict[str, Any] = {"hardware": described(), "saves": graph.num_saves}
         print(raw["hardware"])
-        print(f"{graph.num_saves:,} saves, {graph.num_pins:,} pins, {graph.num_boards:,} boards; {chosen.pins:,} start pins")
+        print(
+            f"{graph.num_saves:,} saves, {graph.num_pins:,} pins, {graph.num_boards:,} boards; "
+            f"{chosen.pins:,} start pins"
+        )
         for title, (plan, top) in PLANS.items():
             raw[title] = measured(contestants(graph, peers, plan, top, chosen.pins), chosen.repeats)
             show(title, raw[title])

@@ -18,12 +18,11 @@ HALF = np.uint64(32)
 _FOR_READING, _KEEP_IN_ALL_CACHES, _DATA = 0, 3, 1
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
+def _prefetch(typing_context: Any, array: Any, index: Any) -> Any:
     """Ask the processor to fetch `array[index]` into its caches, and go on: `prefetch(array, index)`.
 
-    An address is never read by this, so it cannot fail; a loop that prefetches what the next loop reads keeps many
-    cache misses in flight.
+    The word is not read, so no index can fail; a loop that prefetches what the next loop reads keeps many cache misses
+    in flight.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -36,6 +35,9 @@ def prefetch(typing_context: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate
+
+
+prefetch: Any = intrinsic(_prefetch)
 
 
 @njit(nogil=True, cache=True)

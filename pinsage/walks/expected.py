@@ -107,7 +107,15 @@ def _gear(plan: spreading.Plan) -> spreading.Gear:
         np.empty(count, np.uint64), np.empty(count, np.float32), np.empty(count, np.int64),
         np.empty(count, np.int64), np.empty(count, np.float32),
     )  # fmt: skip
-    return spreading.Gear(pins, boards, passing, rows, np.empty(count, np.uint64), np.zeros(_FILTER_WORDS, np.uint64), np.zeros(1, np.int64))
+    return spreading.Gear(
+        pins,
+        boards,
+        passing,
+        rows,
+        np.empty(count, np.uint64),
+        np.zeros(_FILTER_WORDS, np.uint64),
+        np.zeros(1, np.int64),
+    )
 
 
 def _masses(most: int) -> spreading.Masses:

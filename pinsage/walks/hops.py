@@ -142,18 +142,15 @@ def _shares(graph: BipartiteGraph) -> EdgeShares | None:
     pin_weights, board_weights = graph.pin_weights, graph.board_weights
     if pin_weights is None or board_weights is None:
         return None
-    num_saves = graph.num_saves
-    arrays = [empty(num_saves, np.float32) for _ in range(3)]
-    aliases = [empty(num_saves, np.uint64) for _ in range(2)]
     pins, boards = read_only(graph.pin_offsets), read_only(graph.board_offsets)
-    _fill_shares(pins, read_only(pin_weights), arrays[0])
-    _fill_shares(boards, read_only(board_weights), arrays[1])
-    _fill_back_shares(
-        boards, read_only(board_weights), read_only(graph.pin_boards), read_only(pin_weights), arrays[2]
-    )
-    _fill_aliases(pins, arrays[0], aliases[0])
-    _fill_aliases(boards, arrays[1], aliases[1])
-    return EdgeShares(*arrays, *aliases)
+    by_pin, by_board, back = (empty(graph.num_saves, np.float32) for _ in range(3))
+    _fill_shares(pins, read_only(pin_weights), by_pin)
+    _fill_shares(boards, read_only(board_weights), by_board)
+    _fill_back_shares(boards, read_only(board_weights), read_only(graph.pin_boards), read_only(pin_weights), back)
+    pin_aliases, board_aliases = (empty(graph.num_saves, np.uint64) for _ in range(2))
+    _fill_aliases(pins, by_pin, pin_aliases)
+    _fill_aliases(boards, by_board, board_aliases)
+    return EdgeShares(by_pin, by_board, back, pin_aliases, board_aliases)
 
 
 @njit(nogil=True, cache=True)

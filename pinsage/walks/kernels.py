@@ -8,6 +8,9 @@ Every draw is a function of (seed, start pin, walk, traversal) alone: no partiti
 Letters: Q query pins, L lanes, G query pins walked together, C places of a visit counter.
 """
 
+# mypy: disable-error-code="assignment, arg-type, call-overload, no-any-return"
+# (Inside compiled functions numbers are numba's, which mix where NumPy's scalar types do not.)
+
 from typing import NamedTuple
 
 import numpy as np
@@ -135,7 +138,7 @@ def _traverse(pool: Pool, hops: Hops, lanes: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _step_by_weight(pool: Pool, hops: NDArray[np.uint64], aliases: NDArray[np.uint64], lanes: int) -> None:
-    """From every lane's `row`, put a save on its `edge`, each with its share: a place is drawn, then it or its alias."""
+    """From every lane's `row`, put a save on its `edge` by shares: a place is drawn, then it or its alias is taken."""
     state, row, edge, bits = pool.state, pool.row, pool.edge, pool.bits
     for lane in range(lanes):
         state[lane] += GOLDEN

@@ -10,6 +10,9 @@ turned round: for each pin that may be among the best, add up what its boards ho
 A row is known by `offset << 32 | degree`, as in HopTables. Letters: Q query pins, T neighbors, S saves, C places.
 """
 
+# mypy: disable-error-code="assignment, arg-type, call-overload, no-any-return"
+# (Inside compiled functions numbers are numba's, which mix where NumPy's scalar types do not.)
+
 from typing import NamedTuple
 
 import numpy as np
@@ -217,7 +220,7 @@ def _add_boards(boards: Masses, filled: int, rows: Rows, count: int) -> int:
 
 @njit(nogil=True, cache=True)
 def _later_traversals(graph: Graph, gear: Gear, plan: Plan, found: int, state: np.uint64) -> tuple[int, np.uint64]:
-    """Leave in `boards` how often walks pass each board from the second traversal on; returns how many, and the state."""
+    """Leave in `boards` how often walks pass each board from the second traversal on; returns how many, the state."""
     rows, passing, boards = gear.rows, gear.passing, 0
     _copy(gear.pins, found, rows)
     for hop in range(1, plan.max_hops):
@@ -271,8 +274,8 @@ def _key(mass: np.float32, row: np.uint64, order: np.uint64) -> np.uint64:
 def _list_pins(gear: Gear, found: int, later: np.float32, origin: np.uint64, order: np.uint64) -> int:
     """Leave the keys of the pins found, without the origin, in `keys`; returns how many.
 
-    A pin counts for its visits in the first traversal and, until it is looked at, for its share by degree of the `later`
-    visits of all these pins: walks forget where they began, and then they are at a pin as often as its degree says.
+    A pin counts for its visits in the first traversal and, until it is looked at, for its share by degree of the
+    `later` visits of all these pins: walks forget where they began, and are at a pin as often as its degree says then.
     """
     pins, count, saves = gear.pins, 0, np.float32(0)
     for index in range(found):
@@ -343,7 +346,9 @@ def _look_closely(graph: Graph, gear: Gear, plan: Plan, count: int, order: np.ui
 
 
 @njit(nogil=True, cache=True)
-def _keep_top(graph: Graph, gear: Gear, found: tuple[int, np.uint64], top: NDArray[np.int32], weights: NDArray[np.float32]) -> None:
+def _keep_top(
+    graph: Graph, gear: Gear, found: tuple[int, np.uint64], top: NDArray[np.int32], weights: NDArray[np.float32]
+) -> None:
     """Fill the row of one query from the keys: heaviest first, weights summing to 1."""
     count, order = found
     keys, pins, total, kept = gear.keys, gear.pins, 0.0, 0
@@ -361,7 +366,9 @@ def _keep_top(graph: Graph, gear: Gear, found: tuple[int, np.uint64], top: NDArr
 
 
 @njit(nogil=True, cache=True)
-def _fill_row(graph: Graph, gear: Gear, plan: Plan, pin: np.int32, top: NDArray[np.int32], weights: NDArray[np.float32]) -> None:
+def _fill_row(
+    graph: Graph, gear: Gear, plan: Plan, pin: np.int32, top: NDArray[np.int32], weights: NDArray[np.float32]
+) -> None:
     origin, start = graph.pin_rows[pin], stream(plan.seed, pin)
     if origin & LOW == 0:
         return  # an isolated pin has nowhere to go

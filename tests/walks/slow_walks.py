@@ -27,7 +27,7 @@ def visits(graph, pin, plan):
     """How often each pin other than the start is visited, in order of first visit: 512 walks go side by side."""
     counts = Counter()
     for first in range(0, plan.num_walks, 512):
-        walks = {walk: pin for walk in range(first, min(first + 512, plan.num_walks))}
+        walks = dict.fromkeys(range(first, min(first + 512, plan.num_walks)), pin)
         for hop in range(plan.max_hops):
             walks = {walk: moved(graph, here, draw(plan.seed, pin, walk, 2 * hop + 1)) for walk, here in walks.items()}
             walks = {walk: here for walk, here in walks.items() if here is not None}

@@ -7,7 +7,7 @@ from slow_walks import graph_of, random_graph
 from pinsage.errors import ArtifactDamagedError
 from pinsage.settings import WalkSettings
 from pinsage.walks.hops import HopTables
-from pinsage.walks.neighborhood import Neighborhoods, walk_plan, top_neighbors
+from pinsage.walks.neighborhood import Neighborhoods, top_neighbors, walk_plan
 from pinsage.walks.random_walk import top_visited
 
 SETTINGS = WalkSettings(num_neighbors=12, method="walks", num_walks=100, seed=4)

@@ -65,14 +65,18 @@ def test_isolated_pins_and_tight_cliques_have_no_candidates():
     """Pins 0 to 3 are all neighbors of each other, pin 4 has no board."""
     graph = graph_of([(pin, 0) for pin in range(4)], num_pins=5, num_boards=1)
     everyone = np.arange(5, dtype=np.int32)
-    found = hard_negatives(HopTables.of(graph), everyone, top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors, SETTINGS)
+    found = hard_negatives(
+        HopTables.of(graph), everyone, top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors, SETTINGS
+    )
     assert (found == -1).all()
 
 
 def test_asking_for_no_candidates_gives_no_columns():
     """H = 0 walks nowhere."""
     graph, none = random_graph(20, 5, 50), SETTINGS.model_copy(update={"num_hard_negatives": 0})
-    assert hard_negatives(HopTables.of(graph), np.arange(20, dtype=np.int32), np.empty((20, 0), np.int32), none).shape == (20, 0)
+    assert hard_negatives(
+        HopTables.of(graph), np.arange(20, dtype=np.int32), np.empty((20, 0), np.int32), none
+    ).shape == (20, 0)
 
 
 def test_any_split_of_the_pins_gives_the_same_candidates():
