@@ -3,8 +3,8 @@
     python benchmarks/walk_accuracy.py --saves 1e7 [--graph FOLDER] [--queries 200] [--plot FILE.png] [--json FILE]
 
 The truth is the exact distribution of visits over two traversals with restart 0.5, by pushing all mass through the
-whole graph. recall@50 is the share of its top 50 that a method finds; total variation is half the sum of the differences
-of the weights of both top 50s. CPU microseconds a pin on one core, over --timed random pins, median of --repeats turns.
+whole graph. recall@50 is the share of its top 50 that a method finds; total variation is half the sum of differences
+of the weights of both top 50s. CPU microseconds a pin on one core, over --timed random pins, median of --repeats.
 
 Methods: counted walks (`walk.method=walks`), expected visits (`walk.method=expected`), the first traversal alone
 (expected visits of one hop), and textbook forward push, which drops what is less than a threshold a save.

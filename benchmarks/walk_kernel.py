@@ -2,10 +2,10 @@
 
     python benchmarks/walk_kernel.py --saves 1e8 [--dgl-python PATH] [--graph FOLDER] [--json FILE]
 
-All take turns and make the same kind of walks over the same graph: at most 2 traversals, restart 0.5; 200 walks a pin with the top 50
-kept, and 10 walks (30 hops) a pin with the top 3, as in DGL's PinSAGE example. Counting and ranking are included. A hop
-is one edge followed, so a traversal is two. The floor is how fast the same core reads random 8-byte words from an array
-as large as the table of hops. CPU seconds of the process, pinned to one core, medians of --repeats.
+All take turns and make the same kind of walks over the same graph: at most 2 traversals, restart 0.5; 200 walks a pin
+with the top 50 kept, and 10 walks (30 hops) a pin with the top 3, as in DGL's PinSAGE example. Counting and ranking are
+included. A hop is one edge followed, so a traversal is two. The floor is how fast the same core reads random 8-byte
+words from an array as large as the table of hops. CPU seconds, pinned to one core, medians of --repeats.
 
 DGL 2.1 needs an environment of its own: python -m venv dgl; dgl/bin/pip install torch==2.2.1 dgl==2.1.0 'numpy<2' scipy
 pandas pydantic pyyaml torchdata==0.7.1; then --dgl-python dgl/bin/python. Without it the peer is left out.
