@@ -75,7 +75,8 @@ def _words(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArr
     """The words of texts end to end (uint8), where each begins (int64 [N+1]), and each text's first word (int64)."""
     _, ends, data = texts.buffers()
     offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return tuple(_split(np.frombuffer(data or b"", np.uint8), offsets))  # type: ignore[return-value]
+    letters, word_offsets, text_words = _split(np.frombuffer(data or b"", np.uint8), offsets)
+    return letters, word_offsets, text_words
 
 
 def _category_hashes(catalog: Catalog) -> tuple[Hashes, NDArray[np.bool_]]:
@@ -85,7 +86,7 @@ def _category_hashes(catalog: Catalog) -> tuple[Hashes, NDArray[np.bool_]]:
 
 
 @njit(nogil=True, cache=True)
-def _is_letter(byte: np.uint8) -> bool:
+def _is_letter(byte: int) -> bool:
     """Letters and digits of ASCII, and every byte of a character beyond it."""
     return byte >= 128 or 48 <= byte <= 57 or 97 <= byte <= 122
 
