@@ -143,7 +143,7 @@ def _repeated(offsets) -> np.ndarray:
     return np.repeat(np.arange(len(offsets) - 1, dtype=np.int32), np.diff(offsets))
 
 
-def run(name: str, folder: Path) -> dict[str, float | int]:
+def run(name: str, folder: Path) -> dict[str, float | int | str]:
     """Let a contestant build the graph in this process; returns its CPU seconds, its memory and a digest."""
     boards, pins, sizes = np.load(folder / "boards.npy"), np.load(folder / "pins.npy"), np.load(folder / "sizes.npy")
     build, counts = CONTESTANTS[name], [int(size) for size in sizes]
@@ -155,7 +155,8 @@ def run(name: str, folder: Path) -> dict[str, float | int]:
     digest = 0
     for array, dtype in zip(graph, (np.int64, np.int32, np.int64, np.int32), strict=True):
         digest = zlib.crc32(np.ascontiguousarray(array, dtype), digest)
-    return {"cpu_s": seconds, "rise_gib": (peak - before) / 2**20, "digest": digest}
+    library = sys.modules.get(name.split(maxsplit=1)[0], np)
+    return {"cpu_s": seconds, "rise_gib": (peak - before) / 2**20, "digest": digest, "version": library.__version__}
 
 
 def _status_kib(name: str) -> int:
@@ -202,14 +203,16 @@ def main() -> None:
     if chosen.contestant:
         print(json.dumps(run(chosen.contestant, chosen.folder)))
         return
+    from walk_kernel import processor  # not above: an interpreter of a peer has no numba
+
     interpreters = dict(pair.split("=", 1) for pair in chosen.python)
     names = [name for name in chosen.only if not (chosen.shuffled and name == "numba ascending")]
     runs: dict[str, list] = {name: [] for name in names}
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         size = write_columns(Path(folder), int(chosen.saves), shuffled=chosen.shuffled)
-        print(
-            f"{_versions()}\n{size:,} saves, {'shuffled' if chosen.shuffled else 'ascending'}, {chosen.repeats} repeats"
-        )
+        order = "shuffled" if chosen.shuffled else "ascending"
+        print(f"{processor()}; Python {platform.python_version()}, numpy {np.__version__}")
+        print(f"{size:,} saves, {order}, {chosen.repeats} repeats")
         for _ in range(chosen.repeats):
             for name in [name for name in names if not any(isinstance(run, str) for run in runs[name])]:
                 runs[name].append(measured(name, Path(folder), interpreters.get(name, sys.executable)))
@@ -218,32 +221,19 @@ def main() -> None:
         chosen.json.write_text(json.dumps(runs, indent=1))
 
 
-def _versions() -> str:
-    from importlib import metadata
-
-    from walk_kernel import processor
-
-    found = []
-    for name in ("numpy", "numba", "scipy", "pandas"):
-        try:
-            found.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            found.append(f"no {name}")
-    return f"{processor()}; Python {platform.python_version()}, {', '.join(found)}"
-
-
 def _print_table(runs: dict[str, list]) -> None:
     medians = {name: np.median([run["cpu_s"] for run in some]) for name, some in runs.items() if "cpu_s" in some[0]}
     digests = {run["digest"] for name in medians for run in runs[name]}
-    fastest = min(medians.values())
+    fastest = min(medians.values(), default=0.0)
     for name, some in runs.items():
         if name not in medians:
             print(f"{name:16} {some[0]}")
             continue
         seconds, rise = [run["cpu_s"] for run in some], np.median([run["rise_gib"] for run in some])
         spread = f"({min(seconds):.2f}-{max(seconds):.2f})"
-        print(f"{name:16} {medians[name]:7.2f} CPU s {spread:15} {medians[name] / fastest:5.1f} x  +{rise:.2f} GiB")
-    if len(digests) != 1:
+        figures = f"{medians[name]:7.2f} CPU s {spread:15} {medians[name] / fastest:5.1f} x  +{rise:.2f} GiB"
+        print(f"{name:16} {figures}  ({some[0]['version']})")
+    if len(digests) > 1:
         sys.exit(f"the contestants built {len(digests)} different graphs")
 
 

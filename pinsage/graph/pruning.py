@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import SettingsError
+from pinsage.graph.build import check_same_rows
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.scatter import grouped, rows_of
 from pinsage.graph.topics import DIM, Topics, pin_topics
@@ -45,7 +46,9 @@ def pruned(graph: BipartiteGraph, catalog: Catalog, settings: GraphSettings) -> 
 
     Raises:
         SettingsError: nothing tells what a pin is about.
+        DatasetError: the graph is of another catalog.
     """
+    check_same_rows(graph, catalog)
     topics = pin_topics(catalog, graph)
     _check_known(topics, graph, settings)
     entropy = board_entropy(graph, topics)

@@ -6,7 +6,7 @@ from catalog_world import catalog_of, graph_of, saves_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinsage.errors import SettingsError
+from pinsage.errors import DatasetError, SettingsError
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import NAMES
 from pinsage.graph.pruning import PRIOR_PAIRS, board_entropy, pruned
@@ -71,6 +71,12 @@ def test_topics_that_are_not_there_cannot_be_asked_for(tmp_path):
         pruned(graph_of(catalog, [(0, 1)]), catalog, GraphSettings(prune_board_share=0.1))
 
 
+class Sizes:
+    """All that pruning asks of the catalog of a random graph once topics are planted."""
+
+    num_pins, num_boards = 12, 7
+
+
 def random_graph(rng, num_pins=12, num_boards=7):
     """A graph with about a third of all saves, and topics of which some are unknown."""
     boards, pins = (column.astype(np.int32) for column in np.nonzero(rng.random((num_boards, num_pins)) < 0.35))
@@ -104,7 +110,7 @@ def test_pruning_is_what_sorting_by_hand_gives(seed, delta, share):
         return
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pinsage.graph.pruning.pin_topics", lambda catalog, graph: topics)
-        kept, figures = pruned(graph, None, GraphSettings(prune_board_share=share, prune_delta=delta))
+        kept, figures = pruned(graph, Sizes, GraphSettings(prune_board_share=share, prune_delta=delta))
     saves = saves_of(graph)
     entropy = board_entropy(graph, topics)
     order = sorted((row for row in range(7) if not np.isnan(entropy[row])), key=lambda row: -entropy[row])
@@ -129,6 +135,14 @@ def slow_fitting(pin, saves, topics, delta):
         return round(-float(unit[pin] @ others) / length, 5) if length > 1e-3 else 0.0
 
     return [(board, pin) for board in sorted(own, key=misfit)[: int(np.ceil(len(own) ** delta - 1e-9))]]
+
+
+def test_a_graph_of_another_catalog_is_refused(tmp_path):
+    """Compiled code would read past the categories of its boards."""
+    graph, _ = world(tmp_path / "a")
+    other = catalog_of(tmp_path / "b", [(0, 1, 1)], annotations=[["aa"], *[["bb"]] * 9])
+    with pytest.raises(DatasetError, match=r"12 pins and 5 boards, .* 10 and 1\."):
+        pruned(graph, other, GraphSettings(prune_board_share=0.5))
 
 
 def test_nothing_pruned_is_the_graph_itself(tmp_path):
