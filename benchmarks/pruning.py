@@ -5,12 +5,12 @@
 Without a data set the demo world is drawn, whose pins and boards have a true interest. To the graph of all saves, one
 board in ten of random saved pins is added, as large as boards are: reported is how often such a board has a higher
 entropy than a board of the data (AUC; 0.5 is chance), and how many of the most diverse tenth are planted. Then the
-graph itself is pruned: which share of its saves goes to a board of the pin's own interest? (Demo world only.)
+graph of the training saves is pruned: which share of its saves goes to a board of the pin's own interest (demo world
+only), and how many test pairs are in the neighborhoods of walks (500 a pin, up to 5,000 queries)?
 """
 
 import argparse
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +24,37 @@ from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.pruning import board_entropy, pruned
 from pinsage.graph.topics import Topics, pin_topics
-from pinsage.settings import GraphSettings
+from pinsage.pairs.pairs import Pairs
+from pinsage.settings import GraphSettings, WalkSettings
+from pinsage.walks.neighborhood import top_neighbors
+from tasks.connect import connect
 from tasks.ingest import ingest
+from tasks.pair import pair
 from tasks.work import StageWork
 
 PLANTED_SHARE = 0.1
-CHOICES = ((0.1, 1.0), (0.0, 0.91), (0.1, 0.91), (0.0, 0.8))
+MOST_QUERIES = 5000
+STAGES = {"ingest": ingest, "pair": pair, "connect": connect}
+CHOICES = ((0.0, 1.0), (0.1, 1.0), (0.0, 0.91), (0.1, 0.91), (0.0, 0.8))
 
 
-def ingested(dataset: Path, folder: Path) -> Catalog:
-    """The catalog of a data set."""
-    settings = load_settings(overrides={"data.dataset": str(dataset), "data.as_of": datetime.now(UTC).isoformat()})
-    (folder / "catalog").mkdir()
-    ingest(StageWork(settings, {}, folder / "catalog", folder, folder))
-    return Catalog.open(folder / "catalog")
+def made(dataset: Path, home: Path) -> dict[str, Path]:
+    """The folders of the catalog, the pairs and the graph of a data set."""
+    settings = load_settings(overrides={"data.dataset": str(dataset), "data.max_bad_share": 0.5})
+    folders = {name: home / name for name in STAGES}
+    for name, stage in STAGES.items():
+        folders[name].mkdir()
+        stage(StageWork(settings, folders, folders[name], home, home))
+    return folders
+
+
+def hit_rates(graph: BipartiteGraph, pairs: Pairs) -> str:
+    """How many pairs are among the first 10 and the first 50 neighbors of their query."""
+    queries = np.unique(pairs.query)[:MOST_QUERIES]
+    chosen = pairs.where(np.isin(pairs.query, queries))
+    neighbors = top_neighbors(graph, queries, WalkSettings(num_neighbors=50, num_walks=500)).neighbors
+    is_hit = neighbors[np.searchsorted(queries, chosen.query)] == chosen.positive[:, None]  # [N, 50]
+    return f"hit@10 {is_hit[:, :10].any(axis=1).mean():.4f}, hit@50 {is_hit.any(axis=1).mean():.4f}"
 
 
 def graph_of(catalog: Catalog) -> BipartiteGraph:
@@ -86,21 +103,20 @@ def main() -> None:
         folder = Path(temporary)
         if not chosen.dataset:
             write_demo(folder / "demo", num_pins=chosen.pins)
-        catalog = ingested(chosen.dataset or folder / "demo", folder)
-        graph = graph_of(catalog)
-        auc, share = planted_scores(graph, pin_topics(catalog, graph))
-        print(f"{graph.num_saves:,} saves; planted boards: AUC {auc:.3f}, {share:.0%} of the most diverse tenth")
+        folders = made(chosen.dataset or folder / "demo", folder)
+        catalog, everything = Catalog.open(folders["ingest"]), graph_of(Catalog.open(folders["ingest"]))
+        auc, share = planted_scores(everything, pin_topics(catalog, everything))
+        print(f"{everything.num_saves:,} saves; planted boards: AUC {auc:.3f}, {share:.0%} of the most diverse tenth")
         world = None if chosen.dataset else drawn_world(chosen.pins, None, Recipe(), np.random.default_rng(0))
-        if world:
-            print(f"unpruned: {fitting_share(graph, catalog, world):.1%} of the saves fit")
+        graph, pairs = BipartiteGraph.open(folders["connect"]), Pairs.read(folders["pair"] / "test.parquet")
         for board_share, delta in CHOICES:
             settings = GraphSettings(prune_board_share=board_share, prune_delta=delta)
             kept, figures = pruned(graph, catalog, settings)
-            fits = f", {fitting_share(kept, catalog, world):.1%} of them fit" if world else ""
-            entropy = f"{figures.mean_board_entropy_unpruned:.3f} -> {figures.mean_board_entropy:.3f}"
+            fits = f"{fitting_share(kept, catalog, world):.1%} of them fit, " if world else ""
+            share = kept.num_saves / graph.num_saves
             print(
-                f"board share {board_share:g}, delta {delta:g}: {kept.num_saves / graph.num_saves:.1%} of the saves "
-                f"kept{fits}; mean entropy {entropy}"
+                f"board share {board_share:4g}, delta {delta:4g}: {share:6.1%} of the saves, {fits}"
+                f"mean entropy {figures.mean_board_entropy:.3f}, {hit_rates(kept, pairs)}"
             )
 
 
