@@ -14,6 +14,7 @@ from pinsage.graph.build import build_graph
 from pinsage.graph.figures import graph_figures
 from pinsage.graph.pruning import pruned
 from pinsage.graph.weights import weighted
+from pinsage.pairs.row_groups import row_groups
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
@@ -52,15 +53,13 @@ def connect(work: StageWork) -> Facts:
 
 def _columns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """The columns board and pin, read by row group into the place where they stay."""
-    with parquet.ParquetFile(path, page_checksum_verification=True) as saves:
-        size, schema = saves.metadata.num_rows, saves.schema_arrow
-        columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in ("board", "pin")}
-        start = 0
-        for group in range(saves.num_row_groups):
-            rows = saves.read_row_group(group, columns=list(columns), use_threads=False)
-            for name, column in columns.items():
-                column[start : start + rows.num_rows] = rows.column(name).to_numpy()
-            start += rows.num_rows
+    size, schema = _num_rows(path), parquet.read_schema(path)
+    columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in ("board", "pin")}
+    start = 0
+    for rows in row_groups(path, list(columns)):
+        for name, column in columns.items():
+            column[start : start + rows.num_rows] = rows.column(name).to_numpy()
+        start += rows.num_rows
     return columns["board"], columns["pin"]
 
 

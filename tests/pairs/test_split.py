@@ -230,3 +230,21 @@ def test_a_share_of_zero_asks_for_no_pairs(tmp_path):
     saves = [(0, 1, 1), (0, 2, 2), (0, 3, 3)]
     split = split_pairs(catalog_of(tmp_path, saves), PairSettings(validation_share=0.0))
     assert (len(split.train), len(split.validation), len(split.test)) == (1, 0, 1)
+
+
+def test_a_catalog_without_saves_is_an_error_with_figures(tmp_path):
+    """Nothing to pair is what the data set lacks, not a crash of compiled code on empty arrays."""
+    catalog = catalog_of(tmp_path, [(0, 1, 1)])
+    path = catalog.folder / "saves.parquet"
+    write_parquet(path, catalog.saves().slice(0, 0))
+    with pytest.raises(DatasetError, match=r"No train and no validation and no test pairs.*0 saves on 1 boards"):
+        split_pairs(Catalog.open(tmp_path), PairSettings())
+
+
+def test_a_board_with_every_pin_and_boards_of_one_pin(tmp_path):
+    """The large board is split in time; a single save makes no pair and stays in the graph."""
+    saves = [(0, pin, pin) for pin in range(1000)] + [(1 + pin, pin, 0) for pin in range(1000)]
+    split = split_pairs(catalog_of(tmp_path, saves, num_pins=1000), PairSettings())
+    assert (len(split.train), len(split.validation), len(split.test)) == (699, 100, 200)
+    assert split.held_out_saves == 300
+    assert {(1 + pin, pin) for pin in range(1000)} < known_saves(split)
