@@ -12,17 +12,19 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.graph.build import build_graph
 from pinsage.graph.figures import graph_figures
+from pinsage.graph.pruning import pruned
 from pinsage.graph.weights import weighted
+from pinsage.pairs.row_groups import row_groups
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
 
 def connect(work: StageWork) -> Facts:
-    """Write the arrays of the graph, with the weights of its saves where they are asked for; returns its figures.
+    """Write the arrays of the graph, pruned and with the weights of its saves where asked; returns its figures.
 
     Raises:
         DatasetError: there are no training saves, or one names a pin or board that the catalog lacks.
-        SettingsError: the weights asked for cannot be made of this data set.
+        SettingsError: the pruning or the weights asked for cannot be made of this data set.
     """
     folder, settings = work.inputs["ingest"], work.settings.graph
     boards, pins = _columns(work.inputs["pair"] / "saves.parquet")
@@ -38,6 +40,10 @@ def connect(work: StageWork) -> Facts:
     )
     del boards, pins  # the graph keeps what it needs of them
     facts: Facts = {**graph_figures(graph)}
+    if settings.prune_board_share > 0 or settings.prune_delta < 1:
+        facts = {f"{name}_unpruned": value for name, value in facts.items() if name not in ("pins", "boards")}
+        graph, dropped = pruned(graph, Catalog.open(folder), settings)
+        facts = {**graph_figures(graph), **asdict(dropped), **facts}
     if settings.edge_weights != "none":
         graph, figures = weighted(graph, Catalog.open(folder), settings)
         facts.update(asdict(figures))
@@ -47,15 +53,13 @@ def connect(work: StageWork) -> Facts:
 
 def _columns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """The columns board and pin, read by row group into the place where they stay."""
-    with parquet.ParquetFile(path, page_checksum_verification=True) as saves:
-        size, schema = saves.metadata.num_rows, saves.schema_arrow
-        columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in ("board", "pin")}
-        start = 0
-        for group in range(saves.num_row_groups):
-            rows = saves.read_row_group(group, columns=list(columns), use_threads=False)
-            for name, column in columns.items():
-                column[start : start + rows.num_rows] = rows.column(name).to_numpy()
-            start += rows.num_rows
+    size, schema = _num_rows(path), parquet.read_schema(path)
+    columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in ("board", "pin")}
+    start = 0
+    for rows in row_groups(path, list(columns)):
+        for name, column in columns.items():
+            column[start : start + rows.num_rows] = rows.column(name).to_numpy()
+        start += rows.num_rows
     return columns["board"], columns["pin"]
 
 

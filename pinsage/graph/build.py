@@ -6,6 +6,7 @@ Letters: P pins, B boards, S saves.
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.scatter import are_ascending, grouped, rows_of, run_offsets
@@ -42,6 +43,20 @@ def build_graph(
         boards, pins = _ordered(boards, pins, num_boards, num_pins)
     pin_offsets, pin_boards = grouped(pins, boards, num_pins)
     return BipartiteGraph(pin_offsets, pin_boards, run_offsets(boards, num_boards), pins)
+
+
+def check_same_rows(graph: BipartiteGraph, catalog: Catalog) -> None:
+    """Make sure that the row numbers of a graph can be those of a catalog, before compiled code reads one by the other.
+
+    Raises:
+        DatasetError: they have not as many pins or boards.
+    """
+    ours, theirs = (graph.num_pins, graph.num_boards), (catalog.num_pins, catalog.num_boards)
+    if ours != theirs:
+        raise DatasetError(
+            f"The graph has {ours[0]:,} pins and {ours[1]:,} boards, {catalog.folder} {theirs[0]:,} and {theirs[1]:,}. "
+            "Make the saves and the catalog in the same run."
+        )
 
 
 def _ordered(

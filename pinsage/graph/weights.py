@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError, SettingsError
+from pinsage.graph.build import check_same_rows
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.scatter import grouped
 from pinsage.pairs.board_blocks import UNTIMED, BoardBlock, board_blocks, has_weights
@@ -39,8 +40,9 @@ def weighted(graph: BipartiteGraph, catalog: Catalog, settings: GraphSettings) -
 
     Raises:
         SettingsError: what decides the weights is not in the data set.
-        DatasetError: a save of the graph is not in the catalog.
+        DatasetError: the graph, or a save of it, is of another catalog.
     """
+    check_same_rows(graph, catalog)
     by_recency, by_rating = (settings.edge_weights in (name, "both") for name in ("recency", "rating"))
     if by_rating and not has_weights(catalog):
         raise SettingsError(
@@ -75,11 +77,6 @@ def _recorded(
     """The time (int64 [S], microseconds or UNTIMED) and the weight (float32 [S]) of each save, beside `board_pins`."""
     times, weights = np.empty(graph.num_saves, np.int64), np.empty(graph.num_saves, np.float32)
     num_found = 0
-    if graph.num_boards != catalog.num_boards:
-        raise DatasetError(
-            f"The graph has {graph.num_boards:,} boards and {catalog.folder} {catalog.num_boards:,}. "
-            "Make the saves and the catalog in the same run."
-        )
     for block in board_blocks(catalog, weights=by_rating):
         num_found += _look_up(block, graph, times, weights)
     if num_found != graph.num_saves:

@@ -10,13 +10,24 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pinsage.catalog.parquet_files import ROW_GROUP_ROWS, parquet_writer
+from pinsage.errors import ArtifactDamagedError
 
 
 def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
-    """The row groups of a Parquet file in turn, their page checksums verified; one of them is held at a time."""
-    with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
-        for group in range(parquet.num_row_groups):
-            yield parquet.read_row_group(group, columns=columns, use_threads=False)
+    """The row groups of a Parquet file in turn, their page checksums verified; one of them is held at a time.
+
+    Raises:
+        ArtifactDamagedError: the file is missing, cut short or changed since it was written.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            for group in range(parquet.num_row_groups):
+                yield parquet.read_row_group(group, columns=columns, use_threads=False)
+    except (OSError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ArtifactDamagedError(
+            f"{path} cannot be read ({reason}). Delete {path.parent}; the next run makes it again."
+        ) from None
 
 
 class Int32Writer:

@@ -72,7 +72,7 @@ def _split(
 
 @njit(nogil=True, cache=True)
 def _in_time(boards: NDArray[np.int32], pins: NDArray[np.int32], times: NDArray[np.int64], draws: Hashes) -> Any:
-    ordered, begin = np.empty_like(pins), 0
+    ordered, drawn, begin = np.empty_like(pins), np.empty(FEW, np.uint64), 0
     while begin < len(boards):
         timed = begin
         while timed < len(boards) and boards[timed] == boards[begin] and times[timed] == UNTIMED:
@@ -86,19 +86,22 @@ def _in_time(boards: NDArray[np.int32], pins: NDArray[np.int32], times: NDArray[
             last = first + 1
             while last < end and times[last] == times[first]:
                 last += 1
-            _by_draw(pins[first:last], draws[first:last], ordered[at : at + last - first])
+            if last - first == 1:
+                ordered[at] = pins[first]
+            else:
+                _by_draw(pins[first:last], draws[first:last], ordered[at : at + last - first], drawn)
             at += last - first
-        _by_draw(pins[begin:timed], draws[begin:timed], ordered[at:end])
+        _by_draw(pins[begin:timed], draws[begin:timed], ordered[at:end], drawn)
         begin = end
     return ordered
 
 
 @njit(nogil=True, cache=True)
-def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32]) -> None:
+def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32], drawn: Hashes) -> None:
+    """Write the pins in the order of their draws; `drawn` is room for FEW of these."""
     if len(pins) > FEW:
         out[:] = pins[np.argsort(draws, kind="mergesort")]
         return
-    drawn = np.empty(FEW, np.uint64)
     for index in range(len(pins)):
         place = index
         while place > 0 and drawn[place - 1] > draws[index]:

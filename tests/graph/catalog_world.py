@@ -14,7 +14,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def catalog_of(folder, saves, *, num_pins=10, weights=None, annotations=None, categories=None) -> Catalog:
-    """A catalog of saves (board, pin, day or None); weights by (board, pin), annotations by pin, categories by board."""
+    """A catalog of saves (board, pin, day or None); weights by save, annotations by pin, categories by board."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = sorted(saves, key=lambda save: (save[0], -1 if save[2] is None else save[2], save[1]))
     boards, pins, days = map(list, zip(*rows, strict=True))

@@ -93,5 +93,5 @@ def test_a_graph_of_another_catalog_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"has 2 saves, of which .* knows 1"):
         weighted(graph_of(catalog, [(0, 1), (0, 2)]), catalog, choices)
     other = catalog_of(tmp_path / "other", [(2, 1, 1)])
-    with pytest.raises(DatasetError, match=r"has 3 boards and .* 2"):
+    with pytest.raises(DatasetError, match=r"has 10 pins and 3 boards, .* 10 and 2\."):
         weighted(graph_of(other, [(2, 1)]), catalog, choices)

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinsage.catalog.parquet_files import ROW_GROUP_ROWS
+from pinsage.errors import ArtifactDamagedError
 from pinsage.pairs.row_groups import Int32Writer, row_groups
 
 SIZE = 2 * ROW_GROUP_ROWS + 5
@@ -33,3 +34,17 @@ def test_a_table_without_rows_has_its_columns(tmp_path):
         file.write(*np.zeros((2, 0), np.int32))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     assert str(pq.read_schema(tmp_path / "a")) == "query: int32\npositive: int32"
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_a_damaged_file_is_one_error_with_its_name(tmp_path, damage):
+    """A bit of a page, the end of the file, the file: found by checksum, footer and file system."""
+    path = tmp_path / "a.parquet"
+    with Int32Writer.open(path, ("a",)) as file:
+        file.write(np.random.default_rng(0).integers(0, 2**31, 1000).astype(np.int32))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 16
+    damaged = {"flipped": bytes(content), "cut": path.read_bytes()[:-5]}
+    path.unlink() if damage == "gone" else path.write_bytes(damaged[damage])
+    with pytest.raises(ArtifactDamagedError, match=r"a\.parquet cannot be read .*next run makes it again\."):
+        list(row_groups(path, ["a"]))

@@ -1,14 +1,20 @@
 """Positive pairs are split before the graph exists, and nothing that is held out leaks back."""
 
+from functools import partial
+
 import numpy as np
 import pyarrow as pa
 import pytest
-from split_world import catalog_of, split_pairs, world
+from split_world import START, catalog_of, split_pairs, world
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.parquet_files import write_parquet
 from pinsage.errors import DatasetError, SettingsError
+from pinsage.pairs import split
+from pinsage.pairs.board_blocks import board_blocks
+from pinsage.pairs.draws import hashed_draws, id_hashes
 from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.timeline import save_splits
 from pinsage.settings import PairSettings
 
 
@@ -111,6 +117,41 @@ def test_training_saves_are_sorted_by_board_and_pin(tmp_path):
     assert rows == sorted(set(rows))
 
 
+def slow_split(catalog, choices):
+    """The same split by sorting lists and looking into sets: train, validation, test, training saves."""
+    board_hashes, pin_hashes = id_hashes(catalog.boards().column(0)), id_hashes(catalog.pins(["pin_id"]).column(0))
+    rows = catalog.saves().to_pylist()
+    hashes = board_hashes[[row["board"] for row in rows]], pin_hashes[[row["pin"] for row in rows]]
+    drawn = hashed_draws(*hashes, choices.seed).tolist()
+    times = [(row["saved_at"] is None, row["saved_at"] or START) for row in rows]
+    order = sorted(range(len(rows)), key=lambda row: (rows[row]["board"], times[row], drawn[row]))
+    boards, pins = ([rows[row][name] for row in order] for name in ("board", "pin"))
+    splits, found = save_splits(np.array(boards, np.int32), choices).tolist(), [[], [], []]
+    for later in range(len(order)):
+        for earlier in range(later - 1, max(-1, later - choices.max_gap - 1), -1):
+            if boards[earlier] == boards[later]:
+                found[splits[later]].append((pins[earlier], pins[later]))
+    known = {frozenset(pair) for pair in found[0]}
+    test = [pair for pair in found[2] if frozenset(pair) not in known]
+    known |= {frozenset(pair) for pair in test}
+    validation = [pair for pair in found[1] if frozenset(pair) not in known]
+    saves = sorted(save for save, split in zip(zip(boards, pins, strict=True), splits, strict=True) if split == 0)
+    return found[0], validation, test, saves
+
+
+@pytest.mark.parametrize("block", [1, 40, 10_000])
+@pytest.mark.parametrize(("seed", "max_gap"), [(0, 1), (1, 3)])
+def test_the_split_is_what_lists_and_sets_give(tmp_path, monkeypatch, block, seed, max_gap):
+    """Row by row in the same order, however many boards are in a block; a third of the saves have no time."""
+    saves = [(board, pin, day if (board + pin) % 3 else None) for board, pin, day in world(seed=seed)]
+    monkeypatch.setattr(split, "board_blocks", partial(board_blocks, at_least=block))
+    catalog, choices = catalog_of(tmp_path, saves, num_pins=60), PairSettings(max_gap=max_gap, seed=seed)
+    fast = split_pairs(catalog, choices)
+    *pairs, known = slow_split(catalog, choices)
+    assert [listed(part) for part in (fast.train, fast.validation, fast.test)] == pairs
+    assert list(zip(fast.saves.board.tolist(), fast.saves.pin.tolist(), strict=True)) == known
+
+
 def engaged(count=4000, num_pins=100, seed=0) -> list[tuple[int, int]]:
     rng = np.random.default_rng(seed)
     return [(int(a), int(b)) for a, b in rng.integers(num_pins, size=(count, 2))]
@@ -189,3 +230,21 @@ def test_a_share_of_zero_asks_for_no_pairs(tmp_path):
     saves = [(0, 1, 1), (0, 2, 2), (0, 3, 3)]
     split = split_pairs(catalog_of(tmp_path, saves), PairSettings(validation_share=0.0))
     assert (len(split.train), len(split.validation), len(split.test)) == (1, 0, 1)
+
+
+def test_a_catalog_without_saves_is_an_error_with_figures(tmp_path):
+    """Nothing to pair is what the data set lacks, not a crash of compiled code on empty arrays."""
+    catalog = catalog_of(tmp_path, [(0, 1, 1)])
+    path = catalog.folder / "saves.parquet"
+    write_parquet(path, catalog.saves().slice(0, 0))
+    with pytest.raises(DatasetError, match=r"No train and no validation and no test pairs.*0 saves on 1 boards"):
+        split_pairs(Catalog.open(tmp_path), PairSettings())
+
+
+def test_a_board_with_every_pin_and_boards_of_one_pin(tmp_path):
+    """The large board is split in time; a single save makes no pair and stays in the graph."""
+    saves = [(0, pin, pin) for pin in range(1000)] + [(1 + pin, pin, 0) for pin in range(1000)]
+    split = split_pairs(catalog_of(tmp_path, saves, num_pins=1000), PairSettings())
+    assert (len(split.train), len(split.validation), len(split.test)) == (699, 100, 200)
+    assert split.held_out_saves == 300
+    assert {(1 + pin, pin) for pin in range(1000)} < known_saves(split)

@@ -50,10 +50,10 @@ def test_splits_of_a_board_follow_each_other(sizes, test_share, validation_share
 BOARDS = st.lists(st.integers(0, 12), max_size=6)
 
 
-@given(BOARDS, st.integers(0, 2**31), st.sampled_from([0, 2, 32]))
+@given(BOARDS, st.integers(0, 2**31))
 @settings(max_examples=100, deadline=None)
-def test_saves_are_in_the_order_of_time_and_then_of_their_draws(sizes, seed, few):
-    """Against numpy's lexsort, where the last key is the first to sort by; with short and with long runs."""
+def test_saves_are_in_the_order_of_time_and_then_of_their_draws(sizes, seed):
+    """Against numpy's lexsort, where the last key is the first to sort by."""
     rng = np.random.default_rng(seed)
     boards = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
     times = rng.choice([UNTIMED, 5, 7, 2**60], len(boards))
