@@ -1,31 +1,31 @@
 """Saves and engagements: which rows are kept, as pairs of node numbers with a time.
 
-N rows come in, S are kept.
+N rows come in, S are kept. Every row is read once, looked at in its batch, and dealt to its place (`edge_order.py`).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pinsage.catalog.columns import IdColumn
+from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
+from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges
+from pinsage.catalog.id_table import IdTable
 from pinsage.catalog.nodes import judge_ids
-from pinsage.catalog.point_in_time import FIRST_TIME, PointInTime, iso
-from pinsage.catalog.quarantine import Quarantine, TableCount, Verdicts
-from pinsage.catalog.schema import PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES
+from pinsage.catalog.parquet_files import write_tables
+from pinsage.catalog.point_in_time import FIRST_TIME, PointInTime
+from pinsage.catalog.quarantine import Quarantine, Rejects, TableCount, Verdicts
+from pinsage.catalog.read_ahead import ahead
+from pinsage.catalog.records import iso, iso_times, json_records
+from pinsage.catalog.schema import PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
+from pinsage.errors import DatasetError
 
-UNKNOWN = np.iinfo(np.int64).min  # sorts before every time
-
-
-@dataclass(frozen=True)
-class Edges:
-    """The kept rows of `saves` or `engagements`: a table with the published schema and its count."""
-
-    table: pa.Table
-    count: TableCount
+NO_WEIGHT = 1.0  # what a weight that is null means
+MAX_WEIGHT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -38,91 +38,183 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """N raw rows: two ids each, the numbers of these (int32 [N], -1 unknown) and times (int64 [N], or UNKNOWN)."""
+class Ends:
+    """The nodes that an id column of an edge table may name: their ids by number, and a table to find them."""
 
-    source: SourceTable
-    ids: tuple[IdColumn, IdColumn]
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
-    times: NDArray[np.int64]
+    ids: pa.Array
+    table: IdTable
 
-    def record(self, row: int) -> dict[str, Any]:
-        time, spec = int(self.times[row]), self.source.spec
-        known = {name: ids.text(row) for name, ids in zip(spec.ids, self.ids, strict=True)}
-        return {**known, spec.time: None if time == UNKNOWN else iso(time)}
+    @classmethod
+    def of(cls, ids: pa.Array) -> "Ends":
+        """The nodes with these ids (strings [P])."""
+        return cls(ids, IdTable.of(ids))
 
 
-def keep_saves(source: SourceTable, judge: Judge, *, board_ids: pa.Array, pin_ids: pa.Array) -> Edges:
-    """The usable saves: unique (board, pin), the earliest of each; sorted by board, time (unknown first) and pin.
+def keep_saves(source: SourceTable, judge: Judge, *, boards: Ends, pins: Ends, out: Path) -> TableCount:
+    """Write the usable saves: unique (board, pin), the earliest of each; by board, time (unknown first) and pin.
+
+    Raises:
+        DatasetError: too many rows cannot be used, or none is left.
+    """
+    reading = _Reading(source, judge, (boards, pins))
+    buckets, later = reading.dealt()
+    schema = PUBLISHED_SAVES.append(WEIGHT) if reading.has_weights else PUBLISHED_SAVES
+    written = write_tables(out, ahead(_table(edges, schema) for edges in reading.unique(buckets)), schema)
+    return reading.count(written, later)
+
+
+def keep_engagements(source: SourceTable, judge: Judge, *, pins: Ends, out: Path) -> TableCount:
+    """Write the usable engagements, repeated ones included, by query, positive and time.
 
     Raises:
         DatasetError: too many rows cannot be used.
     """
-    rows = _read(source, board_ids, pin_ids)
-    verdicts = _judged(rows, judge)
-    verdicts.mark(_repeated(rows, np.flatnonzero(verdicts.kept)), "duplicate save")
-    keys = (rows.right, rows.times, rows.left)
-    return _published(rows, judge, verdicts, keys, PUBLISHED_SAVES)
+    reading = _Reading(source, judge, (pins, pins))
+    buckets, later = reading.dealt()
+    tables = (_table(edges, PUBLISHED_ENGAGEMENTS) for edges in buckets.all())
+    return reading.count(write_tables(out, ahead(tables), PUBLISHED_ENGAGEMENTS), later)
 
 
-def keep_engagements(source: SourceTable, judge: Judge, *, pin_ids: pa.Array) -> Edges:
-    """The usable engagements, repeated ones included, sorted by query, positive and time.
+class _Reading:
+    """One pass over an edge table of N rows, and what it rejects."""
+
+    def __init__(self, source: SourceTable, judge: Judge, ends: tuple[Ends, Ends]) -> None:
+        self.source, self.judge, self.ends, self.spec = source, judge, ends, source.spec
+        self.has_weights = source.spec.weight in source.present
+        self.rejects: Rejects = judge.quarantine.rejects(source.num_rows)
+        as_of, future = judge.point.as_of, judge.point.future
+        self.last_time = future - 1 if as_of is None else min(as_of, future - 1)
+
+    def dealt(self) -> tuple[EdgeBuckets, int]:
+        """The usable rows, repeated ones included, in buckets; and how many are later than as_of.
+
+        Raises:
+            DatasetError: too many rows cannot be used, even before repeated ones are counted.
+        """
+        later, sizes = 0, [len(ends.ids) for ends in self.ends]
+        buckets = EdgeBuckets(*sizes, self.source.num_rows, has_weights=self.has_weights)
+        names = [column.name for column in self.spec.columns]
+        for start, batch in ahead(self.source.batches(names)):
+            edges = self._edges(start, batch)
+            is_odd = self._is_odd(edges)
+            buckets.deal(edges, ~is_odd)
+            odd = np.flatnonzero(is_odd)
+            if len(odd):
+                later += self._reject(odd + start, batch.take(pa.array(odd)), edges, odd)
+        exist = self.source.num_rows - later
+        self.judge.quarantine.check_share(self.spec.name, self.source, self.rejects, exist=exist)
+        return buckets, later
+
+    def unique(self, buckets: EdgeBuckets) -> Iterator[Edges]:
+        """The dealt edges, each once and in order; those that repeat one are rejected."""
+        for edges, again in buckets.unique():
+            if len(again):
+                reasons = pa.DictionaryArray.from_arrays(np.zeros(len(again), np.int32), pa.array(["duplicate save"]))
+                self.rejects.add(
+                    again.rows.astype(np.int64), reasons, lambda rows, again=again: self._repeated(again, rows)
+                )
+            yield edges
+
+    def count(self, kept: int, later: int) -> TableCount:
+        """What became of the rows, after the rejected ones went into quarantine.
+
+        Raises:
+            DatasetError: too many rows cannot be used.
+            PinSageError: rows were lost or doubled.
+        """
+        exist, name = self.source.num_rows - later, self.spec.name
+        quarantined = self.judge.quarantine.take(name, self.source, self.rejects, exist=exist)
+        count = TableCount(name, self.source.num_rows, kept, quarantined, later)
+        count.check()
+        return count
+
+    def _edges(self, start: int, batch: pa.RecordBatch) -> Edges:
+        left, right = (ends.table.rows(batch.column(place)) for place, ends in enumerate(self.ends))
+        times = batch.column(2).fill_null(UNKNOWN).to_numpy()
+        rows = np.arange(start, start + batch.num_rows)
+        return Edges(left, right, times, rows, self._weights(batch))
+
+    def _weights(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
+        if not self.has_weights:
+            return np.empty(0, np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is judged
+            return batch.column(3).fill_null(NO_WEIGHT).to_numpy().astype(np.float32)
+
+    def _is_odd(self, edges: Edges) -> NDArray[np.bool_]:
+        is_dated = (edges.times >= FIRST_TIME) & (edges.times <= self.last_time) | (edges.times == UNKNOWN)
+        is_odd: NDArray[np.bool_] = ~is_dated | (edges.left < 0) | (edges.right < 0)
+        return is_odd | ~_is_positive(edges.weights) if self.has_weights else is_odd
+
+    def _reject(self, rows: NDArray[np.int64], batch: pa.RecordBatch, edges: Edges, odd: NDArray[np.int64]) -> int:
+        """Judge the odd rows of a batch one reason after the other; return how many are later than as_of."""
+        verdicts = self._judged(batch, edges, odd)
+        rejected = verdicts.rejected
+        self.rejects.add(
+            rows[rejected], verdicts.reasons(rejected), lambda chosen: self._record(batch, rejected[chosen])
+        )
+        return verdicts.num_left_out
+
+    def _judged(self, batch: pa.RecordBatch, edges: Edges, odd: NDArray[np.int64]) -> Verdicts:
+        """Time first: a row later than as_of does not exist, whatever else is wrong with it."""
+        spec, point, times, verdicts = self.spec, self.judge.point, edges.times[odd], Verdicts(len(odd))
+        verdicts.mark(times >= point.future, f"{spec.time} is in the future")
+        if point.as_of is not None:
+            self._check_newest(times)
+            verdicts.leave_out(times > point.as_of)
+        verdicts.mark((times < FIRST_TIME) & (times != UNKNOWN), f"{spec.time} is before the year 1")
+        for place, (name, numbers) in enumerate(zip(spec.ids, (edges.left, edges.right), strict=True)):
+            ids = decoded(batch.column(place)).cast(pa.large_string())
+            judge_ids(verdicts, ids, name=name, max_length=self.judge.max_id_length)
+            verdicts.mark(numbers[odd] < 0, f"unknown {name}")
+        if self.has_weights:
+            verdicts.mark(~_is_positive(edges.weights[odd]), f"{spec.weight} is not a positive number")
+        return verdicts
+
+    def _check_newest(self, times: NDArray[np.int64]) -> None:
+        """Footers told the newest time; a file that holds a later one would lose rows to a damaged statistic."""
+        point = self.judge.point
+        newest = int(times.max(where=times < point.future, initial=UNKNOWN))
+        if point.newest is not None and newest > point.newest:
+            raise DatasetError(
+                f"{self.spec.name}: a row has {self.spec.time} = {iso(newest)}, but the statistics in the footers end at "
+                f"{iso(point.newest)}. Export the table again."
+            )
+
+    def _record(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> pa.Array:
+        chosen = batch.take(pa.array(rows))
+        ids = {name: decoded(chosen.column(place)) for place, name in enumerate(self.spec.ids)}
+        times = chosen.column(2)
+        known = times.is_valid().to_numpy(zero_copy_only=False)
+        columns = ids | {self.spec.time: iso_times(times.fill_null(0).to_numpy(), known)}
+        return json_records(columns | ({self.spec.weight: chosen.column(3)} if self.has_weights else {}))
+
+    def _repeated(self, again: Edges, rows: NDArray[np.int64]) -> pa.Array:
+        sides = zip(self.spec.ids, self.ends, (again.left, again.right), strict=True)
+        ids = {name: ends.ids.take(pa.array(numbers[rows])) for name, ends, numbers in sides}
+        columns = ids | {self.spec.time: iso_times(again.times[rows], again.times[rows] != UNKNOWN)}
+        weights = {self.spec.weight: pa.array(again.weights[rows].astype(np.float64))} if self.has_weights else {}
+        return json_records(columns | weights)
+
+
+def _is_positive(weights: NDArray[np.float32]) -> NDArray[np.bool_]:
+    is_positive: NDArray[np.bool_] = (weights > 0) & (weights <= MAX_WEIGHT)  # NaN is neither
+    return is_positive
+
+
+def _table(edges: Edges, schema: pa.Schema) -> pa.Table:
+    times = pa.array(edges.times, pa.int64(), mask=edges.times == UNKNOWN)
+    arrays = [pa.array(edges.left), pa.array(edges.right), times.cast(schema.types[2])]
+    return pa.table([*arrays, pa.array(edges.weights)][: len(schema)], schema=schema)
+
+
+def check_some_left(count: TableCount, point: PointInTime) -> None:
+    """Refuse a data set of which no save is left.
 
     Raises:
-        DatasetError: too many rows cannot be used.
+        DatasetError: nothing is left at as_of.
     """
-    rows = _read(source, pin_ids, pin_ids)
-    keys = (rows.times, rows.right, rows.left)
-    return _published(rows, judge, _judged(rows, judge), keys, PUBLISHED_ENGAGEMENTS)
-
-
-def _read(source: SourceTable, left: pa.Array, right: pa.Array) -> _Rows:
-    spec = source.spec
-    table = source.read([*spec.ids, spec.time])
-    ids = IdColumn.of(table.column(0)), IdColumn.of(table.column(1))
-    times = table.column(spec.time).fill_null(UNKNOWN).to_numpy()
-    return _Rows(source, ids, ids[0].rows_in(left), ids[1].rows_in(right), times)
-
-
-def _judged(rows: _Rows, judge: Judge) -> Verdicts:
-    """Time first: a row later than as_of does not exist, whatever else is wrong with it."""
-    spec, verdicts = rows.source.spec, Verdicts(rows.source.num_rows)
-    verdicts.mark(rows.times >= judge.point.future, f"{spec.time} is in the future")
-    if judge.point.as_of is not None:
-        verdicts.leave_out(rows.times > judge.point.as_of)
-    verdicts.mark((rows.times < FIRST_TIME) & (rows.times != UNKNOWN), f"{spec.time} is before the year 1")
-    for ids, numbers, name in zip(rows.ids, (rows.left, rows.right), spec.ids, strict=True):
-        judge_ids(verdicts, ids, name=name, max_length=judge.max_id_length)
-        verdicts.mark(numbers < 0, f"unknown {name}")
-    return verdicts
-
-
-def _repeated(rows: _Rows, kept: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the rows `kept`, those whose save has an earlier row; a row without a time comes after those with one."""
-    keys = (rows.left[kept].astype(np.int64) << 32) | rows.right[kept]
-    ordered = np.sort(keys)
-    doubled = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    is_doubled = np.isin(keys, doubled)  # few, so that the full order below is cheap
-    kept, keys = kept[is_doubled], keys[is_doubled]
-    known_first = np.where(rows.times[kept] == UNKNOWN, np.iinfo(np.int64).max, rows.times[kept])
-    order = np.lexsort((known_first, keys))
-    is_later = np.append(False, keys[order][1:] == keys[order][:-1])[: len(order)]
-    later: NDArray[np.int64] = kept[order[is_later]]
-    return later
-
-
-def _published(
-    rows: _Rows, judge: Judge, verdicts: Verdicts, keys: tuple[NDArray[np.integer], ...], schema: pa.Schema
-) -> Edges:
-    """The kept rows in the order of `keys` (the last is the first to sort by), with the columns of `schema`."""
-    spec = rows.source.spec
-    quarantined = judge.quarantine.take(spec.name, rows.source, verdicts=verdicts, record=rows.record)
-    kept = np.flatnonzero(verdicts.kept)
-    kept = kept[np.lexsort(tuple(key[kept] for key in keys))]
-    times = pa.array(rows.times[kept], pa.int64(), mask=rows.times[kept] == UNKNOWN)
-    arrays = [pa.array(rows.left[kept]), pa.array(rows.right[kept]), times.cast(schema.types[2])]
-    table = pa.table(arrays, schema=schema)
-    count = TableCount(spec.name, rows.source.num_rows, table.num_rows, quarantined, verdicts.num_left_out)
-    count.check()
-    return Edges(table, count)
+    if not count.kept:
+        raise DatasetError(
+            f"saves: none of {count.rows_in:,} rows is left at as_of = {point.as_of_text() or 'now'} "
+            f"({count.later:,} are later). Choose a later data.as_of, or check the export."
+        )

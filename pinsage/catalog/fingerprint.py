@@ -64,7 +64,7 @@ def _picture_files_digest(dataset: Dataset, pins: SourceTable) -> str:
     if "image_path" not in pins.present:
         return ""
     digest = hashlib.sha256()
-    for path in sorted(pc.unique(pins.read(["image_path"]).column(0)).drop_null().to_pylist()):
+    for path in sorted(pc.unique(pins.column("image_path")).drop_null().to_pylist()):
         file = picture_file(dataset, path)
         digest.update(json.dumps([path, file.size_bytes, file.modified_ns, file.fault]).encode())
     return digest.hexdigest()

@@ -10,7 +10,8 @@ from data_set_world import NOW, day, good_world, saves, write
 
 from pinsage.catalog.dataset import Dataset
 from pinsage.catalog.fingerprint import dataset_identity, identity_at
-from pinsage.catalog.point_in_time import iso, micros, point_in_time
+from pinsage.catalog.point_in_time import micros, point_in_time
+from pinsage.catalog.records import iso
 from pinsage.config import load_settings
 from pinsage.errors import DatasetError
 
