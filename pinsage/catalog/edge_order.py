@@ -1,9 +1,7 @@
 """Edges that come in any order, put in order of their left node without a sort of them all.
 
 They are dealt into at most 256 buckets of neighboring left nodes while they are read, and each bucket is then ordered
-by itself. The buckets grow by blocks from one pool, so that edges are held once: 20 bytes each, 4 more with a weight.
-
-E edges; columns are `left`, `right` int32, `times` int64, `rows` uint32 or int64, `weights` float32 or empty.
+by itself. The buckets grow by blocks from one pool, so that edges are held once, 24 bytes each.
 """
 
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.errors import PinSageError
+from pinsage.errors import DatasetError, PinSageError
 
 MAX_BUCKETS = 256
 BUCKET_EDGES = 1 << 16  # fewer edges need no more buckets
@@ -21,68 +19,59 @@ BLOCK = 4096
 SHORT = 24
 UNKNOWN = int(np.iinfo(np.int64).min)  # sorts before every time
 NEVER = int(np.iinfo(np.int64).max)
+MAX_EDGES = 2**32
+EDGE = np.dtype(
+    [("time", np.int64), ("left", np.int32), ("right", np.int32), ("row", np.uint32), ("weight", np.float32)]
+)
+
+Edges = NDArray[np.void]  # of dtype EDGE; `row` says where each was read
 
 
 @dataclass(frozen=True)
-class Edges:
-    """Edges as columns; `rows` say where each was read, `weights` is empty where the table has none."""
+class ReadEdges:
+    """Edges as they are read: `left`, `right` int32, `times` int64 (or UNKNOWN), `weights` float32; the number of the
+    first row, from which they count on."""
 
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     times: NDArray[np.int64]
-    rows: NDArray[np.integer]
     weights: NDArray[np.float32]
-
-    @classmethod
-    def room(cls, size: int, row_type: type[np.integer], *, has_weights: bool) -> "Edges":
-        """Columns for so many edges; memory that is never written is never taken."""
-        left, right, times = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int64)
-        return cls(left, right, times, np.empty(size, row_type), np.empty(size if has_weights else 0, np.float32))
-
-    @property
-    def columns(self) -> tuple[NDArray[np.generic], ...]:
-        """All of them, for the compiled functions."""
-        return self.left, self.right, self.times, self.rows, self.weights
-
-    def first(self, count: int) -> "Edges":
-        """The first edges."""
-        return Edges(self.left[:count], self.right[:count], self.times[:count], self.rows[:count], self.weights[:count])
-
-    def __len__(self) -> int:
-        return len(self.left)
+    first_row: int
 
 
 class EdgeBuckets:
-    """Room for E edges between `num_left` and `num_right` nodes."""
+    """Room for so many edges between `num_left` and `num_right` nodes."""
 
-    def __init__(self, num_left: int, num_right: int, num_edges: int, *, has_weights: bool) -> None:
+    def __init__(self, num_left: int, num_right: int, num_edges: int) -> None:
+        if num_edges > MAX_EDGES:
+            raise DatasetError(f"{num_edges:,} rows are more than {MAX_EDGES:,}, the most at once. Split the data set.")
         most, top = min(MAX_BUCKETS, 1 + num_edges // BUCKET_EDGES), max(num_left - 1, 0)
         self._shift = (top // most).bit_length()
         self.num_buckets = (top >> self._shift) + 1
         self.num_left, self.num_right, self.num_edges = num_left, num_right, num_edges
-        self.row_type = np.uint32 if num_edges < 2**32 else np.int64
         num_blocks = num_edges // BLOCK + self.num_buckets
-        self._pool = Edges.room(num_blocks * BLOCK, self.row_type, has_weights=has_weights)
+        self._pool = np.empty(num_blocks * BLOCK, EDGE)  # memory that is never written is never taken
         self._owners = np.full(num_blocks, -1, np.int32)  # the bucket of each block
         self._ends, self._used = np.zeros(self.num_buckets, np.int64), np.zeros(1, np.int64)
         self.num_dealt = 0
 
-    def deal(self, edges: Edges, is_chosen: NDArray[np.bool_]) -> None:
+    def deal(self, edges: ReadEdges, is_chosen: NDArray[np.bool_]) -> None:
         """Put the chosen (bool mask) of some edges into their buckets.
 
         Raises:
             PinSageError: they do not fit, or name a node that does not exist.
         """
         count = int(is_chosen.sum())
-        bounds = ((edges.left, self.num_left), (edges.right, self.num_right))
-        fits = all(_is_below(nodes, is_chosen, limit) for nodes, limit in bounds)
+        fits = _fit(edges.left, is_chosen, self.num_left) and _fit(edges.right, is_chosen, self.num_right)
         if not fits or self.num_dealt + count > self.num_edges:
             raise PinSageError(
                 f"{self.num_dealt + count:,} edges do not fit into room for {self.num_edges:,} between "
                 f"{self.num_left:,} and {self.num_right:,} nodes. Run again on data that nobody writes to."
             )
         self.num_dealt += count
-        _deal(self._pool.columns, (self._owners, self._ends, self._used), edges.columns, is_chosen, self._shift)
+        columns = (edges.left, edges.right, edges.times, edges.weights)
+        blocks = (self._owners, self._ends, self._used)
+        _deal(self._pool, blocks, self._shift, columns, edges.first_row, is_chosen)
 
     def unique(self, *, num_old: int = 0) -> Iterator[tuple[Edges, Edges]]:
         """Bucket by bucket the edges by left, time (unknown first) and right, each once; and those that repeat one.
@@ -94,172 +83,146 @@ class EdgeBuckets:
         seen, base = np.full(self.num_right, -1, np.int64), 0
         for bucket in range(self.num_buckets):
             edges, starts = self._grouped(bucket)
-            again = Edges.room(len(edges), self.row_type, has_weights=len(edges.weights) > 0)
-            kept, repeated = _unique(edges.columns, starts, again.columns, seen, base, num_old)
+            again, aside = np.empty(len(edges), EDGE), np.empty(len(edges) + 1, EDGE)
+            kept, repeated = _unique(edges, starts, again, aside, seen, base, num_old)
             base += len(edges)
-            yield edges.first(kept), again.first(repeated)
+            yield edges[:kept], again[:repeated]
 
     def all(self) -> Iterator[Edges]:
         """Bucket by bucket all edges, by left, right and time (unknown first)."""
         for bucket in range(self.num_buckets):
             edges, starts = self._grouped(bucket)
-            _order(edges.columns, starts, False)
+            _order(edges, starts, np.empty(len(edges) + 1, EDGE))
             yield edges
 
     def _grouped(self, bucket: int) -> tuple[Edges, NDArray[np.int64]]:
         """The edges of a bucket by left node, else as they were dealt, and where each left node's begin (and end)."""
         blocks = np.flatnonzero(self._owners == bucket)
-        count = max(len(blocks) - 1, 0) * BLOCK + (int(self._ends[bucket] - 1) % BLOCK + 1 if len(blocks) else 0)
-        edges = Edges.room(count, self.row_type, has_weights=len(self._pool.weights) > 0)
-        starts = np.zeros((1 << self._shift) + 1, np.int64)
-        _group(self._pool.columns, blocks, edges.columns, starts, bucket << self._shift)
+        count = (len(blocks) - 1) * BLOCK + int(self._ends[bucket] - 1) % BLOCK + 1 if len(blocks) else 0
+        edges, starts = np.empty(count, EDGE), np.zeros((1 << self._shift) + 1, np.int64)
+        _group(self._pool, blocks, edges, starts, bucket << self._shift)
         return edges, starts
 
 
-def _is_below(nodes: NDArray[np.int32], is_chosen: NDArray[np.bool_], limit: int) -> bool:
-    chosen = {"where": is_chosen, "initial": 0}
-    return not len(nodes) or (int(nodes.min(**chosen)) >= 0 and int(nodes.max(**chosen)) < max(limit, 1))
+def _fit(nodes: NDArray[np.int32], is_chosen: NDArray[np.bool_], limit: int) -> bool:
+    low = int(np.min(nodes, where=is_chosen, initial=0))
+    return low >= 0 and int(np.max(nodes, where=is_chosen, initial=0)) < max(limit, 1)
 
 
 @njit(nogil=True, cache=True)
-def _copy(source, place, target, to):  # type: ignore[no-untyped-def]
-    target[0][to], target[1][to] = source[0][place], source[1][place]
-    target[2][to], target[3][to] = source[2][place], source[3][place]
-    if len(source[4]):
-        target[4][to] = source[4][place]
-
-
-@njit(nogil=True, cache=True)
-def _deal(pool, blocks, edges, is_chosen, shift):  # type: ignore[no-untyped-def]
-    owners, ends, used = blocks
+def _deal(pool, blocks, shift, columns, first_row, is_chosen):  # type: ignore[no-untyped-def]
+    owners, ends, used = blocks  # taken apart here: in the loop each look into a tuple would count references
+    left, right, times, weights = columns
     for edge in range(len(is_chosen)):
         if is_chosen[edge]:
-            bucket = edges[0][edge] >> shift
+            bucket = left[edge] >> shift
             place = ends[bucket]
-            if place % BLOCK == 0:  # full, or the first of its bucket
+            if place % BLOCK == 0:  # the block is full, or the bucket has none
                 owners[used[0]] = bucket
                 place = used[0] * BLOCK
                 used[0] += 1
-            _copy(edges, edge, pool, place)
+            pool[place].time = times[edge]
+            pool[place].left = left[edge]
+            pool[place].right = right[edge]
+            pool[place].row = first_row + edge
+            pool[place].weight = weights[edge]
             ends[bucket] = place + 1
 
 
 @njit(nogil=True, cache=True)
 def _group(pool, blocks, edges, starts, first_left):  # type: ignore[no-untyped-def]
-    rest = len(edges[0])
-    for block in blocks:
-        for place in range(block * BLOCK, block * BLOCK + min(BLOCK, rest)):
-            starts[pool[0][place] - first_left + 1] += 1
-        rest -= min(BLOCK, rest)
+    """A counting sort of the edges in some blocks, of which the last may be filled in part."""
+    for number in range(len(edges)):
+        starts[pool[blocks[number // BLOCK] * BLOCK + number % BLOCK].left - first_left + 1] += 1
     for left in range(len(starts) - 1):
         starts[left + 1] += starts[left]
-    cursor, rest = starts.copy(), len(edges[0])
-    for block in blocks:
-        for place in range(block * BLOCK, block * BLOCK + min(BLOCK, rest)):
-            left = pool[0][place] - first_left
-            _copy(pool, place, edges, cursor[left])
-            cursor[left] += 1
-        rest -= min(BLOCK, rest)
+    cursor = starts.copy()
+    for number in range(len(edges)):
+        place = blocks[number // BLOCK] * BLOCK + number % BLOCK
+        left = pool[place].left - first_left
+        edges[cursor[left]] = pool[place]
+        cursor[left] += 1
 
 
 @njit(nogil=True, cache=True)
-def _is_better(edges, one, other):  # type: ignore[no-untyped-def]
-    times, weights = edges[2], edges[4]
-    time = NEVER if times[one] == UNKNOWN else times[one]
-    other_time = NEVER if times[other] == UNKNOWN else times[other]
-    return time < other_time or (time == other_time and len(weights) > 0 and weights[one] > weights[other])
+def _is_better(one, other):  # type: ignore[no-untyped-def]
+    time = NEVER if one.time == UNKNOWN else one.time
+    other_time = NEVER if other.time == UNKNOWN else other.time
+    return time < other_time or (time == other_time and one.weight > other.weight)
 
 
 @njit(nogil=True, cache=True)
-def _unique(edges, starts, again, seen, base, num_old):  # type: ignore[no-untyped-def]
+def _unique(edges, starts, again, aside, seen, base, num_old):  # type: ignore[no-untyped-def]
     """Both counts: kept edges are moved to the front of `edges`, the others into `again`.
 
-    `seen` int64 [num_right]: `base` plus where the last edge to a right node lies, which tells both its left node and
-    its bucket, so that it need not be cleared.
+    `seen` int64 [num_right]: `base` plus where the last edge to a right node lies, which tells its left node and its
+    bucket as well, so that it need not be cleared.
     """
-    right, times, rows, weights = edges[1], edges[2], edges[3], edges[4]
     kept, repeated = 0, 0
     for left in range(len(starts) - 1):
         first = kept
         for edge in range(starts[left], starts[left + 1]):
-            known = seen[right[edge]] - base
+            known = seen[edges[edge].right] - base
             if known < first:
-                seen[right[edge]] = base + kept
-                _copy(edges, edge, edges, kept)
+                seen[edges[edge].right] = base + kept
+                edges[kept] = edges[edge]
                 kept += 1
                 continue
-            is_better = _is_better(edges, edge, known)
-            is_old = rows[known] < num_old
-            _copy(edges, known if is_better and not is_old else edge, again, repeated)
+            is_better, is_old = _is_better(edges[edge], edges[known]), edges[known].row < num_old
+            again[repeated] = edges[known] if is_better and not is_old else edges[edge]
             repeated += 1
             if is_better:
-                times[known] = times[edge]
-                if len(weights):
-                    weights[known] = weights[edge]
-                if not is_old:
-                    rows[known] = rows[edge]
-        _order_part(edges, first, kept, True)
+                row = edges[known].row if is_old else edges[edge].row
+                edges[known] = edges[edge]
+                edges[known].row = row
+        _order_part(edges, first, kept, aside, True)
     return kept, repeated
 
 
 @njit(nogil=True, cache=True)
-def _order(edges, starts, by_time):  # type: ignore[no-untyped-def]
+def _order(edges, starts, aside):  # type: ignore[no-untyped-def]
     for left in range(len(starts) - 1):
-        _order_part(edges, starts[left], starts[left + 1], by_time)
+        _order_part(edges, starts[left], starts[left + 1], aside, False)
 
 
 @njit(nogil=True, cache=True)
-def _is_before(edges, one, time, right, by_time):  # type: ignore[no-untyped-def]
-    """Whether edge `one` comes strictly before an edge with this time and right node."""
+def _is_after(one, other, by_time):  # type: ignore[no-untyped-def]
     if by_time:
-        return edges[2][one] < time or (edges[2][one] == time and edges[1][one] < right)
-    return edges[1][one] < right or (edges[1][one] == right and edges[2][one] < time)
+        return one.time > other.time or (one.time == other.time and one.right > other.right)
+    return one.right > other.right or (one.right == other.right and one.time > other.time)
 
 
 @njit(nogil=True, cache=True)
-def _order_part(edges, start, end, by_time):  # type: ignore[no-untyped-def]
-    """Sort edges of one left node: short runs by insertion, then merged, twice as long each time. Rows do not move."""
-    right, times, weights = edges[1], edges[2], edges[4]
+def _order_part(edges, start, end, aside, by_time):  # type: ignore[no-untyped-def]
+    """Sort edges of one left node: short runs by insertion, then merged, twice as long each time."""
     for run in range(start, end, SHORT):
         for edge in range(run + 1, min(run + SHORT, end)):
-            time, node, place = times[edge], right[edge], edge
-            weight = weights[edge] if len(weights) else np.float32(1)
-            while (
-                place > run
-                and not _is_before(edges, place - 1, time, node, by_time)
-                and (times[place - 1] != time or right[place - 1] != node)
-            ):
-                times[place], right[place] = times[place - 1], right[place - 1]
-                if len(weights):
-                    weights[place] = weights[place - 1]
-                place -= 1
-            times[place], right[place] = time, node
-            if len(weights):
-                weights[place] = weight
+            if _is_after(edges[edge - 1], edges[edge], by_time):
+                aside[0], place = edges[edge], edge
+                while place > run and _is_after(edges[place - 1], aside[0], by_time):
+                    edges[place] = edges[place - 1]
+                    place -= 1
+                edges[place] = aside[0]
     width = SHORT
     while width < end - start:
         for run in range(start, end - width, 2 * width):
-            _merge(edges, run, run + width, min(run + 2 * width, end), by_time)
+            _merge(edges, run, run + width, min(run + 2 * width, end), aside, by_time)
         width *= 2
 
 
 @njit(nogil=True, cache=True)
-def _merge(edges, start, middle, end, by_time):  # type: ignore[no-untyped-def]
+def _merge(edges, start, middle, end, aside, by_time):  # type: ignore[no-untyped-def]
     """Merge two neighboring ordered runs, of which the first is put aside."""
-    right, times, weights = edges[1], edges[2], edges[4]
-    if _is_before(edges, middle - 1, times[middle], right[middle], by_time):
+    if not _is_after(edges[middle - 1], edges[middle], by_time):
         return
-    aside = (right[:0], right[start:middle].copy(), times[start:middle].copy(), right[:0], weights[start:middle].copy())
+    for edge in range(start, middle):
+        aside[edge - start] = edges[edge]
     one, other, place = 0, middle, start
     while one < middle - start:
-        if other < end and not _is_before(aside, one, times[other], right[other], by_time):
-            times[place], right[place] = times[other], right[other]
-            if len(weights):
-                weights[place] = weights[other]
+        if other < end and _is_after(aside[one], edges[other], by_time):
+            edges[place] = edges[other]
             other += 1
         else:
-            times[place], right[place] = aside[2][one], aside[1][one]
-            if len(weights):
-                weights[place] = aside[4][one]
+            edges[place] = aside[one]
             one += 1
         place += 1

@@ -5,6 +5,7 @@ N rows come in, S are kept. Every row is read once, looked at in its batch, and 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
-from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges
+from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges, ReadEdges
 from pinsage.catalog.id_table import IdTable
 from pinsage.catalog.nodes import judge_ids
 from pinsage.catalog.parquet_files import write_tables
@@ -92,7 +93,7 @@ class _Reading:
             DatasetError: too many rows cannot be used, even before repeated ones are counted.
         """
         later, sizes = 0, [len(ends.ids) for ends in self.ends]
-        buckets = EdgeBuckets(*sizes, self.source.num_rows, has_weights=self.has_weights)
+        buckets = EdgeBuckets(sizes[0], sizes[1], self.source.num_rows)
         names = [column.name for column in self.spec.columns]
         for start, batch in ahead(self.source.batches(names)):
             edges = self._edges(start, batch)
@@ -110,9 +111,7 @@ class _Reading:
         for edges, again in buckets.unique():
             if len(again):
                 reasons = pa.DictionaryArray.from_arrays(np.zeros(len(again), np.int32), pa.array(["duplicate save"]))
-                self.rejects.add(
-                    again.rows.astype(np.int64), reasons, lambda rows, again=again: self._repeated(again, rows)
-                )
+                self.rejects.add(again["row"].astype(np.int64), reasons, partial(self._repeated, again))
             yield edges
 
     def count(self, kept: int, later: int) -> TableCount:
@@ -128,24 +127,24 @@ class _Reading:
         count.check()
         return count
 
-    def _edges(self, start: int, batch: pa.RecordBatch) -> Edges:
+    def _edges(self, start: int, batch: pa.RecordBatch) -> ReadEdges:
         left, right = (ends.table.rows(batch.column(place)) for place, ends in enumerate(self.ends))
         times = batch.column(2).fill_null(UNKNOWN).to_numpy()
-        rows = np.arange(start, start + batch.num_rows)
-        return Edges(left, right, times, rows, self._weights(batch))
+        return ReadEdges(left, right, times, self._weights(batch), start)
 
     def _weights(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         if not self.has_weights:
-            return np.empty(0, np.float32)
+            return np.ones(batch.num_rows, np.float32)
         with np.errstate(over="ignore"):  # what is too large becomes infinite, and is judged
-            return batch.column(3).fill_null(NO_WEIGHT).to_numpy().astype(np.float32)
+            weights: NDArray[np.float32] = batch.column(3).fill_null(NO_WEIGHT).to_numpy().astype(np.float32)
+        return weights
 
-    def _is_odd(self, edges: Edges) -> NDArray[np.bool_]:
+    def _is_odd(self, edges: ReadEdges) -> NDArray[np.bool_]:
         is_dated = (edges.times >= FIRST_TIME) & (edges.times <= self.last_time) | (edges.times == UNKNOWN)
         is_odd: NDArray[np.bool_] = ~is_dated | (edges.left < 0) | (edges.right < 0)
         return is_odd | ~_is_positive(edges.weights) if self.has_weights else is_odd
 
-    def _reject(self, rows: NDArray[np.int64], batch: pa.RecordBatch, edges: Edges, odd: NDArray[np.int64]) -> int:
+    def _reject(self, rows: NDArray[np.int64], batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> int:
         """Judge the odd rows of a batch one reason after the other; return how many are later than as_of."""
         verdicts = self._judged(batch, edges, odd)
         rejected = verdicts.rejected
@@ -154,7 +153,7 @@ class _Reading:
         )
         return verdicts.num_left_out
 
-    def _judged(self, batch: pa.RecordBatch, edges: Edges, odd: NDArray[np.int64]) -> Verdicts:
+    def _judged(self, batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> Verdicts:
         """Time first: a row later than as_of does not exist, whatever else is wrong with it."""
         spec, point, times, verdicts = self.spec, self.judge.point, edges.times[odd], Verdicts(len(odd))
         verdicts.mark(times >= point.future, f"{spec.time} is in the future")
@@ -176,8 +175,8 @@ class _Reading:
         newest = int(times.max(where=times < point.future, initial=UNKNOWN))
         if point.newest is not None and newest > point.newest:
             raise DatasetError(
-                f"{self.spec.name}: a row has {self.spec.time} = {iso(newest)}, but the statistics in the footers end at "
-                f"{iso(point.newest)}. Export the table again."
+                f"{self.spec.name}: a row has {self.spec.time} = {iso(newest)}, but the statistics in the footers end "
+                f"at {iso(point.newest)}. Export the table again."
             )
 
     def _record(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> pa.Array:
@@ -188,11 +187,12 @@ class _Reading:
         columns = ids | {self.spec.time: iso_times(times.fill_null(0).to_numpy(), known)}
         return json_records(columns | ({self.spec.weight: chosen.column(3)} if self.has_weights else {}))
 
-    def _repeated(self, again: Edges, rows: NDArray[np.int64]) -> pa.Array:
-        sides = zip(self.spec.ids, self.ends, (again.left, again.right), strict=True)
-        ids = {name: ends.ids.take(pa.array(numbers[rows])) for name, ends, numbers in sides}
-        columns = ids | {self.spec.time: iso_times(again.times[rows], again.times[rows] != UNKNOWN)}
-        weights = {self.spec.weight: pa.array(again.weights[rows].astype(np.float64))} if self.has_weights else {}
+    def _repeated(self, again: Edges, chosen: NDArray[np.int64]) -> pa.Array:
+        rows = again[chosen]
+        sides = zip(self.spec.ids, self.ends, (rows["left"], rows["right"]), strict=True)
+        ids = {name: ends.ids.take(pa.array(numbers)) for name, ends, numbers in sides}
+        columns = ids | {self.spec.time: iso_times(rows["time"], rows["time"] != UNKNOWN)}
+        weights = {self.spec.weight: pa.array(rows["weight"].astype(np.float64))} if self.has_weights else {}
         return json_records(columns | weights)
 
 
@@ -202,9 +202,9 @@ def _is_positive(weights: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _table(edges: Edges, schema: pa.Schema) -> pa.Table:
-    times = pa.array(edges.times, pa.int64(), mask=edges.times == UNKNOWN)
-    arrays = [pa.array(edges.left), pa.array(edges.right), times.cast(schema.types[2])]
-    return pa.table([*arrays, pa.array(edges.weights)][: len(schema)], schema=schema)
+    left, right, time, weight = (np.ascontiguousarray(edges[name]) for name in ("left", "right", "time", "weight"))
+    times = pa.array(time, pa.int64(), mask=time == UNKNOWN).cast(schema.types[2])
+    return pa.table([pa.array(left), pa.array(right), times, pa.array(weight)][: len(schema)], schema=schema)
 
 
 def check_some_left(count: TableCount, point: PointInTime) -> None:

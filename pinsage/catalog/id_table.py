@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ Bytes = tuple[NDArray[np.uint8], NDArray[np.int64]]
 class IdTable:
     """U distinct ids; the number of an id is its place in the array that the table was made of.
 
-    `known` are their bytes and ends; `slots` uint64 [a power of two], 0 where empty; `hash_mask` takes bits of the hash.
+    `known` are their bytes and bounds; `slots` uint64 [a power of two], 0 where empty; `hash_mask` picks bits of hash.
     """
 
     known: Bytes
@@ -52,7 +52,8 @@ class IdTable:
         """
         if pa.types.is_dictionary(ids.type):
             codes = ids.indices.fill_null(len(ids.dictionary)).to_numpy(zero_copy_only=False)
-            return np.append(self.rows(ids.dictionary), np.int32(-1))[codes]
+            spread: NDArray[np.int32] = np.append(self.rows(ids.dictionary), np.int32(-1))[codes]
+            return spread
         found = np.empty(len(ids), np.int32)
         _look_up(self.slots, *self.known, *bytes_of(ids), self.hash_mask, found)
         if ids.null_count:
@@ -86,7 +87,7 @@ def _word(_context, data, place):  # type: ignore[no-untyped-def]
 def _hash(data, begin, end, mask):  # type: ignore[no-untyped-def]
     value, place = np.uint64(end - begin), begin
     while place + 8 <= end:
-        value = _mixed(value ^ _word(data, place))
+        value = _mixed(value ^ _word(data, place))  # type: ignore[call-arg]
         place += 8
     rest = np.uint64(0)
     while place < end:
@@ -108,7 +109,7 @@ def _is_same(data, begin, end, known, known_begin, known_end):  # type: ignore[n
         return False
     place, shift = begin, known_begin - begin
     while place + 8 <= end:
-        if _word(data, place) != _word(known, place + shift):
+        if _word(data, place) != _word(known, place + shift):  # type: ignore[call-arg]
             return False
         place += 8
     while place < end:
@@ -151,7 +152,7 @@ def _look_up(slots, known, bounds, data, ends, mask, found):  # type: ignore[no-
             touched ^= slots[values[lane] & last]
         for lane in range(lanes):
             places[lane] = _next_alike(slots, values[lane] & last, values[lane])
-            numbers[lane] = max(np.int64(slots[places[lane]] & LOW) - 1, 0)
+            numbers[lane] = max(np.int64(slots[places[lane]] & LOW), np.int64(1)) - np.int64(1)
         for lane in range(lanes):
             touched ^= np.uint64(known[bounds[numbers[lane]]])
         for lane in range(lanes):
