@@ -8,7 +8,7 @@ or name what does not exist, sorts by board, time and pin, and writes Parquet wi
 row and writes the rejected ones down with their reason. The world: benchmarks/zipf_world.py with ids of ten characters,
 2 % of the saves repeated, 1 % of nobody's pin, 0.5 % without a usable id, in random order, in files of several row
 groups. Each run is a process of its own and begins when its libraries are imported; contestants take turns; printed
-are medians. Other versions of the peers are printed by their own Python: pip list.
+are medians.
 """
 
 import argparse
@@ -164,7 +164,8 @@ def contestant(name: str, data: Path) -> None:
         counts = run(data, Path(out))
         taken = {"wall_s": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}
         written = sum(path.stat().st_size for path in Path(out).iterdir())
-    print(json.dumps(taken | {"peak_gb": peak_gb(), "written_gb": written / 1e9, "counts": counts}))
+    version = sys.modules[module.split(".")[0]].__version__
+    print(json.dumps(taken | {"version": version, "peak_gb": peak_gb(), "written_gb": written / 1e9, "counts": counts}))
 
 
 def peak_gb() -> float:
@@ -212,7 +213,7 @@ def report(sizes: list[int], raw: dict[str, dict[int, list[dict]]]) -> None:
                 wall, cpu, peak = (_median(by_size[size], key) for key in ("wall_s", "cpu_s", "peak_gb"))
                 kept = f"{run['counts']['saves']:,} saves kept, {run['written_gb']:.2f} GB written"
                 figures = f"{wall:8.2f} s wall {cpu:8.2f} s CPU {peak:6.2f} GB peak"
-                print(f"{size:>12,} {name:8}{figures}  ({kept}, {len(by_size[size])} runs)")
+                print(f"{size:>12,} {name:8}{run['version']:>8} {figures}  ({kept}, {len(by_size[size])} runs)")
     for name, by_size in raw.items():
         for small, large in pairwise([size for size in sizes if by_size[size]]):
             grown = np.log(_median(by_size[large], "cpu_s") / _median(by_size[small], "cpu_s")) / np.log(large / small)

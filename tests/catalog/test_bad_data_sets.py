@@ -65,6 +65,8 @@ WRONG = {
     "pins.image is a struct": ("pins", "image", pa.array([{"bytes": b""}] * 3), "not binary"),
     "saves.saved_at is string": ("saves", "saved_at", pa.array(["2024-01-01"] * 4), "not timestamp or date"),
     "saves.saved_at is int64": ("saves", "saved_at", pa.array([1, 2, 3, 4]), "not timestamp or date"),
+    "saves.weight is string": ("saves", "weight", pa.array(["1"] * 4), "not float or integer"),
+    "saves.weight is bool": ("saves", "weight", pa.array([True] * 4), "not float or integer"),
     "saves.saved_at is time64": ("saves", "saved_at", pa.array([1, 2, 3, 4], pa.time64("us")), "not timestamp or date"),
     "pins.pin_id is a uuid": (
         "pins",
