@@ -4,25 +4,28 @@ N rows come in, S are kept. Every row is read once, looked at in its batch, and 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
+from pinsage.catalog.earlier import UNKNOWN_ID, EarlierCatalog
 from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges, ReadEdges
 from pinsage.catalog.id_table import IdTable
 from pinsage.catalog.nodes import judge_ids
 from pinsage.catalog.parquet_files import write_tables
 from pinsage.catalog.point_in_time import FIRST_TIME, PointInTime
-from pinsage.catalog.quarantine import Quarantine, Rejects, TableCount, Verdicts
+from pinsage.catalog.quarantine import Origins, Quarantine, TableCount, Verdicts
 from pinsage.catalog.read_ahead import ahead
 from pinsage.catalog.records import iso, iso_times, json_records
-from pinsage.catalog.schema import PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
+from pinsage.catalog.schema import PUBLISHED_DANGLING, PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
 from pinsage.errors import DatasetError
 
 NO_WEIGHT = 1.0  # what a weight that is null means
@@ -31,11 +34,21 @@ MAX_WEIGHT = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True)
 class Judge:
-    """What every row of an edge table is held against."""
+    """What every row of an edge table is held against, and where those go that cannot be used.
+
+    `base` is the catalog that this one builds on; `dangling` gathers rows that name an unknown pin or board: they are
+    quarantined, and judged again by a catalog that builds on this one.
+    """
 
     point: PointInTime
     max_id_length: int
     quarantine: Quarantine
+    base: EarlierCatalog | None = None
+    dangling: list[pa.Table] = field(default_factory=list)
+
+    def write_dangling(self, path: Path) -> None:
+        """Write the dangling rows by table, file and row."""
+        write_tables(path, self.dangling, PUBLISHED_DANGLING)
 
 
 @dataclass(frozen=True)
@@ -77,14 +90,24 @@ def keep_engagements(source: SourceTable, judge: Judge, *, pins: Ends, out: Path
 
 
 class _Reading:
-    """One pass over an edge table of N rows, and what it rejects."""
+    """One pass over an edge table of N rows, and what it rejects.
+
+    With an earlier catalog there are three kinds of edges: its own, which only are dealt; its dangling rows; the new
+    rows. Rows are numbered through the last two; a dealt edge has the number of the first kind before these.
+    """
 
     def __init__(self, source: SourceTable, judge: Judge, ends: tuple[Ends, Ends]) -> None:
         self.source, self.judge, self.ends, self.spec = source, judge, ends, source.spec
-        self.has_weights = source.spec.weight in source.present
-        self.rejects: Rejects = judge.quarantine.rejects(source.num_rows)
-        as_of, future = judge.point.as_of, judge.point.future
-        self.last_time = future - 1 if as_of is None else min(as_of, future - 1)
+        name, base, point = source.spec.name, judge.base, judge.point
+        self.before = base.count(name) if base else TableCount(name, 0, 0, 0, 0)
+        self.origins = Origins(source, base.dangling(name) if base else None)
+        had_weights = base is not None and base.has_weights()
+        self.has_weights = self.spec.weight != "" and (had_weights or self.spec.weight in source.present)
+        adopted = judge.quarantine.adopt(name, base.quarantined(name)) if base else 0
+        self.num_rows = self.before.kept + adopted + self.origins.num_rows
+        self.rejects = judge.quarantine.rejects(name, self.num_rows)
+        self.last_time = point.future - 1 if point.as_of is None else min(point.as_of, point.future - 1)
+        self._dangling: list[pa.Table] = []
 
     def dealt(self) -> tuple[EdgeBuckets, int]:
         """The usable rows, repeated ones included, in buckets; and how many are later than as_of.
@@ -92,45 +115,68 @@ class _Reading:
         Raises:
             DatasetError: too many rows cannot be used, even before repeated ones are counted.
         """
-        later, sizes = 0, [len(ends.ids) for ends in self.ends]
-        buckets = EdgeBuckets(sizes[0], sizes[1], self.source.num_rows)
-        names = [column.name for column in self.spec.columns]
-        for start, batch in ahead(self.source.batches(names)):
+        buckets = EdgeBuckets(len(self.ends[0].ids), len(self.ends[1].ids), self.before.kept + self.origins.num_rows)
+        for edges in self._old_edges():
+            buckets.deal(edges, np.ones(len(edges.left), bool))
+        later = 0
+        for start, batch in chain(self._dangling_rows(), ahead(self._new_rows())):
             edges = self._edges(start, batch)
             is_odd = self._is_odd(edges)
             buckets.deal(edges, ~is_odd)
-            odd = np.flatnonzero(is_odd)
-            if len(odd):
-                later += self._reject(odd + start, batch.take(pa.array(odd)), edges, odd)
-        exist = self.source.num_rows - later
-        self.judge.quarantine.check_share(self.spec.name, self.source, self.rejects, exist=exist)
+            if is_odd.any():
+                later += self._reject(start, batch, edges, np.flatnonzero(is_odd))
+        self.judge.quarantine.check_share(self.spec.name, self.origins, self.rejects, exist=self.num_rows - later)
         return buckets, later
 
     def unique(self, buckets: EdgeBuckets) -> Iterator[Edges]:
         """The dealt edges, each once and in order; those that repeat one are rejected."""
-        for edges, again in buckets.unique():
+        for edges, again in buckets.unique(num_old=self.before.kept):
             if len(again):
                 reasons = pa.DictionaryArray.from_arrays(np.zeros(len(again), np.int32), pa.array(["duplicate save"]))
-                self.rejects.add(again["row"].astype(np.int64), reasons, partial(self._repeated, again))
+                rows = again["row"].astype(np.int64) - self.before.kept
+                self.rejects.add(rows, reasons, partial(self._repeated, again))
             yield edges
 
     def count(self, kept: int, later: int) -> TableCount:
-        """What became of the rows, after the rejected ones went into quarantine.
+        """What became of the rows, after the rejected ones went into quarantine and the dangling ones to the judge.
 
         Raises:
             DatasetError: too many rows cannot be used.
             PinSageError: rows were lost or doubled.
         """
-        exist, name = self.source.num_rows - later, self.spec.name
-        quarantined = self.judge.quarantine.take(name, self.source, self.rejects, exist=exist)
-        count = TableCount(name, self.source.num_rows, kept, quarantined, later)
+        name, exist = self.spec.name, self.num_rows - later
+        quarantined = self.judge.quarantine.take(name, self.origins, self.rejects, exist=exist)
+        count = TableCount(name, self.num_rows, kept, quarantined, later)
         count.check()
+        self.judge.dangling.extend(self._dangling)
         return count
+
+    def _old_edges(self) -> Iterator[ReadEdges]:
+        """The edges of the earlier catalog, numbered as they are."""
+        first = 0
+        for batch in self.judge.base.batches(self.spec.name) if self.judge.base else ():
+            times = batch.column(2).cast(pa.int64()).fill_null(UNKNOWN).to_numpy()
+            has_weights = batch.num_columns > len(PUBLISHED_SAVES)
+            weights = batch.column(3).to_numpy() if has_weights else np.ones(batch.num_rows, np.float32)
+            yield ReadEdges(batch.column(0).to_numpy(), batch.column(1).to_numpy(), times, weights, first)
+            first += batch.num_rows
+
+    def _dangling_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows that the earlier catalog had to leave, in the form of those that are read now."""
+        if self.origins.earlier is not None and self.origins.earlier.num_rows:
+            rows = self.origins.earlier.combine_chunks()
+            columns = [rows.column(name).combine_chunks() for name in ("left_id", "right_id", "time", "weight")]
+            columns[2] = columns[2].cast(pa.int64())
+            yield 0, pa.RecordBatch.from_arrays(columns, names=["left_id", "right_id", "time", "weight"])
+
+    def _new_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        names = [column.name for column in self.spec.columns]
+        return ((self.origins.num_earlier + start, batch) for start, batch in self.source.batches(names))
 
     def _edges(self, start: int, batch: pa.RecordBatch) -> ReadEdges:
         left, right = (ends.table.rows(batch.column(place)) for place, ends in enumerate(self.ends))
         times = batch.column(2).fill_null(UNKNOWN).to_numpy()
-        return ReadEdges(left, right, times, self._weights(batch), start)
+        return ReadEdges(left, right, times, self._weights(batch), self.before.kept + start)
 
     def _weights(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
         if not self.has_weights:
@@ -144,14 +190,28 @@ class _Reading:
         is_odd: NDArray[np.bool_] = ~is_dated | (edges.left < 0) | (edges.right < 0)
         return is_odd | ~_is_positive(edges.weights) if self.has_weights else is_odd
 
-    def _reject(self, rows: NDArray[np.int64], batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> int:
+    def _reject(self, start: int, batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> int:
         """Judge the odd rows of a batch one reason after the other; return how many are later than as_of."""
-        verdicts = self._judged(batch, edges, odd)
+        rows = batch.take(pa.array(odd))
+        verdicts = self._judged(rows, edges, odd)
         rejected = verdicts.rejected
         self.rejects.add(
-            rows[rejected], verdicts.reasons(rejected), lambda chosen: self._record(batch, rejected[chosen])
+            start + odd[rejected], verdicts.reasons(rejected), lambda chosen: self._record(rows, rejected[chosen])
         )
+        dangling = np.sort(np.concatenate([verdicts.rows(f"{UNKNOWN_ID}{name}") for name in self.spec.ids]))
+        if len(dangling) and self.rejects.num <= self.rejects.most:
+            self._dangling.append(self._left(start + odd[dangling], rows.take(pa.array(dangling))))
         return verdicts.num_left_out
+
+    def _left(self, numbers: NDArray[np.int64], rows: pa.RecordBatch) -> pa.Table:
+        """Rows to be judged again, in the published form; over-long ids are cut and stay over-long."""
+        files, places = self.origins.named(numbers)
+        longest = self.judge.max_id_length + 1
+        ids = [pc.utf8_slice_codeunits(decoded(rows.column(place)), 0, longest) for place in range(2)]
+        weights = rows.column(3) if self.has_weights else pa.nulls(len(numbers))
+        names = pa.repeat(self.spec.name, len(numbers))
+        columns = [names, files, pa.array(places), *ids, rows.column(2), weights]
+        return pa.table(columns, names=PUBLISHED_DANGLING.names).cast(PUBLISHED_DANGLING)
 
     def _judged(self, batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> Verdicts:
         """Time first: a row later than as_of does not exist, whatever else is wrong with it."""
@@ -164,7 +224,7 @@ class _Reading:
         for place, (name, numbers) in enumerate(zip(spec.ids, (edges.left, edges.right), strict=True)):
             ids = decoded(batch.column(place)).cast(pa.large_string())
             judge_ids(verdicts, ids, name=name, max_length=self.judge.max_id_length)
-            verdicts.mark(numbers[odd] < 0, f"unknown {name}")
+            verdicts.mark(numbers[odd] < 0, f"{UNKNOWN_ID}{name}")
         if self.has_weights:
             verdicts.mark(~_is_positive(edges.weights[odd]), f"{spec.weight} is not a positive number")
         return verdicts

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pinsage.catalog.dataset import Dataset, SourceTable
+from pinsage.catalog.earlier import EarlierCatalog
 from pinsage.catalog.edges import Ends, Judge, check_some_left, keep_engagements, keep_saves
 from pinsage.catalog.nodes import Nodes, keep_nodes, write_nodes
 from pinsage.catalog.pictures import find_pictures, keep_pictures, picture_digests
@@ -30,16 +31,17 @@ class Ingested:
     counts: tuple[TableCount, ...]
 
 
-def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime) -> Ingested:
+def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime, base: EarlierCatalog | None = None) -> Ingested:
     """Write the catalog of a data set into `out` (docs/data_model.md, "ingest") and return what became of its rows.
 
     The files depend on the rows of the data set, not on their order or on the files they lie in; only
-    `quarantine.parquet` names files and rows.
+    `quarantine.parquet` and `dangling.parquet` name files and rows.
 
     Args:
         settings: the data set, `as_of` and how much dirt is tolerated.
         out: an empty folder.
         now: the wall clock, which decides what lies in the future.
+        base: an earlier catalog of some of the files, which are not read again; its pins and boards keep their numbers.
 
     Raises:
         DatasetError: a table is missing, malformed or too dirty, or nothing is left of it.
@@ -47,32 +49,40 @@ def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime) -> Inges
     """
     dataset = Dataset.open(settings.dataset)
     tables = {table.spec.name: table for table in dataset.tables()}
-    quarantine = Quarantine(settings.max_bad_share)
     point = point_in_time(list(tables.values()), settings.as_of, now=now)
-    pins, pictures = _keep_pins(dataset, tables["pins"], quarantine, settings, out)
-    boards = _keep_boards(tables["boards"], quarantine, settings, out)
-    edges = _keep_edges(tables, Judge(point, settings.max_id_length, quarantine), boards.ids, pins.ids, out)
-    quarantine.write(out / "quarantine.parquet")
+    rest = {name: base.rest(table) if base else table for name, table in tables.items()}
+    judge = Judge(point, settings.max_id_length, Quarantine(settings.max_bad_share), base)
+    pins, pictures = _keep_pins(dataset, rest["pins"], judge, settings, out)
+    boards = _keep_boards(rest["boards"], judge, settings, out)
+    edges = _keep_edges(rest, judge, boards.ids, pins.ids, out)
+    judge.write_dangling(out / "dangling.parquet")
+    judge.quarantine.write(out / "quarantine.parquet")
     _check_unchanged(settings.dataset, tables)
     return Ingested(point.as_of_text(), (pins.count, pictures, boards.count, *edges))
 
 
 def _keep_pins(
-    dataset: Dataset, source: SourceTable, quarantine: Quarantine, settings: DataSettings, out: Path
+    dataset: Dataset, source: SourceTable, judge: Judge, settings: DataSettings, out: Path
 ) -> tuple[Nodes, TableCount]:
     names = [*PUBLISHED_PINS.names, *(["image_path"] if "image_path" in source.present else [])]
-    found = find_pictures(dataset, source)
+    found, quarantine, base = find_pictures(dataset, source), judge.quarantine, judge.base
     pins = keep_nodes(
-        source, quarantine, max_id_length=settings.max_id_length, names=names, digests=picture_digests(found)
+        source,
+        quarantine,
+        max_id_length=settings.max_id_length,
+        names=names,
+        digests=picture_digests(found),
+        base=base,
     )
-    write_nodes(source, _countable(pins), PUBLISHED_PINS, out)
-    return pins, keep_pictures(found, pins, quarantine=quarantine, max_mb=settings.max_picture_mb, out=out)
+    write_nodes(source, _countable(pins), PUBLISHED_PINS, out, base)
+    max_mb = settings.max_picture_mb
+    return pins, keep_pictures(found, pins, quarantine=quarantine, max_mb=max_mb, out=out, base=base)
 
 
-def _keep_boards(source: SourceTable, quarantine: Quarantine, settings: DataSettings, out: Path) -> Nodes:
-    names = PUBLISHED_BOARDS.names
-    boards = keep_nodes(source, quarantine, max_id_length=settings.max_id_length, names=names)
-    write_nodes(source, _countable(boards), PUBLISHED_BOARDS, out)
+def _keep_boards(source: SourceTable, judge: Judge, settings: DataSettings, out: Path) -> Nodes:
+    names, longest = PUBLISHED_BOARDS.names, settings.max_id_length
+    boards = keep_nodes(source, judge.quarantine, max_id_length=longest, names=names, base=judge.base)
+    write_nodes(source, _countable(boards), PUBLISHED_BOARDS, out, judge.base)
     return boards
 
 

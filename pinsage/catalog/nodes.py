@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from pinsage.catalog.buckets import MAX_BUCKETS, BucketFiles
 from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
-from pinsage.catalog.id_table import bytes_of
+from pinsage.catalog.earlier import EarlierCatalog
+from pinsage.catalog.id_table import IdTable, bytes_of
 from pinsage.catalog.parquet_files import ROW_GROUP_ROWS, write_tables
-from pinsage.catalog.quarantine import Quarantine, TableCount, Verdicts
+from pinsage.catalog.quarantine import Origins, Quarantine, TableCount, Verdicts
 from pinsage.catalog.records import json_records
 
 CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
@@ -34,12 +36,14 @@ Digests = Callable[[NDArray[np.int64]], Mapping[int, str]]
 class Nodes:
     """The kept rows of `pins` or `boards`.
 
-    `ids` large_string [P], ascending; `numbers` int32 [N] is the number of each row of the source, -1 where not kept.
+    `ids` large_string [P]: first `num_old` of an earlier catalog, then the others, ascending; `numbers` int32 [N] is
+    the number of each row of the source, -1 where not kept.
     """
 
     ids: pa.Array
     numbers: NDArray[np.int32]
     count: TableCount
+    num_old: int = 0
 
 
 def no_digests(rows: NDArray[np.int64]) -> Mapping[int, str]:
@@ -48,7 +52,13 @@ def no_digests(rows: NDArray[np.int64]) -> Mapping[int, str]:
 
 
 def keep_nodes(
-    source: SourceTable, quarantine: Quarantine, *, max_id_length: int, names: list[str], digests: Digests = no_digests
+    source: SourceTable,
+    quarantine: Quarantine,
+    *,
+    max_id_length: int,
+    names: list[str],
+    digests: Digests = no_digests,
+    base: EarlierCatalog | None = None,
 ) -> Nodes:
     """The rows of a table of pins or boards that can be used, numbered by ascending id.
 
@@ -61,44 +71,57 @@ def keep_nodes(
         max_id_length: in characters.
         names: the columns that are compared, the id first.
         digests: for rows with a doubled id, what their pictures are (to choose between them).
+        base: the catalog that this one builds on: its nodes keep their numbers, and win over rows with their ids.
 
     Raises:
         DatasetError: too many rows cannot be used.
     """
-    ids, name = source.column(names[0]).combine_chunks(), names[0]
+    ids, name, table = source.column(names[0]).combine_chunks(), names[0], source.spec.name
     verdicts = Verdicts(source.num_rows)
     judge_ids(verdicts, ids, name=name, max_length=max_id_length)
+    old = base.ids(table, name) if base else pa.array([], pa.large_string())
+    if base:
+        verdicts.mark(IdTable.of(old).rows(ids) >= 0, f"duplicate {name}")
     rows = np.flatnonzero(verdicts.kept)
     order = rows[pc.sort_indices(ids.take(pa.array(rows))).to_numpy()]
     is_again = _is_again(ids.take(pa.array(order)))
     losers = _losers(source, names, order, is_again, digests)
     verdicts.mark(losers, f"duplicate {name}")
-    rejects = quarantine.judged(verdicts, lambda chosen: _records(source, names[:2], chosen))
-    quarantined = quarantine.take(source.spec.name, source, rejects, exist=source.num_rows)
     order = order[verdicts.kept[order]]
     numbers = np.full(source.num_rows, -1, np.int32)
-    numbers[order] = np.arange(len(order), dtype=np.int32)
-    count = TableCount(source.spec.name, source.num_rows, len(order), quarantined, 0)
+    numbers[order] = np.arange(len(old), len(old) + len(order), dtype=np.int32)
+    before = base.count(table) if base else TableCount(table, 0, 0, 0, 0)
+    exist = before.rows_in + source.num_rows
+    if base:
+        quarantine.adopt(table, base.quarantined(table))
+    rejects = quarantine.judged(table, verdicts, lambda chosen: _records(source, names[:2], chosen), exist=exist)
+    quarantined = quarantine.take(table, Origins(source), rejects, exist=exist)
+    count = TableCount(table, exist, len(old) + len(order), quarantined, 0)
     count.check()
-    return Nodes(ids.take(pa.array(order)), numbers, count)
+    both = pa.chunked_array([old, ids.take(pa.array(order))], pa.large_string()).combine_chunks()
+    return Nodes(both, numbers, count, len(old))
 
 
-def write_nodes(source: SourceTable, nodes: Nodes, schema: pa.Schema, out: Path) -> None:
+def write_nodes(
+    source: SourceTable, nodes: Nodes, schema: pa.Schema, out: Path, base: EarlierCatalog | None = None
+) -> None:
     """Write the columns of `schema` as the table's Parquet file in the folder `out`, row i being node i.
 
     The rows are dealt into files of neighboring nodes, so that no more than one such file is held at once.
     """
-    per_bucket = ROW_GROUP_ROWS * (1 + len(nodes.ids) // (ROW_GROUP_ROWS * MAX_BUCKETS))
+    name, num_new = source.spec.name, len(nodes.ids) - nodes.num_old
+    per_bucket = ROW_GROUP_ROWS * (1 + num_new // (ROW_GROUP_ROWS * MAX_BUCKETS))
     dealt = pa.schema([(NUMBER, pa.int32())] + [(field.name, _large(field.type)) for field in schema])
-    with BucketFiles(out / f"{source.spec.name}-buckets", dealt) as files:
+    with BucketFiles(out / f"{name}-buckets", dealt) as files:
         for start, batch in source.batches(schema.names, TEXT_ROWS):
             numbers = nodes.numbers[start : start + batch.num_rows]
             kept = np.flatnonzero(numbers >= 0)
             columns = [pa.array(numbers), *(_plain(batch.column(field.name), field.type) for field in schema)]
             rows = pa.record_batch(columns, schema=dealt).take(pa.array(kept))
-            files.deal(numbers[kept].astype(np.int64) // per_bucket, rows)
-        ordered = (files.read(bucket).sort_by(NUMBER) for bucket in range(-(-len(nodes.ids) // per_bucket)))
-        write_tables(out / f"{source.spec.name}.parquet", ordered, schema)
+            files.deal((numbers[kept].astype(np.int64) - nodes.num_old) // per_bucket, rows)
+        old = (pa.table(batch) for batch in base.batches(name)) if base else ()
+        new = (files.read(bucket).sort_by(NUMBER) for bucket in range(-(-num_new // per_bucket)))
+        write_tables(out / f"{name}.parquet", chain(old, new), schema)
 
 
 def judge_ids(verdicts: Verdicts, ids: pa.Array, *, name: str, max_length: int) -> None:

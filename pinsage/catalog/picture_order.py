@@ -4,8 +4,9 @@ They are dealt into bucket files of neighboring pins, which are then sorted one 
 of all pictures where that is more (so that at most 256 files are open); that is the memory it takes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -54,12 +55,15 @@ class Dealing:
         buckets = np.searchsorted(self.last_pins, pins).astype(np.int64)
         self.files.deal(buckets, pa.record_batch([pa.array(pins), pictures], schema=DEALT))
 
-    def write(self, path: Path) -> int:
-        """Write everything that was dealt as `pictures.parquet` and return how many pictures it holds."""
+    def write(self, path: Path, before: Iterable[pa.Table] = ()) -> int:
+        """Write everything that was dealt as `pictures.parquet` and return how many pictures it holds.
+
+        `before` are row groups of pictures of lower pins.
+        """
         written = 0
         with parquet_writer(path, PUBLISHED_PICTURES) as writer:
-            for rows in self._row_groups():
-                writer.write_table(rows.combine_chunks().cast(PUBLISHED_PICTURES), row_group_size=self.row_group)
+            for rows in chain(before, self._row_groups()):
+                writer.write_table(rows.combine_chunks().cast(PUBLISHED_PICTURES), row_group_size=max(1, rows.num_rows))
                 written += rows.num_rows
         return written
 

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 LEFT_OUT = 255
 REASON = pa.dictionary(pa.int32(), pa.string())
+NAMED = pa.schema(
+    [("source", pa.string()), ("row", pa.int64()), ("reason", pa.string()), ("record", pa.large_string())]
+)
 Records = Callable[[NDArray[np.int64]], pa.Array]
 
 
@@ -135,6 +138,37 @@ class Rejects:
         return rows.take(pa.array(np.argsort(rows.column("row").to_numpy(), kind="stable")))
 
 
+@dataclass(frozen=True)
+class Origins:
+    """Where the rows of a table were read: first those that an earlier catalog had to leave, then those of `source`.
+
+    `earlier` has the columns `source` and `row`; rows are numbered through both.
+    """
+
+    source: SourceTable
+    earlier: pa.Table | None = None
+
+    @property
+    def num_earlier(self) -> int:
+        """Rows that were read by an earlier ingest."""
+        return self.earlier.num_rows if self.earlier is not None else 0
+
+    @property
+    def num_rows(self) -> int:
+        """All of them."""
+        return self.num_earlier + self.source.num_rows
+
+    def named(self, rows: NDArray[np.int64]) -> tuple[pa.Array, NDArray[np.int64]]:
+        """The file of each row (a dictionary array) and its number in that file (int64); the rows are ascending."""
+        files, places = self.source.places(rows[rows >= self.num_earlier] - self.num_earlier)
+        new = pa.array([file.name for file in self.source.files], pa.string()).take(pa.array(files))
+        if self.earlier is None:
+            return new.dictionary_encode(), places
+        old = self.earlier.take(pa.array(rows[rows < self.num_earlier]))
+        names = pa.chunked_array([*old.column("source").chunks, new], pa.string()).combine_chunks()
+        return names.dictionary_encode(), np.append(old.column("row").to_numpy(), places)
+
+
 class Quarantine:
     """The quarantine table of one ingest, filled table by table."""
 
@@ -142,52 +176,62 @@ class Quarantine:
         self.max_bad_share = max_bad_share
         self._tables: dict[str, list[pa.Table]] = {}
 
-    def rejects(self, num_rows: int) -> Rejects:
-        """An empty list for a table of so many rows, which stops to grow when too many of them are bad."""
-        return Rejects(self.max_bad_share * num_rows)
+    def adopt(self, name: str, rows: pa.Table) -> int:
+        """Take over `source`, `row`, `reason` and `record` from an earlier catalog and return how many they are."""
+        self._tables[name] = [rows]
+        return int(rows.num_rows)
 
-    def judged(self, verdicts: Verdicts, records: Records) -> Rejects:
+    def rejects(self, name: str, num_rows: int) -> Rejects:
+        """An empty list for a table of so many rows, which stops to grow when too many of them are bad."""
+        return Rejects(self.max_bad_share * num_rows - self._num_adopted(name))
+
+    def judged(self, name: str, verdicts: Verdicts, records: Records, *, exist: int) -> Rejects:
         """The rows of a table that was judged as a whole; `records` is given their numbers."""
-        rows, rejects = verdicts.rejected, self.rejects(verdicts.num_rows)
+        rows, rejects = verdicts.rejected, self.rejects(name, exist)
         rejects.add(rows, verdicts.reasons(rows), lambda chosen: records(rows[chosen]))
         return rejects
 
-    def take(self, name: str, source: SourceTable, rejects: Rejects, *, exist: int) -> int:
-        """Write down every rejected row and return how many they are.
+    def take(self, name: str, origins: Origins, rejects: Rejects, *, exist: int) -> int:
+        """Write down every rejected row and return how many they are, those adopted included.
 
         Args:
             name: what the rows are, e.g. "saves" or "pictures".
-            source: where they were read, to name file and row.
+            origins: where they were read, to name file and row.
             rejects: the rows that cannot be used.
-            exist: how many rows there are, used or not; later ones do not exist.
+            exist: how many rows there are, used or not, adopted ones included; later ones do not exist.
 
         Raises:
             DatasetError: they are more than `max_bad_share` of the rows that are there.
         """
-        self.check_share(name, source, rejects, exist=exist)
+        self.check_share(name, origins, rejects, exist=exist)
         for reason, count in _by_count(rejects):
             log.warning("%s: %d of %d rows quarantined: %s", name, count, exist, reason)
-        self._tables.setdefault(name, []).append(_named(source, rejects.table()))
-        return rejects.num
+        adopted = self._num_adopted(name)
+        self._tables.setdefault(name, []).append(_named(origins, rejects.table()))
+        return adopted + rejects.num
 
-    def check_share(self, name: str, source: SourceTable, rejects: Rejects, *, exist: int) -> None:
+    def check_share(self, name: str, origins: Origins, rejects: Rejects, *, exist: int) -> None:
         """Refuse a table with too many bad rows; the same as in `take`.
 
         Raises:
             DatasetError: they are more than `max_bad_share` of the rows that are there.
         """
-        if rejects.num <= self.max_bad_share * exist:
+        bad = self._num_adopted(name) + rejects.num
+        if bad <= self.max_bad_share * exist or not rejects.num:
             return
         rows = rejects.table()
         reason, count = _by_count(rejects)[0]
         place = rows.column("reason").cast(pa.string()).combine_chunks().index(reason).as_py()
-        file, row = source.places(rows.column("row").to_numpy()[place : place + 1])
+        files, numbers = origins.named(rows.column("row").to_numpy()[place : place + 1])
         raise DatasetError(
-            f"{name}: {rejects.num:,} of {exist:,} rows ({100 * rejects.num / exist:.1f} %) cannot be used, "
+            f"{name}: {bad:,} of {exist:,} rows ({100 * bad / exist:.1f} %) cannot be used, "
             f"more than {100 * self.max_bad_share:g} %; most often '{reason}' ({count:,} rows, first in "
-            f"{source.files[file[0]].name!a}, row {row[0]}: {rows.column('record')[place].as_py()}). "
+            f"{files[0].as_py()!a}, row {numbers[0]}: {rows.column('record')[place].as_py()}). "
             "Correct the export, or raise data.max_bad_share."
         )
+
+    def _num_adopted(self, name: str) -> int:
+        return sum(rows.num_rows for rows in self._tables.get(name, []))
 
     def write(self, path: Path) -> None:
         """Write the quarantine table, sorted by table, file and row."""
@@ -195,20 +239,25 @@ class Quarantine:
 
     def _ordered(self) -> Iterator[pa.Table]:
         for name in sorted(self._tables):
-            rows = pa.concat_tables(self._tables[name]).unify_dictionaries()
+            rows = _by_place(self._tables[name])
             for start in range(0, rows.num_rows, ROW_GROUP_ROWS):
                 part = rows.slice(start, ROW_GROUP_ROWS)
                 yield part.add_column(0, "table", pa.repeat(name, part.num_rows))
+
+
+def _by_place(tables: list[pa.Table]) -> pa.Table:
+    """The rows by file and number; those of one ingest are in order already."""
+    if len(tables) == 1:
+        return tables[0]
+    rows = pa.concat_tables([table.cast(NAMED) for table in tables])
+    return rows.sort_by([("source", "ascending"), ("row", "ascending")])
 
 
 def _by_count(rejects: Rejects) -> list[tuple[str, int]]:
     return sorted(rejects.counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _named(source: SourceTable, rejected: pa.Table) -> pa.Table:
-    files, places = source.places(rejected.column("row").to_numpy())
-    names = pa.array([file.name for file in source.files], pa.string())
-    found = pa.DictionaryArray.from_arrays(files.astype(np.int32), names)
-    return pa.table(
-        {"source": found, "row": places, "reason": rejected.column("reason"), "record": rejected.column("record")}
-    )
+def _named(origins: Origins, rejected: pa.Table) -> pa.Table:
+    files, places = origins.named(rejected.column("row").to_numpy())
+    columns = {"reason": rejected.column("reason"), "record": rejected.column("record")}
+    return pa.table({"source": files, "row": places} | columns)

@@ -93,6 +93,8 @@ ENGAGEMENTS = TableSpec(
 )
 TABLES = (PINS, BOARDS, SAVES, ENGAGEMENTS)
 
+FORMAT = 2  # raise it when a catalog of older code must not be built on, or be taken for one of this code
+
 INSTANT = pa.timestamp("us", tz="UTC")
 
 PUBLISHED_PINS = pa.schema(
@@ -116,5 +118,16 @@ PUBLISHED_QUARANTINE = pa.schema(
         ("row", pa.int64()),
         ("reason", pa.string()),
         ("record", pa.string()),
+    ]
+)
+PUBLISHED_DANGLING = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("left_id", pa.string()),
+        ("right_id", pa.string()),
+        ("time", INSTANT),
+        ("weight", pa.float64()),
     ]
 )

@@ -103,11 +103,11 @@ def test_a_changed_picture_file_is_another_identity(tmp_path):
 
 
 def test_the_stage_table_can_ask_for_it(tmp_path):
-    """With the wall clock and nothing but settings."""
+    """With the wall clock, settings and the home folder."""
     settings = load_settings(overrides={"data.dataset": str(write(tmp_path / "data"))})
-    assert dataset_identity(settings) == identity(tmp_path / "data", now=NOW.replace(year=2030))
+    assert dataset_identity(settings, tmp_path) == identity(tmp_path / "data", now=NOW.replace(year=2030))
     with pytest.raises(DatasetError, match=r"data\.dataset is empty"):
-        dataset_identity(load_settings())
+        dataset_identity(load_settings(), tmp_path)
 
 
 def test_the_newest_time_is_found_in_any_file_and_row_group(tmp_path):

@@ -45,7 +45,7 @@ def test_the_facts_count_every_row(tmp_path, data_set):
     """In = kept + quarantined + later, for every table and for the pictures."""
     facts = ingest(tmp_path, "r1", data_set, as_of="2024-01-02").facts
     assert facts == {
-        "as_of": "2024-01-02T00:00:00+00:00",
+        "as_of": "2024-01-02T00:00:00+00:00", "base": "",
         "pins": 3, "pins_in": 3, "pins_quarantined": 0, "pins_later": 0,
         "pictures": 2, "pictures_in": 2, "pictures_quarantined": 0, "pictures_later": 0,
         "boards": 1, "boards_in": 1, "boards_quarantined": 0, "boards_later": 0,
@@ -67,7 +67,7 @@ def test_the_folder_is_published_with_files_of_the_contract_only(tmp_path, data_
     result = ingest(tmp_path, "r1", data_set)
     folder = tmp_path / "artifacts" / "ingest" / result.key
     assert sorted(path.name for path in folder.iterdir()) == [
-        "boards.parquet", "manifest.json", "pictures.parquet", "pins.parquet", "quarantine.parquet", "saves.parquet",
+        "boards.parquet", "dangling.parquet", "manifest.json", "pictures.parquet", "pins.parquet", "quarantine.parquet", "saves.parquet",
     ]  # fmt: skip
 
 
