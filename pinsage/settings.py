@@ -45,7 +45,7 @@ class DataSettings(Section):
     max_picture_mb: float = Field(10.0, gt=0, le=100, description="Larger pictures are quarantined, in MB.")
     incremental: bool = Field(
         False,
-        description="Build on an earlier catalog of some of these files: they are not read again, rows keep their numbers.",
+        description="Build on an earlier catalog of some of these files; rows keep their numbers.",
         json_schema_extra=Execution,
     )
 

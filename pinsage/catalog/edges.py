@@ -47,7 +47,7 @@ class Judge:
     dangling: list[pa.Table] = field(default_factory=list)
 
     def write_dangling(self, path: Path) -> None:
-        """Write the dangling rows by table, file and row."""
+        """Write the dangling rows in the order in which they were read."""
         write_tables(path, self.dangling, PUBLISHED_DANGLING)
 
 

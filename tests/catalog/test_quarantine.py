@@ -99,5 +99,5 @@ def test_what_making_a_piece_raises_is_raised_in_its_turn():
 
 
 def test_a_share_is_one_of_the_rows_that_exist():
-    """Later rows do not count."""
-    assert Quarantine(0.25).rejects(1000).most == 250
+    """One in four of a thousand."""
+    assert Quarantine(0.25).rejects("saves", 1000).most == 250
