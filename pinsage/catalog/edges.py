@@ -18,18 +18,13 @@ from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
 from pinsage.catalog.earlier import UNKNOWN_ID, EarlierCatalog
 from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges, ReadEdges
-from pinsage.catalog.id_table import IdTable
-from pinsage.catalog.nodes import judge_ids
+from pinsage.catalog.edge_rows import Ends, RowJudge
 from pinsage.catalog.parquet_files import write_tables
-from pinsage.catalog.point_in_time import FIRST_TIME, PointInTime
-from pinsage.catalog.quarantine import Origins, Quarantine, TableCount, Verdicts
+from pinsage.catalog.point_in_time import PointInTime
+from pinsage.catalog.quarantine import Origins, Quarantine, TableCount
 from pinsage.catalog.read_ahead import ahead
-from pinsage.catalog.records import iso, iso_times, json_records
 from pinsage.catalog.schema import PUBLISHED_DANGLING, PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
 from pinsage.errors import DatasetError
-
-NO_WEIGHT = 1.0  # what a weight that is null means
-MAX_WEIGHT = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -49,19 +44,6 @@ class Judge:
     def write_dangling(self, path: Path) -> None:
         """Write the dangling rows in the order in which they were read."""
         write_tables(path, self.dangling, PUBLISHED_DANGLING)
-
-
-@dataclass(frozen=True)
-class Ends:
-    """The nodes that an id column of an edge table may name: their ids by number, and a table to find them."""
-
-    ids: pa.Array
-    table: IdTable
-
-    @classmethod
-    def of(cls, ids: pa.Array) -> "Ends":
-        """The nodes with these ids (strings [P])."""
-        return cls(ids, IdTable.of(ids))
 
 
 def keep_saves(source: SourceTable, judge: Judge, *, boards: Ends, pins: Ends, out: Path) -> TableCount:
@@ -98,15 +80,15 @@ class _Reading:
 
     def __init__(self, source: SourceTable, judge: Judge, ends: tuple[Ends, Ends]) -> None:
         self.source, self.judge, self.ends, self.spec = source, judge, ends, source.spec
-        name, base, point = source.spec.name, judge.base, judge.point
+        name, base = source.spec.name, judge.base
         self.before = base.count(name) if base else TableCount(name, 0, 0, 0, 0)
         self.origins = Origins(source, base.dangling(name) if base else None)
         had_weights = base is not None and base.has_weights()
         self.has_weights = self.spec.weight != "" and (had_weights or self.spec.weight in source.present)
+        self.row_judge = RowJudge(self.spec, ends, judge.point, judge.max_id_length, self.has_weights)
         adopted = judge.quarantine.adopt(name, base.quarantined(name)) if base else 0
         self.num_rows = self.before.kept + adopted + self.origins.num_rows
         self.rejects = judge.quarantine.rejects(name, self.num_rows)
-        self.last_time = point.future - 1 if point.as_of is None else min(point.as_of, point.future - 1)
         self._dangling: list[pa.Table] = []
 
     def dealt(self) -> tuple[EdgeBuckets, int]:
@@ -120,8 +102,8 @@ class _Reading:
             buckets.deal(edges, np.ones(len(edges.left), bool))
         later = 0
         for start, batch in chain(self._dangling_rows(), ahead(self._new_rows())):
-            edges = self._edges(start, batch)
-            is_odd = self._is_odd(edges)
+            edges = self.row_judge.read(self.before.kept + start, batch)
+            is_odd = self.row_judge.is_odd(edges)
             buckets.deal(edges, ~is_odd)
             if is_odd.any():
                 later += self._reject(start, batch, edges, np.flatnonzero(is_odd))
@@ -134,7 +116,7 @@ class _Reading:
             if len(again):
                 reasons = pa.DictionaryArray.from_arrays(np.zeros(len(again), np.int32), pa.array(["duplicate save"]))
                 rows = again["row"].astype(np.int64) - self.before.kept
-                self.rejects.add(rows, reasons, partial(self._repeated, again))
+                self.rejects.add(rows, reasons, partial(self.row_judge.repeated_records, again))
             yield edges
 
     def count(self, kept: int, later: int) -> TableCount:
@@ -173,31 +155,13 @@ class _Reading:
         names = [column.name for column in self.spec.columns]
         return ((self.origins.num_earlier + start, batch) for start, batch in self.source.batches(names))
 
-    def _edges(self, start: int, batch: pa.RecordBatch) -> ReadEdges:
-        left, right = (ends.table.rows(batch.column(place)) for place, ends in enumerate(self.ends))
-        times = batch.column(2).fill_null(UNKNOWN).to_numpy()
-        return ReadEdges(left, right, times, self._weights(batch), self.before.kept + start)
-
-    def _weights(self, batch: pa.RecordBatch) -> NDArray[np.float32]:
-        if not self.has_weights:
-            return np.ones(batch.num_rows, np.float32)
-        with np.errstate(over="ignore"):  # what is too large becomes infinite, and is judged
-            weights: NDArray[np.float32] = batch.column(3).fill_null(NO_WEIGHT).to_numpy().astype(np.float32)
-        return weights
-
-    def _is_odd(self, edges: ReadEdges) -> NDArray[np.bool_]:
-        is_dated = (edges.times >= FIRST_TIME) & (edges.times <= self.last_time) | (edges.times == UNKNOWN)
-        is_odd: NDArray[np.bool_] = ~is_dated | (edges.left < 0) | (edges.right < 0)
-        return is_odd | ~_is_positive(edges.weights) if self.has_weights else is_odd
-
     def _reject(self, start: int, batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> int:
         """Judge the odd rows of a batch one reason after the other; return how many are later than as_of."""
         rows = batch.take(pa.array(odd))
-        verdicts = self._judged(rows, edges, odd)
+        verdicts = self.row_judge.judged(rows, edges, odd)
         rejected = verdicts.rejected
-        self.rejects.add(
-            start + odd[rejected], verdicts.reasons(rejected), lambda chosen: self._record(rows, rejected[chosen])
-        )
+        reasons, records = verdicts.reasons(rejected), partial(self.row_judge.records, rows.take(pa.array(rejected)))
+        self.rejects.add(start + odd[rejected], reasons, records)
         dangling = np.sort(np.concatenate([verdicts.rows(f"{UNKNOWN_ID}{name}") for name in self.spec.ids]))
         if len(dangling) and self.rejects.num <= self.rejects.most:
             self._dangling.append(self._left(start + odd[dangling], rows.take(pa.array(dangling))))
@@ -212,53 +176,6 @@ class _Reading:
         names = pa.repeat(self.spec.name, len(numbers))
         columns = [names, files, pa.array(places), *ids, rows.column(2), weights]
         return pa.table(columns, names=PUBLISHED_DANGLING.names).cast(PUBLISHED_DANGLING)
-
-    def _judged(self, batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> Verdicts:
-        """Time first: a row later than as_of does not exist, whatever else is wrong with it."""
-        spec, point, times, verdicts = self.spec, self.judge.point, edges.times[odd], Verdicts(len(odd))
-        verdicts.mark(times >= point.future, f"{spec.time} is in the future")
-        if point.as_of is not None:
-            self._check_newest(times)
-            verdicts.leave_out(times > point.as_of)
-        verdicts.mark((times < FIRST_TIME) & (times != UNKNOWN), f"{spec.time} is before the year 1")
-        for place, (name, numbers) in enumerate(zip(spec.ids, (edges.left, edges.right), strict=True)):
-            ids = decoded(batch.column(place)).cast(pa.large_string())
-            judge_ids(verdicts, ids, name=name, max_length=self.judge.max_id_length)
-            verdicts.mark(numbers[odd] < 0, f"{UNKNOWN_ID}{name}")
-        if self.has_weights:
-            verdicts.mark(~_is_positive(edges.weights[odd]), f"{spec.weight} is not a positive number")
-        return verdicts
-
-    def _check_newest(self, times: NDArray[np.int64]) -> None:
-        """Footers told the newest time; a file that holds a later one would lose rows to a damaged statistic."""
-        point = self.judge.point
-        newest = int(times.max(where=times < point.future, initial=UNKNOWN))
-        if point.newest is not None and newest > point.newest:
-            raise DatasetError(
-                f"{self.spec.name}: a row has {self.spec.time} = {iso(newest)}, but the statistics in the footers end "
-                f"at {iso(point.newest)}. Export the table again."
-            )
-
-    def _record(self, batch: pa.RecordBatch, rows: NDArray[np.int64]) -> pa.Array:
-        chosen = batch.take(pa.array(rows))
-        ids = {name: decoded(chosen.column(place)) for place, name in enumerate(self.spec.ids)}
-        times = chosen.column(2)
-        known = times.is_valid().to_numpy(zero_copy_only=False)
-        columns = ids | {self.spec.time: iso_times(times.fill_null(0).to_numpy(), known)}
-        return json_records(columns | ({self.spec.weight: chosen.column(3)} if self.has_weights else {}))
-
-    def _repeated(self, again: Edges, chosen: NDArray[np.int64]) -> pa.Array:
-        rows = again[chosen]
-        sides = zip(self.spec.ids, self.ends, (rows["left"], rows["right"]), strict=True)
-        ids = {name: ends.ids.take(pa.array(numbers)) for name, ends, numbers in sides}
-        columns = ids | {self.spec.time: iso_times(rows["time"], rows["time"] != UNKNOWN)}
-        weights = {self.spec.weight: pa.array(rows["weight"].astype(np.float64))} if self.has_weights else {}
-        return json_records(columns | weights)
-
-
-def _is_positive(weights: NDArray[np.float32]) -> NDArray[np.bool_]:
-    is_positive: NDArray[np.bool_] = (weights > 0) & (weights <= MAX_WEIGHT)  # NaN is neither
-    return is_positive
 
 
 def _table(edges: Edges, schema: pa.Schema) -> pa.Table:

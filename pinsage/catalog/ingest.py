@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from pinsage.catalog.dataset import Dataset, SourceTable
 from pinsage.catalog.earlier import EarlierCatalog
-from pinsage.catalog.edges import Ends, Judge, check_some_left, keep_engagements, keep_saves
+from pinsage.catalog.edge_rows import Ends
+from pinsage.catalog.edges import Judge, check_some_left, keep_engagements, keep_saves
 from pinsage.catalog.nodes import Nodes, keep_nodes, write_nodes
 from pinsage.catalog.pictures import find_pictures, keep_pictures, picture_digests
 from pinsage.catalog.point_in_time import point_in_time

@@ -115,7 +115,7 @@ def test_a_new_day_is_built_on_the_catalog_of_the_days_before(tmp_path, days):
 
 
 def test_without_an_earlier_catalog_incremental_changes_nothing(tmp_path, days):
-    """The same artifact, found by both; also when the base is gone in the meantime."""
+    """The same artifact, found by both."""
     first = ingest(tmp_path, "r1", days)
     second = ingest(tmp_path, "r2", days, incremental=True)
     assert (second.key, second.reused) == (first.key, True)
