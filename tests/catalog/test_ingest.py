@@ -35,6 +35,18 @@ def test_pins_and_boards_are_numbered_by_ascending_id(tmp_path):
     }
 
 
+def test_an_id_may_be_as_long_as_the_setting_says(tmp_path):
+    """In characters, not in bytes; one more is too long."""
+    pins = pa.table({"pin_id": ["é" * 128, "é" * 129, "a"]})
+    rows = saves([("x", "é" * 128, day(1)), ("x", "é" * 129, day(1))])
+    catalog = ingested(write(tmp_path / "data", pins=pins, saves=rows), tmp_path / "out")
+    assert edges(catalog) == [("x", "é" * 128)]
+    assert reasons(tmp_path / "out") == [
+        ("pins", 1, "pin_id is longer than 128 characters"),
+        ("saves", 1, "pin_id is longer than 128 characters"),
+    ]
+
+
 def test_published_tables_have_the_types_of_the_contract(tmp_path):
     """docs/data_model.md: int32 rows, microseconds in UTC, lists of strings that are never null."""
     catalog = ingested(write(tmp_path / "data"), tmp_path / "out")
