@@ -43,6 +43,11 @@ class DataSettings(Section):
         128, ge=1, le=1024, description="Longer pin or board ids are quarantined, in characters."
     )
     max_picture_mb: float = Field(10.0, gt=0, le=100, description="Larger pictures are quarantined, in MB.")
+    incremental: bool = Field(
+        False,
+        description="Build on an earlier catalog of some of these files; rows keep their numbers.",
+        json_schema_extra=Execution,
+    )
 
 
 class PairSettings(Section):

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from pinsage.catalog.earlier import EarlierCatalog
 from pinsage.catalog.ingest import ingest_dataset
+from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
@@ -12,9 +14,12 @@ def ingest(work: StageWork) -> Facts:
 
     Raises:
         DatasetError: the data set cannot be used.
+        ArtifactDamagedError: the catalog to build on does not match its manifest.
     """
-    done = ingest_dataset(work.settings.data, work.out, now=datetime.now(UTC))
-    facts: Facts = {"as_of": done.as_of}
+    key = work.identity["base"]
+    base = EarlierCatalog.of(ArtifactStore(work.home / "artifacts").open("ingest", key)) if key else None
+    done = ingest_dataset(work.settings.data, work.out, now=datetime.now(UTC), base=base)
+    facts: Facts = {"as_of": done.as_of, "base": key}
     for count in done.counts:
         facts |= {
             count.table: count.kept,

@@ -28,7 +28,7 @@ def run_stage(name: str, run: Run, home: Path, log_metrics: LogMetrics = log_not
         PinSageError: the stage cannot be done; the message says why and what to do.
     """
     stage, store = STAGES[name], ArtifactStore(home / "artifacts")
-    recipe = stage_recipe(stage, run)
+    recipe = stage_recipe(stage, run, home)
     if stage.has_artifact and store.has(name, recipe.key):
         manifest = store.open(name, recipe.key).manifest
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
@@ -40,11 +40,11 @@ def run_stage(name: str, run: Run, home: Path, log_metrics: LogMetrics = log_not
     return result
 
 
-def stage_recipe(stage: Stage, run: Run) -> Manifest:
+def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
     """Everything that decides the bytes of a stage's artifact, and their key."""
     config = {section: getattr(run.settings, section).content() for section in stage.sections}
     inputs = {name: run.result(name).key for name in stage.inputs}
-    identity = _function(stage.identity)(run.settings) if stage.identity else {}
+    identity = _function(stage.identity)(run.settings, home) if stage.identity else {}
     key = artifact_key(stage.name, stage.version, config, inputs, identity)
     return Manifest(stage.name, key, stage.version, config, inputs, identity, code_version())
 
@@ -66,7 +66,7 @@ def _made(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork)
         facts: Facts = function(work)
         return StageResult(stage.name, recipe.key, round(time.monotonic() - started, 3), False, facts)
     with store.publish(recipe) as draft:
-        draft.facts.update(function(replace(work, out=draft.folder)))
+        draft.facts.update(function(replace(work, out=draft.folder, identity=recipe.identity)))
     shutil.rmtree(work.scratch, ignore_errors=True)
     manifest = store.open(stage.name, recipe.key).manifest
     log.info("%s: published %s in %.1f s", stage.name, recipe.key, manifest.seconds)

@@ -11,7 +11,8 @@ class Stage:
     """One stage of the pipeline.
 
     `inputs` are the stages whose artifacts it reads, `sections` the settings that decide what it makes, `identity` a
-    function (`module:name`, given the settings) whose answer also enters the key: the digest of data from outside.
+    function (`module:name`, given the settings and the pipeline's home folder) whose answer also enters the key: the
+    digest of data from outside.
     A stage with `has_artifact=False` acts on the world (the model registry) and runs every time; it must be idempotent.
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pinsage.settings import Settings
 
@@ -21,6 +22,7 @@ class StageWork:
     `inputs` maps a stage name to the folder of its published artifact. `out` is an empty folder that is published when
     the function returns. `scratch` is a folder of this key alone that survives a killed attempt (checkpoints).
     `log_metrics` sends the metrics of a training step to the experiment tracker. `home` is the pipeline's data folder.
+    `identity` is what the stage's identity function said.
     """
 
     settings: Settings
@@ -30,3 +32,4 @@ class StageWork:
     home: Path
     run_id: str = ""
     log_metrics: LogMetrics = field(default=log_nothing)
+    identity: Mapping[str, Any] = field(default_factory=dict)

@@ -1,10 +1,8 @@
 """A column as its owner stored it, turned into the one form the catalog works with, or refused by a sentence.
 
-ids -> dictionary of strings, text -> large_string, annotations -> large_list<large_string>, time -> int64
-microseconds since 1970 UTC, pictures -> large_binary. N rows, U distinct ids.
+ids -> strings or a dictionary of strings, text -> large_string, annotations -> large_list<large_string>, time -> int64
+microseconds since 1970 UTC, weights -> double, pictures -> large_binary.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +12,13 @@ from numpy.typing import NDArray
 from pinsage.catalog.schema import Kind
 from pinsage.errors import DatasetError
 
-ID = pa.dictionary(pa.int32(), pa.string())
 ANNOTATIONS = pa.large_list(pa.large_string())
 CANONICAL = {
-    Kind.ID: ID,
+    Kind.ID: pa.large_string(),
     Kind.TEXT: pa.large_string(),
     Kind.ANNOTATIONS: ANNOTATIONS,
     Kind.TIME: pa.int64(),
+    Kind.WEIGHT: pa.float64(),
     Kind.PICTURE: pa.large_binary(),
 }
 ACCEPTED = {
@@ -28,6 +26,7 @@ ACCEPTED = {
     Kind.TEXT: "string",
     Kind.ANNOTATIONS: "list of strings or string",
     Kind.TIME: "timestamp or date",
+    Kind.WEIGHT: "float or integer",
     Kind.PICTURE: "binary",
 }
 MICROSECONDS_PER = {"s": 1_000_000, "ms": 1_000, "us": 1, "day": 86_400_000_000}
@@ -54,61 +53,27 @@ def check_type(where: str, field: pa.Field, kind: Kind) -> None:
         raise DatasetError(f"{where}: column '{field.name}' is {found}, not {ACCEPTED[kind]}. {_ADVICE[kind]}")
 
 
-def canonical(column: pa.ChunkedArray, kind: Kind) -> pa.ChunkedArray:
-    """The column in the catalog's form for `kind`; its type must have passed `check_type`.
+def canonical(column: pa.Array, kind: Kind) -> pa.Array:
+    """The column in the catalog's form for `kind`; its type must have passed `check_type`. Ids keep their dictionary.
 
     Raises:
         pyarrow.ArrowInvalid: the file holds strings that are not UTF-8, or other impossible data.
     """
     if kind is Kind.ID:
-        chunks = [_id_chunk(chunk) for chunk in column.chunks]
+        found = _ids(column)
     elif kind is Kind.TIME:
-        chunks = [_microseconds(_decoded(chunk)) for chunk in column.chunks]
+        found = _microseconds(decoded(column))
     elif kind is Kind.ANNOTATIONS:
-        chunks = [_annotations(_decoded(chunk)) for chunk in column.chunks]
+        found = _annotations(decoded(column))
     else:
-        chunks = [_decoded(chunk).cast(CANONICAL[kind]) for chunk in column.chunks]
-    for chunk in chunks:
-        chunk.validate(full=True)
-    return pa.chunked_array(chunks, type=CANONICAL[kind])
+        found = decoded(column).cast(CANONICAL[kind])
+    found.validate(full=True)
+    return found
 
 
-@dataclass(frozen=True)
-class IdColumn:
-    """A column of ids: `codes` int32 [N] point into `values`, U distinct strings; -1 is null."""
-
-    codes: NDArray[np.int32]
-    values: pa.Array
-
-    @classmethod
-    def of(cls, column: pa.ChunkedArray) -> "IdColumn":
-        """The ids of a canonical id column."""
-        if column.num_chunks == 0:
-            return cls(np.zeros(0, np.int32), pa.array([], pa.string()))
-        chunks = column.unify_dictionaries().chunks
-        codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in chunks]
-        return cls(np.concatenate(codes).astype(np.int32, copy=False), chunks[0].dictionary)
-
-    def rows_in(self, ids: pa.Array) -> NDArray[np.int32]:
-        """int32 [N]: the place of each id in `ids`, or -1 where it is not there or null."""
-        places = pc.index_in(self.values, value_set=ids).fill_null(-1).to_numpy(zero_copy_only=False)
-        return self._spread(places.astype(np.int32, copy=False), -1)
-
-    def is_null(self) -> NDArray[np.bool_]:
-        """bool [N]: the id is missing."""
-        return self.codes < 0
-
-    def matches(self, of_values: pa.Array) -> NDArray[np.bool_]:
-        """bool [N] from a boolean Arrow array over the U distinct values; False where the id is null."""
-        return self._spread(of_values.to_numpy(zero_copy_only=False), False)
-
-    def text(self, row: int) -> str | None:
-        """The id in `row`."""
-        code = int(self.codes[row])
-        return None if code < 0 else str(self.values[code].as_py())
-
-    def _spread(self, of_values: NDArray, null: int) -> NDArray:  # type: ignore[type-arg]
-        return np.append(of_values, np.asarray([null], of_values.dtype))[self.codes]
+def decoded(column: pa.Array) -> pa.Array:
+    """The column without its dictionary, if it has one."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 _ADVICE = {
@@ -116,6 +81,7 @@ _ADVICE = {
     Kind.TEXT: "Write it as a string column, or leave it out.",
     Kind.ANNOTATIONS: "Write it as list<string>, or as one string with commas.",
     Kind.TIME: "Convert it to a timestamp in UTC, or leave it out.",
+    Kind.WEIGHT: "Write it as a number greater than 0, or leave it out.",
     Kind.PICTURE: "Store the encoded bytes of each picture, or use image_path.",
 }
 
@@ -130,6 +96,7 @@ def _is_accepted(found: pa.DataType, kind: Kind) -> bool:
         Kind.TEXT: STRINGS,
         Kind.ANNOTATIONS: (*STRINGS, _is_list_of_strings),
         Kind.TIME: (pa.types.is_timestamp, pa.types.is_date),
+        Kind.WEIGHT: (pa.types.is_floating, pa.types.is_integer),
         Kind.PICTURE: BINARIES,
     }
     return any(test(found) for test in tests[kind])
@@ -143,18 +110,12 @@ def _is_list_of_strings(found: pa.DataType) -> bool:
     return _is_list(found) and any(test(found.value_type) for test in (*STRINGS, pa.types.is_null))
 
 
-def _decoded(chunk: pa.Array) -> pa.Array:
-    return chunk.dictionary_decode() if pa.types.is_dictionary(chunk.type) else chunk
-
-
-def _id_chunk(chunk: pa.Array) -> pa.DictionaryArray:
-    chunk = chunk.cast(pa.string()) if pa.types.is_string_view(chunk.type) else chunk
-    encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-    indices = encoded.indices.cast(pa.int32())
-    values = encoded.dictionary.cast(pa.string())
-    values.validate(full=True)
-    distinct = values.dictionary_encode()  # a writer may repeat a value, or hide a null, in its dictionary
-    return pa.DictionaryArray.from_arrays(distinct.indices.take(indices), distinct.dictionary)
+def _ids(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        values = _ids(column.dictionary)
+        return pa.DictionaryArray.from_arrays(column.indices.cast(pa.int32()), values)
+    is_plain = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return column if is_plain else column.cast(pa.large_string())
 
 
 def _microseconds(chunk: pa.Array) -> pa.Array:

@@ -1,7 +1,6 @@
 """A data set as its owner stores it: tables of Parquet files below one folder or fsspec URL."""
 
 import posixpath
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,15 +8,20 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from pinsage.catalog import columns
+from pinsage.catalog.columns import CANONICAL
+from pinsage.catalog.footer import Footer, read_footer
 from pinsage.catalog.schema import TABLES, Column, Kind, TableSpec
 from pinsage.errors import DatasetError
 
 READ_BUFFER_BYTES = 1 << 20
+BATCH_ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,15 @@ class SourceFile:
     size_bytes: int
     modified_ns: int
     filesystem: pafs.FileSystem = field(repr=False, compare=False)
+
+    def footer(self) -> Footer:
+        """What its footer says of its row groups.
+
+        Raises:
+            DatasetError: it is damaged.
+        """
+        with _clear_errors(self.name), self.filesystem.open_input_file(self.path) as raw:
+            return read_footer(raw)
 
     @contextmanager
     def parquet(self, read_dictionary: list[str] | None = None) -> Iterator[pq.ParquetFile]:
@@ -47,51 +60,61 @@ class SourceFile:
 class SourceTable:
     """One table of a data set, all its files checked against the columns its contract asks for.
 
-    `rows_per_file` and `files` have the same order; rows are numbered through all files. `present` names the columns
-    that at least one file has.
+    `footers` and `files` have the same order; rows are numbered through all files. `present` names the columns that at
+    least one file has.
     """
 
     spec: TableSpec
     files: tuple[SourceFile, ...]
-    rows_per_file: tuple[int, ...]
+    footers: tuple[Footer, ...]
     present: frozenset[str]
+
+    @cached_property
+    def rows_per_file(self) -> tuple[int, ...]:
+        """The rows of each file."""
+        return tuple(sum(footer.rows) for footer in self.footers)
 
     @property
     def num_rows(self) -> int:
         """Rows in all files together."""
         return sum(self.rows_per_file)
 
-    def read(self, names: list[str]) -> pa.Table:
-        """The columns `names` in the catalog's form (`columns.canonical`); a column that a file lacks is null there.
+    def batches(
+        self, names: list[str], batch_rows: int = BATCH_ROWS, *, wanted: NDArray[np.bool_] | None = None
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The columns `names` in pieces of at most `batch_rows` rows, each with the number of its first row.
+
+        Columns are in the catalog's form (`columns.canonical`); one that a file lacks is null there, and a file that
+        has none of them is passed over. Memory is bounded by a batch, not by a row group.
+
+        Args:
+            names: columns of the table's contract.
+            batch_rows: rows at once.
+            wanted: bool [num_rows]; row groups without a wanted row are not read.
 
         Raises:
             DatasetError: a file cannot be decoded.
         """
-        wanted = [self.spec.column(name) for name in names]
-        parts = [part for file in self.files for part in _row_groups(file, wanted)]
-        empty = pa.schema([(column.name, columns.CANONICAL[column.kind]) for column in wanted]).empty_table()
-        return pa.concat_tables([empty, *parts]) if wanted else empty
-
-    def batches(self, name: str, batch_rows: int) -> Iterator[tuple[int, pa.Array]]:
-        """One column in pieces of at most `batch_rows` rows, each with the number of its first row.
-
-        Files without the column are passed over. Memory is bounded by a batch, not by a row group.
-        """
-        column = self.spec.column(name)
+        chosen = [self.spec.column(name) for name in names]
         starts = accumulate(self.rows_per_file, initial=0)
-        for file, start in zip(self.files, starts, strict=False):
-            with file.parquet() as parquet:
-                if name not in parquet.schema_arrow.names:
-                    continue
-                for batch in parquet.iter_batches(batch_size=batch_rows, columns=[name], use_threads=False):
-                    raw = pa.chunked_array([batch.column(name)])
-                    yield start, columns.canonical(raw, column.kind).chunk(0)
-                    start += batch.num_rows  # noqa: PLW2901 - counts through the file
+        for file, footer, first in zip(self.files, self.footers, starts, strict=False):
+            yield from _batches((file, footer), chosen, first, batch_rows, wanted)
 
-    def place(self, row: int) -> tuple[str, int]:
-        """The file that holds a row, and the row's number in that file."""
-        index = bisect_right(self._ends, row)
-        return self.files[index].name, row - (self._ends[index] - self.rows_per_file[index])
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One column as a whole, in the catalog's form and without a dictionary; no chunks where no file has it.
+
+        Raises:
+            DatasetError: a file cannot be decoded.
+        """
+        dtype = CANONICAL[self.spec.column(name).kind]
+        parts = [columns.decoded(batch.column(0)).cast(dtype) for _, batch in self.batches([name])]
+        return pa.chunked_array(parts, dtype)
+
+    def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each row the file that holds it (int64, into `files`) and its number in that file (int64)."""
+        ends = np.array(self._ends, np.int64)
+        files = np.searchsorted(ends, rows, side="right")
+        return files, rows - (ends - np.array(self.rows_per_file, np.int64))[files]
 
     @cached_property
     def _ends(self) -> list[int]:
@@ -168,15 +191,16 @@ def _is_data(name: str) -> bool:
 
 
 def _checked(spec: TableSpec, files: list[SourceFile]) -> SourceTable:
-    rows, present = [], set()
+    footers, present = [], set()
     for file in files:
+        footers.append(file.footer())
         with file.parquet() as parquet:
             present |= _checked_columns(file.name, parquet.schema_arrow, spec)
-            rows.append(parquet.metadata.num_rows)
-    if not sum(rows):
+    table = SourceTable(spec, tuple(files), tuple(footers), frozenset(present))
+    if not table.num_rows:
         remedy = "Export it again." if spec.is_required else "Remove it if there are none, or export it again."
         raise DatasetError(f"The table '{spec.name}' has no rows ({len(files)} files). {remedy}")
-    return SourceTable(spec, tuple(files), tuple(rows), frozenset(present))
+    return table
 
 
 def _checked_columns(where: str, schema: pa.Schema, spec: TableSpec) -> set[str]:
@@ -194,19 +218,38 @@ def _checked_columns(where: str, schema: pa.Schema, spec: TableSpec) -> set[str]
     return present
 
 
-def _row_groups(file: SourceFile, wanted: list[Column]) -> Iterator[pa.Table]:
-    ids = [column.name for column in wanted if column.kind is Kind.ID]
-    with file.parquet(read_dictionary=ids) as parquet:
+def _batches(
+    source: tuple[SourceFile, Footer], wanted: list[Column], first: int, batch_rows: int, rows: NDArray[np.bool_] | None
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    file, footer = source
+    with file.parquet(_repetitive_ids(footer, wanted)) as parquet:
         names = [column.name for column in wanted if column.name in parquet.schema_arrow.names]
-        for group in range(parquet.num_row_groups):
-            raw = parquet.read_row_group(group, columns=names)
-            yield pa.table({column.name: _column(raw, column) for column in wanted})
+        for group, size in enumerate(footer.rows if names else ()):
+            start, end = first, first + size
+            if rows is None or rows[first:end].any():
+                for raw in parquet.iter_batches(batch_rows, row_groups=[group], columns=names, use_threads=False):
+                    if start + raw.num_rows <= end:
+                        yield start, _canonical(raw, wanted)
+                    start += raw.num_rows
+                if start != end:
+                    raise pa.ArrowInvalid(f"row group {group} has {start - first} rows, its footer says {size}")
+            first = end
 
 
-def _column(raw: pa.Table, column: Column) -> pa.ChunkedArray:
-    is_there = column.name in raw.column_names
-    found = raw.column(column.name) if is_there else pa.chunked_array([pa.nulls(raw.num_rows)])
-    return columns.canonical(found, column.kind)
+def _repetitive_ids(footer: Footer, wanted: list[Column]) -> list[str]:
+    """The id columns that are surely dictionary-encoded: a plain string takes four bytes for its length alone.
+
+    Of these only the dictionaries are looked up; of others the reader would have to build the dictionary first.
+    """
+    ids = [column.name for column in wanted if column.kind is Kind.ID]
+    return [name for name in ids if footer.sizes.get(name, 0) < 4 * sum(footer.rows)]
+
+
+def _canonical(raw: pa.RecordBatch, wanted: list[Column]) -> pa.RecordBatch:
+    there = set(raw.schema.names)
+    found = [raw.column(column.name) if column.name in there else pa.nulls(raw.num_rows) for column in wanted]
+    arrays = [columns.canonical(array, column.kind) for array, column in zip(found, wanted, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, names=[column.name for column in wanted])
 
 
 @contextmanager

@@ -1,128 +1,197 @@
 """Saves and engagements: which rows are kept, as pairs of node numbers with a time.
 
-N rows come in, S are kept.
+N rows come in, S are kept. Every row is read once, looked at in its batch, and dealt to its place (`edge_order.py`).
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pinsage.catalog.columns import IdColumn
+from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
-from pinsage.catalog.nodes import judge_ids
-from pinsage.catalog.point_in_time import FIRST_TIME, PointInTime, iso
-from pinsage.catalog.quarantine import Quarantine, TableCount, Verdicts
-from pinsage.catalog.schema import PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES
-
-UNKNOWN = np.iinfo(np.int64).min  # sorts before every time
-
-
-@dataclass(frozen=True)
-class Edges:
-    """The kept rows of `saves` or `engagements`: a table with the published schema and its count."""
-
-    table: pa.Table
-    count: TableCount
+from pinsage.catalog.earlier import UNKNOWN_ID, EarlierCatalog
+from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges, ReadEdges
+from pinsage.catalog.edge_rows import Ends, RowJudge
+from pinsage.catalog.parquet_files import write_tables
+from pinsage.catalog.point_in_time import PointInTime
+from pinsage.catalog.quarantine import Origins, Quarantine, TableCount
+from pinsage.catalog.read_ahead import ahead
+from pinsage.catalog.schema import PUBLISHED_DANGLING, PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
+from pinsage.errors import DatasetError
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What every row of an edge table is held against."""
+    """What every row of an edge table is held against, and where those go that cannot be used.
+
+    `base` is the catalog that this one builds on; `dangling` gathers rows that name an unknown pin or board: they are
+    quarantined, and judged again by a catalog that builds on this one.
+    """
 
     point: PointInTime
     max_id_length: int
     quarantine: Quarantine
+    base: EarlierCatalog | None = None
+    dangling: list[pa.Table] = field(default_factory=list)
+
+    def write_dangling(self, path: Path) -> None:
+        """Write the dangling rows in the order in which they were read."""
+        write_tables(path, self.dangling, PUBLISHED_DANGLING)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """N raw rows: two ids each, the numbers of these (int32 [N], -1 unknown) and times (int64 [N], or UNKNOWN)."""
+def keep_saves(source: SourceTable, judge: Judge, *, boards: Ends, pins: Ends, out: Path) -> TableCount:
+    """Write the usable saves: unique (board, pin), the earliest of each; by board, time (unknown first) and pin.
 
-    source: SourceTable
-    ids: tuple[IdColumn, IdColumn]
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
-    times: NDArray[np.int64]
-
-    def record(self, row: int) -> dict[str, Any]:
-        time, spec = int(self.times[row]), self.source.spec
-        known = {name: ids.text(row) for name, ids in zip(spec.ids, self.ids, strict=True)}
-        return {**known, spec.time: None if time == UNKNOWN else iso(time)}
+    Raises:
+        DatasetError: too many rows cannot be used, or none is left.
+    """
+    reading = _Reading(source, judge, (boards, pins))
+    buckets, later = reading.dealt()
+    schema = PUBLISHED_SAVES.append(WEIGHT) if reading.has_weights else PUBLISHED_SAVES
+    written = write_tables(out, ahead(_table(edges, schema) for edges in reading.unique(buckets)), schema)
+    return reading.count(written, later)
 
 
-def keep_saves(source: SourceTable, judge: Judge, *, board_ids: pa.Array, pin_ids: pa.Array) -> Edges:
-    """The usable saves: unique (board, pin), the earliest of each; sorted by board, time (unknown first) and pin.
+def keep_engagements(source: SourceTable, judge: Judge, *, pins: Ends, out: Path) -> TableCount:
+    """Write the usable engagements, repeated ones included, by query, positive and time.
 
     Raises:
         DatasetError: too many rows cannot be used.
     """
-    rows = _read(source, board_ids, pin_ids)
-    verdicts = _judged(rows, judge)
-    verdicts.mark(_repeated(rows, np.flatnonzero(verdicts.kept)), "duplicate save")
-    keys = (rows.right, rows.times, rows.left)
-    return _published(rows, judge, verdicts, keys, PUBLISHED_SAVES)
+    reading = _Reading(source, judge, (pins, pins))
+    buckets, later = reading.dealt()
+    tables = (_table(edges, PUBLISHED_ENGAGEMENTS) for edges in buckets.all())
+    return reading.count(write_tables(out, ahead(tables), PUBLISHED_ENGAGEMENTS), later)
 
 
-def keep_engagements(source: SourceTable, judge: Judge, *, pin_ids: pa.Array) -> Edges:
-    """The usable engagements, repeated ones included, sorted by query, positive and time.
+class _Reading:
+    """One pass over an edge table of N rows, and what it rejects.
+
+    With an earlier catalog there are three kinds of edges: its own, which only are dealt; its dangling rows; the new
+    rows. Rows are numbered through the last two; a dealt edge has the number of the first kind before these.
+    """
+
+    def __init__(self, source: SourceTable, judge: Judge, ends: tuple[Ends, Ends]) -> None:
+        self.source, self.judge, self.ends, self.spec = source, judge, ends, source.spec
+        name, base = source.spec.name, judge.base
+        self.before = base.count(name) if base else TableCount(name, 0, 0, 0, 0)
+        self.origins = Origins(source, base.dangling(name) if base else None)
+        had_weights = base is not None and base.has_weights()
+        self.has_weights = self.spec.weight != "" and (had_weights or self.spec.weight in source.present)
+        self.row_judge = RowJudge(self.spec, ends, judge.point, judge.max_id_length, self.has_weights)
+        adopted = judge.quarantine.adopt(name, base.quarantined(name)) if base else 0
+        self.num_rows = self.before.kept + adopted + self.origins.num_rows
+        self.rejects = judge.quarantine.rejects(name, self.num_rows)
+        self._dangling: list[pa.Table] = []
+
+    def dealt(self) -> tuple[EdgeBuckets, int]:
+        """The usable rows, repeated ones included, in buckets; and how many are later than as_of.
+
+        Raises:
+            DatasetError: too many rows cannot be used, even before repeated ones are counted.
+        """
+        buckets = EdgeBuckets(len(self.ends[0].ids), len(self.ends[1].ids), self.before.kept + self.origins.num_rows)
+        for edges in self._old_edges():
+            buckets.deal(edges, np.ones(len(edges.left), bool))
+        later = 0
+        for start, batch in chain(self._dangling_rows(), ahead(self._new_rows())):
+            edges = self.row_judge.read(self.before.kept + start, batch)
+            is_odd = self.row_judge.is_odd(edges)
+            buckets.deal(edges, ~is_odd)
+            if is_odd.any():
+                later += self._reject(start, batch, edges, np.flatnonzero(is_odd))
+        self.judge.quarantine.check_share(self.spec.name, self.origins, self.rejects, exist=self.num_rows - later)
+        return buckets, later
+
+    def unique(self, buckets: EdgeBuckets) -> Iterator[Edges]:
+        """The dealt edges, each once and in order; those that repeat one are rejected."""
+        for edges, again in buckets.unique(num_old=self.before.kept):
+            if len(again):
+                reasons = pa.DictionaryArray.from_arrays(np.zeros(len(again), np.int32), pa.array(["duplicate save"]))
+                rows = again["row"].astype(np.int64) - self.before.kept
+                self.rejects.add(rows, reasons, partial(self.row_judge.repeated_records, again))
+            yield edges
+
+    def count(self, kept: int, later: int) -> TableCount:
+        """What became of the rows, after the rejected ones went into quarantine and the dangling ones to the judge.
+
+        Raises:
+            DatasetError: too many rows cannot be used.
+            PinSageError: rows were lost or doubled.
+        """
+        name, exist = self.spec.name, self.num_rows - later
+        quarantined = self.judge.quarantine.take(name, self.origins, self.rejects, exist=exist)
+        count = TableCount(name, self.num_rows, kept, quarantined, later)
+        count.check()
+        self.judge.dangling.extend(self._dangling)
+        return count
+
+    def _old_edges(self) -> Iterator[ReadEdges]:
+        """The edges of the earlier catalog, numbered as they are."""
+        first = 0
+        for batch in self.judge.base.batches(self.spec.name) if self.judge.base else ():
+            times = batch.column(2).cast(pa.int64()).fill_null(UNKNOWN).to_numpy()
+            has_weights = batch.num_columns > len(PUBLISHED_SAVES)
+            weights = batch.column(3).to_numpy() if has_weights else np.ones(batch.num_rows, np.float32)
+            yield ReadEdges(batch.column(0).to_numpy(), batch.column(1).to_numpy(), times, weights, first)
+            first += batch.num_rows
+
+    def _dangling_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """The rows that the earlier catalog had to leave, in the form of those that are read now."""
+        if self.origins.earlier is not None and self.origins.earlier.num_rows:
+            rows = self.origins.earlier.combine_chunks()
+            columns = [rows.column(name).combine_chunks() for name in ("left_id", "right_id", "time", "weight")]
+            columns[2] = columns[2].cast(pa.int64())
+            yield 0, pa.RecordBatch.from_arrays(columns, names=["left_id", "right_id", "time", "weight"])
+
+    def _new_rows(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        names = [column.name for column in self.spec.columns]
+        return ((self.origins.num_earlier + start, batch) for start, batch in self.source.batches(names))
+
+    def _reject(self, start: int, batch: pa.RecordBatch, edges: ReadEdges, odd: NDArray[np.int64]) -> int:
+        """Judge the odd rows of a batch one reason after the other; return how many are later than as_of."""
+        rows = batch.take(pa.array(odd))
+        verdicts = self.row_judge.judged(rows, edges, odd)
+        rejected = verdicts.rejected
+        reasons, records = verdicts.reasons(rejected), partial(self.row_judge.records, rows.take(pa.array(rejected)))
+        self.rejects.add(start + odd[rejected], reasons, records)
+        dangling = np.sort(np.concatenate([verdicts.rows(f"{UNKNOWN_ID}{name}") for name in self.spec.ids]))
+        if len(dangling) and self.rejects.num <= self.rejects.most:
+            self._dangling.append(self._left(start + odd[dangling], rows.take(pa.array(dangling))))
+        return verdicts.num_left_out
+
+    def _left(self, numbers: NDArray[np.int64], rows: pa.RecordBatch) -> pa.Table:
+        """Rows to be judged again, in the published form; over-long ids are cut and stay over-long."""
+        files, places = self.origins.named(numbers)
+        longest = self.judge.max_id_length + 1
+        ids = [pc.utf8_slice_codeunits(decoded(rows.column(place)), 0, longest) for place in range(2)]
+        weights = rows.column(3) if self.has_weights else pa.nulls(len(numbers))
+        names = pa.repeat(self.spec.name, len(numbers))
+        columns = [names, files, pa.array(places), *ids, rows.column(2), weights]
+        return pa.table(columns, names=PUBLISHED_DANGLING.names).cast(PUBLISHED_DANGLING)
+
+
+def _table(edges: Edges, schema: pa.Schema) -> pa.Table:
+    left, right, time, weight = (np.ascontiguousarray(edges[name]) for name in ("left", "right", "time", "weight"))
+    times = pa.array(time, pa.int64(), mask=time == UNKNOWN).cast(schema.types[2])
+    return pa.table([pa.array(left), pa.array(right), times, pa.array(weight)][: len(schema)], schema=schema)
+
+
+def check_some_left(count: TableCount, point: PointInTime) -> None:
+    """Refuse a data set of which no save is left.
 
     Raises:
-        DatasetError: too many rows cannot be used.
+        DatasetError: nothing is left at as_of.
     """
-    rows = _read(source, pin_ids, pin_ids)
-    keys = (rows.times, rows.right, rows.left)
-    return _published(rows, judge, _judged(rows, judge), keys, PUBLISHED_ENGAGEMENTS)
-
-
-def _read(source: SourceTable, left: pa.Array, right: pa.Array) -> _Rows:
-    spec = source.spec
-    table = source.read([*spec.ids, spec.time])
-    ids = IdColumn.of(table.column(0)), IdColumn.of(table.column(1))
-    times = table.column(spec.time).fill_null(UNKNOWN).to_numpy()
-    return _Rows(source, ids, ids[0].rows_in(left), ids[1].rows_in(right), times)
-
-
-def _judged(rows: _Rows, judge: Judge) -> Verdicts:
-    """Time first: a row later than as_of does not exist, whatever else is wrong with it."""
-    spec, verdicts = rows.source.spec, Verdicts(rows.source.num_rows)
-    verdicts.mark(rows.times >= judge.point.future, f"{spec.time} is in the future")
-    if judge.point.as_of is not None:
-        verdicts.leave_out(rows.times > judge.point.as_of)
-    verdicts.mark((rows.times < FIRST_TIME) & (rows.times != UNKNOWN), f"{spec.time} is before the year 1")
-    for ids, numbers, name in zip(rows.ids, (rows.left, rows.right), spec.ids, strict=True):
-        judge_ids(verdicts, ids, name=name, max_length=judge.max_id_length)
-        verdicts.mark(numbers < 0, f"unknown {name}")
-    return verdicts
-
-
-def _repeated(rows: _Rows, kept: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the rows `kept`, those whose save has an earlier row; a row without a time comes after those with one."""
-    keys = (rows.left[kept].astype(np.int64) << 32) | rows.right[kept]
-    ordered = np.sort(keys)
-    doubled = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    is_doubled = np.isin(keys, doubled)  # few, so that the full order below is cheap
-    kept, keys = kept[is_doubled], keys[is_doubled]
-    known_first = np.where(rows.times[kept] == UNKNOWN, np.iinfo(np.int64).max, rows.times[kept])
-    order = np.lexsort((known_first, keys))
-    is_later = np.append(False, keys[order][1:] == keys[order][:-1])[: len(order)]
-    later: NDArray[np.int64] = kept[order[is_later]]
-    return later
-
-
-def _published(
-    rows: _Rows, judge: Judge, verdicts: Verdicts, keys: tuple[NDArray[np.integer], ...], schema: pa.Schema
-) -> Edges:
-    """The kept rows in the order of `keys` (the last is the first to sort by), with the columns of `schema`."""
-    spec = rows.source.spec
-    quarantined = judge.quarantine.take(spec.name, rows.source, verdicts=verdicts, record=rows.record)
-    kept = np.flatnonzero(verdicts.kept)
-    kept = kept[np.lexsort(tuple(key[kept] for key in keys))]
-    times = pa.array(rows.times[kept], pa.int64(), mask=rows.times[kept] == UNKNOWN)
-    arrays = [pa.array(rows.left[kept]), pa.array(rows.right[kept]), times.cast(schema.types[2])]
-    table = pa.table(arrays, schema=schema)
-    count = TableCount(spec.name, rows.source.num_rows, table.num_rows, quarantined, verdicts.num_left_out)
-    count.check()
-    return Edges(table, count)
+    if not count.kept:
+        raise DatasetError(
+            f"saves: none of {count.rows_in:,} rows is left at as_of = {point.as_of_text() or 'now'} "
+            f"({count.later:,} are later). Choose a later data.as_of, or check the export."
+        )

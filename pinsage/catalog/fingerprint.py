@@ -3,60 +3,63 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
-from pinsage.catalog.dataset import Dataset, SourceFile, SourceTable
+from pinsage.catalog.dataset import Dataset, SourceTable
+from pinsage.catalog.digests import FileDigests
+from pinsage.catalog.earlier import base_key
 from pinsage.catalog.picture_files import picture_file
 from pinsage.catalog.point_in_time import point_in_time
+from pinsage.catalog.schema import FORMAT
 from pinsage.settings import Settings
+from pinsage.store.artifact import ArtifactStore
 
-READ_BYTES = 1 << 22
 
-
-def dataset_identity(settings: Settings) -> dict[str, Any]:
+def dataset_identity(settings: Settings, home: Path) -> dict[str, Any]:
     """The identity of the data set that `settings.data` names, as plain JSON values.
 
-    Per table a SHA-256 over the names and contents of its files. Pictures that lie beside the tables enter by path,
-    size and time of change: reading a million files to find nothing new would cost more than the run. `as_of` is
-    clamped to the newest time in the data (`point_in_time`), so that a later day alone makes no new catalog.
-    `future_rows` is there because a row of tomorrow is quarantined today and kept tomorrow.
+    Per table a SHA-256 of each file; a file that has not changed since it was read for an earlier run is not read
+    again. Pictures that lie beside the tables enter by path, size and time of change: reading a million files to find
+    nothing new would cost more than the run. `as_of` is clamped to the newest time in the data (`point_in_time`), so
+    that a later day alone makes no new catalog. `future_rows` is there because a row of tomorrow is quarantined today
+    and kept tomorrow. `base` is the key of the catalog to build on, where the settings ask for that.
+
+    Args:
+        settings: of the run.
+        home: the pipeline's data folder, with its artifacts and the digests of files that were read before.
 
     Raises:
         DatasetError: the data set or a table is missing or malformed.
     """
-    return identity_at(settings, datetime.now(UTC))
+    digests = FileDigests.of_data_set(settings.data.dataset, home)
+    identity = identity_at(settings, datetime.now(UTC), digests)
+    digests.remember()
+    if settings.data.incremental:
+        catalogs = ArtifactStore(home / "artifacts").manifests("ingest")
+        identity["base"] = base_key(catalogs, settings.data.content(), identity)
+    return identity
 
 
-def identity_at(settings: Settings, now: datetime) -> dict[str, Any]:
-    """`dataset_identity` at another wall clock.
+def identity_at(settings: Settings, now: datetime, digests: FileDigests | None = None) -> dict[str, Any]:
+    """`dataset_identity` at another wall clock, building on no earlier catalog.
 
     Raises:
         DatasetError: the data set or a table is missing or malformed.
     """
-    dataset = Dataset.open(settings.data.dataset)
+    dataset, digests = Dataset.open(settings.data.dataset), digests or FileDigests(None)
     tables = dataset.tables()
     point = point_in_time(tables, settings.data.as_of, now=now)
     return {
-        "tables": {table.spec.name: _table_digest(table) for table in tables},
+        "format": FORMAT,
+        "tables": {table.spec.name: {file.name: digests.sha256(file) for file in table.files} for table in tables},
         "picture_files": _picture_files_digest(dataset, tables[0]),
         "as_of": point.as_of_text(),
         "future_rows": point.num_future,
+        "base": "",
     }
-
-
-def _table_digest(table: SourceTable) -> str:
-    listing = [(file.name, _file_digest(file)) for file in table.files]
-    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
-
-
-def _file_digest(file: SourceFile) -> str:
-    digest = hashlib.sha256()
-    with file.filesystem.open_input_stream(file.path) as stream:
-        while block := stream.read(READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _picture_files_digest(dataset: Dataset, pins: SourceTable) -> str:
@@ -64,7 +67,7 @@ def _picture_files_digest(dataset: Dataset, pins: SourceTable) -> str:
     if "image_path" not in pins.present:
         return ""
     digest = hashlib.sha256()
-    for path in sorted(pc.unique(pins.read(["image_path"]).column(0)).drop_null().to_pylist()):
+    for path in sorted(pc.unique(pins.column("image_path")).drop_null().to_pylist()):
         file = picture_file(dataset, path)
         digest.update(json.dumps([path, file.size_bytes, file.modified_ns, file.fault]).encode())
     return digest.hexdigest()

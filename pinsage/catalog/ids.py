@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +17,22 @@ SUGGESTIONS = 3
 
 
 class PinIds:
-    """The pin_ids of a catalog, ascending; the place of an id is its pin."""
+    """The pin_ids of a catalog; the place of an id is its pin.
+
+    They are ascending, or in several ascending runs where the catalog was built on earlier ones.
+    """
 
     def __init__(self, ids: pa.Array) -> None:
         self._ids = ids
+
+    @cached_property
+    def _order(self) -> NDArray[np.integer] | None:
+        """The pins by ascending id; None where that is the order they are in."""
+        is_ascending = len(self) < 2 or pc.all(pc.less(self._ids[:-1], self._ids[1:])).as_py()
+        return None if is_ascending else pc.sort_indices(self._ids).to_numpy()
+
+    def _pin_at(self, place: int) -> int:
+        return place if self._order is None else int(self._order[place])
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -41,8 +54,8 @@ class PinIds:
             UnknownPinError: the catalog does not hold it; the message names ids that look alike.
         """
         place = self._place(pin_id)
-        if place < len(self) and self.pin_id(place) == pin_id:
-            return place
+        if place < len(self) and self.pin_id(self._pin_at(place)) == pin_id:
+            return self._pin_at(place)
         raise UnknownPinError(self._sentence(pin_id, place))
 
     def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int32]:
@@ -57,11 +70,11 @@ class PinIds:
         return np.asarray(rows.to_numpy(), np.int32)
 
     def _place(self, pin_id: str) -> int:
-        """Where the id is, or would be: Arrow sorts strings by their UTF-8 bytes."""
+        """Where the id is, or would be, among the ascending ids: Arrow sorts strings by their UTF-8 bytes."""
         wanted, low, high = _utf8(pin_id), 0, len(self)
         while low < high:
             middle = (low + high) // 2
-            if self._ids[middle].as_buffer().to_pybytes() < wanted:
+            if self._ids[self._pin_at(middle)].as_buffer().to_pybytes() < wanted:
                 low = middle + 1
             else:
                 high = middle
@@ -77,7 +90,9 @@ class PinIds:
         """Look-alikes among the neighbors in order and an even sample of all; those with the same beginning first."""
         around = np.arange(max(0, place - NEAR_IN_ORDER), min(len(self), place + NEAR_IN_ORDER))
         sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(np.int64)
-        alike = difflib.get_close_matches(pin_id, self.pin_ids(np.union1d(around, sample)), n=10 * SUGGESTIONS)
+        places = np.union1d(around, sample)
+        known = self.pin_ids(places if self._order is None else self._order[places])
+        alike = difflib.get_close_matches(pin_id, known, n=10 * SUGGESTIONS)
         return sorted(alike, key=lambda known: -_shared_start(known, pin_id))[:SUGGESTIONS]
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from pinsage.catalog.dataset import Dataset, SourceTable
-from pinsage.catalog.edges import Edges, Judge, keep_engagements, keep_saves
-from pinsage.catalog.nodes import Nodes, keep_nodes
-from pinsage.catalog.parquet_files import write_parquet
+from pinsage.catalog.earlier import EarlierCatalog
+from pinsage.catalog.edge_rows import Ends
+from pinsage.catalog.edges import Judge, check_some_left, keep_engagements, keep_saves
+from pinsage.catalog.nodes import Nodes, keep_nodes, write_nodes
 from pinsage.catalog.pictures import find_pictures, keep_pictures, picture_digests
-from pinsage.catalog.point_in_time import PointInTime, point_in_time
+from pinsage.catalog.point_in_time import point_in_time
 from pinsage.catalog.quarantine import Quarantine, TableCount
 from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_PINS
 from pinsage.errors import DatasetError, PinSageError
@@ -31,16 +32,17 @@ class Ingested:
     counts: tuple[TableCount, ...]
 
 
-def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime) -> Ingested:
+def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime, base: EarlierCatalog | None = None) -> Ingested:
     """Write the catalog of a data set into `out` (docs/data_model.md, "ingest") and return what became of its rows.
 
     The files depend on the rows of the data set, not on their order or on the files they lie in; only
-    `quarantine.parquet` names files and rows.
+    `quarantine.parquet` and `dangling.parquet` name files and rows.
 
     Args:
         settings: the data set, `as_of` and how much dirt is tolerated.
         out: an empty folder.
         now: the wall clock, which decides what lies in the future.
+        base: an earlier catalog of some of the files, which are not read again; its pins and boards keep their numbers.
 
     Raises:
         DatasetError: a table is missing, malformed or too dirty, or nothing is left of it.
@@ -48,68 +50,61 @@ def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime) -> Inges
     """
     dataset = Dataset.open(settings.dataset)
     tables = {table.spec.name: table for table in dataset.tables()}
-    quarantine = Quarantine(settings.max_bad_share)
     point = point_in_time(list(tables.values()), settings.as_of, now=now)
-    pins, pictures = _keep_pins(dataset, tables["pins"], quarantine, settings, out)
-    boards = _keep_boards(tables["boards"], quarantine, settings)
-    judge = Judge(point, settings.max_id_length, quarantine)
-    edges = _keep_edges(tables, judge, boards.ids, pins.ids)
-    _write(out, pins, boards, edges)
-    quarantine.write(out / "quarantine.parquet")
+    rest = {name: base.rest(table) if base else table for name, table in tables.items()}
+    judge = Judge(point, settings.max_id_length, Quarantine(settings.max_bad_share), base)
+    pins, pictures = _keep_pins(dataset, rest["pins"], judge, settings, out)
+    boards = _keep_boards(rest["boards"], judge, settings, out)
+    edges = _keep_edges(rest, judge, boards.ids, pins.ids, out)
+    judge.write_dangling(out / "dangling.parquet")
+    judge.quarantine.write(out / "quarantine.parquet")
     _check_unchanged(settings.dataset, tables)
-    counts = (pins.count, pictures, boards.count, *(found.count for found in edges.values()))
-    return Ingested(point.as_of_text(), counts)
+    return Ingested(point.as_of_text(), (pins.count, pictures, boards.count, *edges))
 
 
 def _keep_pins(
-    dataset: Dataset, source: SourceTable, quarantine: Quarantine, settings: DataSettings, out: Path
+    dataset: Dataset, source: SourceTable, judge: Judge, settings: DataSettings, out: Path
 ) -> tuple[Nodes, TableCount]:
     names = [*PUBLISHED_PINS.names, *(["image_path"] if "image_path" in source.present else [])]
-    found = find_pictures(dataset, source)
+    found, quarantine, base = find_pictures(dataset, source), judge.quarantine, judge.base
     pins = keep_nodes(
-        source, quarantine, max_id_length=settings.max_id_length, names=names, digests=picture_digests(found)
+        source,
+        quarantine,
+        max_id_length=settings.max_id_length,
+        names=names,
+        digests=picture_digests(found),
+        base=base,
     )
-    return _countable(pins), keep_pictures(found, pins, quarantine=quarantine, max_mb=settings.max_picture_mb, out=out)
+    write_nodes(source, _countable(pins), PUBLISHED_PINS, out, base)
+    max_mb = settings.max_picture_mb
+    return pins, keep_pictures(found, pins, quarantine=quarantine, max_mb=max_mb, out=out, base=base)
 
 
-def _keep_boards(source: SourceTable, quarantine: Quarantine, settings: DataSettings) -> Nodes:
-    names = PUBLISHED_BOARDS.names
-    return _countable(keep_nodes(source, quarantine, max_id_length=settings.max_id_length, names=names))
+def _keep_boards(source: SourceTable, judge: Judge, settings: DataSettings, out: Path) -> Nodes:
+    names, longest = PUBLISHED_BOARDS.names, settings.max_id_length
+    boards = keep_nodes(source, judge.quarantine, max_id_length=longest, names=names, base=judge.base)
+    write_nodes(source, _countable(boards), PUBLISHED_BOARDS, out, judge.base)
+    return boards
 
 
 def _keep_edges(
-    tables: dict[str, SourceTable], judge: Judge, board_ids: pa.Array, pin_ids: pa.Array
-) -> dict[str, Edges]:
-    saves = keep_saves(tables["saves"], judge, board_ids=board_ids, pin_ids=pin_ids)
-    _check_some_left(saves.count, judge.point)
-    if "engagements" not in tables:
-        return {"saves": saves}
-    engagements = keep_engagements(tables["engagements"], judge, pin_ids=pin_ids)
-    return {"saves": saves, "engagements": engagements}
-
-
-def _write(out: Path, pins: Nodes, boards: Nodes, edges: dict[str, Edges]) -> None:
-    write_parquet(out / "pins.parquet", pins.table, PUBLISHED_PINS)
-    write_parquet(out / "boards.parquet", boards.table, PUBLISHED_BOARDS)
-    for name, found in edges.items():
-        write_parquet(out / f"{name}.parquet", found.table)
+    tables: dict[str, SourceTable], judge: Judge, board_ids: pa.Array, pin_ids: pa.Array, out: Path
+) -> list[TableCount]:
+    boards, pins = Ends.of(board_ids), Ends.of(pin_ids)
+    counts = [keep_saves(tables["saves"], judge, boards=boards, pins=pins, out=out / "saves.parquet")]
+    check_some_left(counts[0], judge.point)
+    if "engagements" in tables:
+        counts.append(keep_engagements(tables["engagements"], judge, pins=pins, out=out / "engagements.parquet"))
+    return counts
 
 
 def _countable(nodes: Nodes) -> Nodes:
-    if nodes.table.num_rows > MAX_ROWS:
+    if len(nodes.ids) > MAX_ROWS:
         raise DatasetError(
-            f"{nodes.count.table}: {nodes.table.num_rows:,} rows are more than {MAX_ROWS:,}, the most that a row "
+            f"{nodes.count.table}: {len(nodes.ids):,} rows are more than {MAX_ROWS:,}, the most that a row "
             "number can count. Split the data set."
         )
     return nodes
-
-
-def _check_some_left(count: TableCount, point: PointInTime) -> None:
-    if not count.kept:
-        raise DatasetError(
-            f"saves: none of {count.rows_in:,} rows is left at as_of = {point.as_of_text() or 'now'} "
-            f"({count.later:,} are later). Choose a later data.as_of, or check the export."
-        )
 
 
 def _check_unchanged(url: str, tables: dict[str, SourceTable]) -> None:

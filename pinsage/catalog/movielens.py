@@ -154,7 +154,7 @@ def _saves(ratings: pa.Table, min_rating: float) -> pa.Table:
             "board_id": taken.column("userId"),
             "pin_id": taken.column("movieId"),
             "saved_at": seconds.cast(pa.timestamp("us", tz="UTC")),
-            "rating": taken.column("rating"),
+            "weight": taken.column("rating"),
         }
     )
 

@@ -15,8 +15,9 @@ FAULTS = (OUTSIDE, MISSING)
 
 @dataclass(frozen=True)
 class PictureFile:
-    """What an `image_path` names: the full path, size and time of change, or a `fault` that says why it is refused."""
+    """What the `image_path` called `name` leads to: the full path, size and time of change, or why it is refused."""
 
+    name: str
     path: str
     size_bytes: int = 0
     modified_ns: int = 0
@@ -27,11 +28,11 @@ def picture_file(dataset: Dataset, image_path: str) -> PictureFile:
     """The picture file that an `image_path` names, which is never opened or looked at outside the data set's folder."""
     path = _inside(dataset, image_path)
     if path is None:
-        return PictureFile("", fault=OUTSIDE)
+        return PictureFile(image_path, "", fault=OUTSIDE)
     info = dataset.filesystem.get_file_info(path)
     if info.type is not pafs.FileType.File:
-        return PictureFile(path, fault=MISSING)
-    return PictureFile(path, info.size or 0, info.mtime_ns or 0)
+        return PictureFile(image_path, path, fault=MISSING)
+    return PictureFile(image_path, path, info.size or 0, info.mtime_ns or 0)
 
 
 def read_picture_file(dataset: Dataset, file: PictureFile) -> bytes:

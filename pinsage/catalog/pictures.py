@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +14,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.catalog.dataset import Dataset, SourceTable
+from pinsage.catalog.earlier import EarlierCatalog
 from pinsage.catalog.nodes import Nodes
 from pinsage.catalog.picture_files import FAULTS, PictureFile, picture_file, read_picture_file
 from pinsage.catalog.picture_order import Dealing
-from pinsage.catalog.quarantine import Quarantine, Record, TableCount, Verdicts
+from pinsage.catalog.quarantine import Origins, Quarantine, Records, TableCount, Verdicts
+from pinsage.catalog.records import json_records
 
 BATCH = 16
 
@@ -39,10 +40,10 @@ class FoundPictures:
         """Rows and their encoded pictures, for rows in `wanted` (bool [N]) that have one; at most 16 at a time."""
         in_column = wanted & (self.sizes > 0)
         in_column[list(self.files)] = False
-        for start, pictures in self.source.batches("image", BATCH):
-            chosen = np.flatnonzero(in_column[start : start + len(pictures)])
+        for start, batch in self.source.batches(["image"], BATCH, wanted=in_column):
+            chosen = np.flatnonzero(in_column[start : start + batch.num_rows])
             if len(chosen):
-                yield start + chosen, pictures.take(pa.array(chosen))
+                yield start + chosen, batch.column(0).take(pa.array(chosen))
         for row, file in self.files.items():
             if wanted[row] and not file.fault:
                 yield np.array([row]), pa.array([read_picture_file(self.dataset, file)], pa.large_binary())
@@ -51,8 +52,8 @@ class FoundPictures:
 def find_pictures(dataset: Dataset, source: SourceTable) -> FoundPictures:
     """The pictures of the table `pins`; bytes in `image` go before a file in `image_path`."""
     sizes = np.zeros(source.num_rows, np.int64)
-    for start, pictures in source.batches("image", BATCH):
-        lengths = pc.binary_length(pictures).fill_null(0).to_numpy(zero_copy_only=False)
+    for start, batch in source.batches(["image"], BATCH):
+        lengths = pc.binary_length(batch.column(0)).fill_null(0).to_numpy(zero_copy_only=False)
         sizes[start : start + len(lengths)] = lengths
     files = dict(_files(dataset, source, sizes == 0)) if "image_path" in source.present else {}
     for row, file in files.items():
@@ -75,7 +76,15 @@ def picture_digests(found: FoundPictures) -> Callable[[NDArray[np.int64]], Mappi
     return digests
 
 
-def keep_pictures(found: FoundPictures, pins: Nodes, *, quarantine: Quarantine, max_mb: float, out: Path) -> TableCount:
+def keep_pictures(
+    found: FoundPictures,
+    pins: Nodes,
+    *,
+    quarantine: Quarantine,
+    max_mb: float,
+    out: Path,
+    base: EarlierCatalog | None = None,
+) -> TableCount:
     """Write `pictures.parquet` with the usable pictures of the kept pins and return what became of all of them.
 
     A pin whose picture is refused stays a pin, without a picture.
@@ -86,31 +95,37 @@ def keep_pictures(found: FoundPictures, pins: Nodes, *, quarantine: Quarantine, 
         quarantine: takes the refused pictures.
         max_mb: larger pictures are refused.
         out: the folder of the catalog; intermediate files lie there too, because another attempt has another folder.
+        base: the catalog that this one builds on; its pictures come first.
 
     Raises:
         DatasetError: too many pictures are refused.
         PinSageError: a picture file changed while it was read.
     """
-    pin_of_row = np.full(len(found.sizes), -1, np.int32)
-    pin_of_row[pins.rows] = np.arange(len(pins.rows), dtype=np.int32)
+    pin_of_row = pins.numbers
     verdicts = _judged(found, pin_of_row >= 0, max_mb)
-    quarantined = quarantine.take("pictures", found.source, verdicts=verdicts, record=_record(found, pins, pin_of_row))
+    before = base.count("pictures") if base else TableCount("pictures", 0, 0, 0, 0)
+    exist = before.rows_in + len(found.sizes) - verdicts.num_left_out
+    if base:
+        quarantine.adopt("pictures", base.quarantined("pictures"))
+    rejects = quarantine.judged("pictures", verdicts, _records(found, pins), exist=exist)
+    quarantined = quarantine.take("pictures", Origins(found.source), rejects, exist=exist)
     kept = verdicts.kept
     dealing = Dealing.of(pin_of_row[kept], found.sizes[kept], out / "buckets")
     with dealing:
         for rows, pictures in found.batches(kept):
             dealing.deal(pin_of_row[rows], pictures)
-    written = dealing.write(out / "pictures.parquet")
-    count = TableCount("pictures", len(kept) - verdicts.num_left_out, written, quarantined, 0)
+    written = dealing.write(out / "pictures.parquet", base.pictures() if base else ())
+    count = TableCount("pictures", exist, written, quarantined, 0)
     count.check()
     return count
 
 
 def _files(dataset: Dataset, source: SourceTable, is_open: NDArray[np.bool_]) -> Iterator[tuple[int, PictureFile]]:
-    paths = source.read(["image_path"]).column(0)
-    has_path = pc.greater(pc.binary_length(paths), 0).fill_null(False).to_numpy()
-    for row in np.flatnonzero(has_path & is_open).tolist():
-        yield row, picture_file(dataset, paths[row].as_py())
+    for start, batch in source.batches(["image_path"]):
+        paths = batch.column(0)
+        has_path = pc.greater(pc.binary_length(paths), 0).fill_null(False).to_numpy(zero_copy_only=False)
+        for place in np.flatnonzero(has_path & is_open[start : start + len(paths)]).tolist():
+            yield start + place, picture_file(dataset, paths[place].as_py())
 
 
 def _judged(found: FoundPictures, is_pin: NDArray[np.bool_], max_mb: float) -> Verdicts:
@@ -125,11 +140,12 @@ def _judged(found: FoundPictures, is_pin: NDArray[np.bool_], max_mb: float) -> V
     return verdicts
 
 
-def _record(found: FoundPictures, pins: Nodes, pin_of_row: NDArray[np.int32]) -> Record:
-    names = [name for name in ("pin_id", "image_path") if name in pins.table.column_names]
+def _records(found: FoundPictures, pins: Nodes) -> Records:
+    def records(rows: NDArray[np.int64]) -> pa.Array:
+        columns = {"pin_id": pins.ids.take(pa.array(pins.numbers[rows]))}
+        if "image_path" in found.source.present:
+            files = (found.files.get(row) for row in rows.tolist())
+            columns["image_path"] = pa.array([file and file.name for file in files], pa.large_string())
+        return json_records(columns | {"size_bytes": pa.array(found.sizes[rows])})
 
-    def record(row: int) -> dict[str, Any]:
-        known = {name: pins.table.column(name)[int(pin_of_row[row])].as_py() for name in names}
-        return {**known, "size_bytes": int(found.sizes[row])}
-
-    return record
+    return records

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     TEXT = "text"
     ANNOTATIONS = "annotations"
     TIME = "time"
+    WEIGHT = "weight"
     PICTURE = "picture"
 
 
@@ -45,7 +46,15 @@ class TableSpec:
     @property
     def time(self) -> str:
         """The name of the time column, or '' where there is none."""
-        return next((column.name for column in self.columns if column.kind is Kind.TIME), "")
+        return self._first(Kind.TIME)
+
+    @property
+    def weight(self) -> str:
+        """The name of the weight column, or '' where there is none."""
+        return self._first(Kind.WEIGHT)
+
+    def _first(self, kind: Kind) -> str:
+        return next((column.name for column in self.columns if column.kind is kind), "")
 
 
 PINS = TableSpec(
@@ -70,6 +79,7 @@ SAVES = TableSpec(
         Column("board_id", Kind.ID, is_required=True),
         Column("pin_id", Kind.ID, is_required=True),
         Column("saved_at", Kind.TIME),
+        Column("weight", Kind.WEIGHT),
     ),
 )
 ENGAGEMENTS = TableSpec(
@@ -82,6 +92,8 @@ ENGAGEMENTS = TableSpec(
     is_required=False,
 )
 TABLES = (PINS, BOARDS, SAVES, ENGAGEMENTS)
+
+FORMAT = 2  # raise it when a catalog of older code must not be built on, or be taken for one of this code
 
 INSTANT = pa.timestamp("us", tz="UTC")
 
@@ -96,6 +108,7 @@ PUBLISHED_PINS = pa.schema(
 )
 PUBLISHED_BOARDS = pa.schema([("board_id", pa.string()), ("title", pa.string()), ("category", pa.string())])
 PUBLISHED_SAVES = pa.schema([("board", pa.int32()), ("pin", pa.int32()), ("saved_at", INSTANT)])
+WEIGHT = pa.field("weight", pa.float32())  # the last column of the published saves of a data set that has weights
 PUBLISHED_ENGAGEMENTS = pa.schema([("query", pa.int32()), ("positive", pa.int32()), ("at", INSTANT)])
 PUBLISHED_PICTURES = pa.schema([("pin", pa.int32()), ("picture", pa.binary())])
 PUBLISHED_QUARANTINE = pa.schema(
@@ -105,5 +118,16 @@ PUBLISHED_QUARANTINE = pa.schema(
         ("row", pa.int64()),
         ("reason", pa.string()),
         ("record", pa.string()),
+    ]
+)
+PUBLISHED_DANGLING = pa.schema(
+    [
+        ("table", pa.string()),
+        ("source", pa.string()),
+        ("row", pa.int64()),
+        ("left_id", pa.string()),
+        ("right_id", pa.string()),
+        ("time", INSTANT),
+        ("weight", pa.float64()),
     ]
 )

@@ -64,8 +64,10 @@ def picture_encoder(settings: VisualSettings) -> Encoder:
     return vgg.VggEncoder(network, name=f"vgg16-1-{_sha256(path)[:16]}")
 
 
-def encoder_identity(settings: Settings) -> dict[str, str]:
+def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
     """What decides the vectors beside the settings: for vgg16 the SHA-256 of the weights, which may change in place.
+
+    The pipeline's data folder is not looked at.
 
     Raises:
         SettingsError: the file with the weights is missing.

@@ -67,6 +67,14 @@ class ArtifactStore:
         manifests.verify(folder, manifest)
         return Artifact(folder, manifest)
 
+    def manifests(self, stage: str) -> list[Manifest]:
+        """The manifests of all published artifacts of a stage, by key; their files are not looked at.
+
+        Raises:
+            ArtifactDamagedError: a manifest cannot be read.
+        """
+        return [Manifest.read(path.parent) for path in sorted((self.root / stage).glob(f"[!.]*/{manifests.NAME}"))]
+
     @contextmanager
     def publish(self, recipe: Manifest) -> Iterator[Draft]:
         """A draft folder that becomes the artifact of `recipe` when the block ends without an exception.

@@ -65,6 +65,8 @@ WRONG = {
     "pins.image is a struct": ("pins", "image", pa.array([{"bytes": b""}] * 3), "not binary"),
     "saves.saved_at is string": ("saves", "saved_at", pa.array(["2024-01-01"] * 4), "not timestamp or date"),
     "saves.saved_at is int64": ("saves", "saved_at", pa.array([1, 2, 3, 4]), "not timestamp or date"),
+    "saves.weight is string": ("saves", "weight", pa.array(["1"] * 4), "not float or integer"),
+    "saves.weight is bool": ("saves", "weight", pa.array([True] * 4), "not float or integer"),
     "saves.saved_at is time64": ("saves", "saved_at", pa.array([1, 2, 3, 4], pa.time64("us")), "not timestamp or date"),
     "pins.pin_id is a uuid": (
         "pins",
@@ -126,20 +128,21 @@ def test_strings_that_are_not_utf8_are_told(tmp_path):
     assert "UTF8" in refusal(write(tmp_path / "data", pins=pins), tmp_path / "out")
 
 
-def test_damaged_files_are_refused_or_read_but_never_crash(tmp_path):
+@pytest.mark.parametrize("table", ["pins", "saves"])
+def test_damaged_files_are_refused_or_read_but_never_crash(tmp_path, table):
     """Cut and flipped files: a DatasetError that names the table, or rows that add up."""
     folder, rng, refused = write(tmp_path / "data"), random.Random(0), 0
-    pq.write_table(good_world()["saves"], folder / "saves.parquet", write_page_checksum=True)
-    sound = (folder / "saves.parquet").read_bytes()
+    pq.write_table(good_world()[table], folder / f"{table}.parquet", write_page_checksum=True)
+    sound = (folder / f"{table}.parquet").read_bytes()
     for number in range(150):
         spoiled = bytearray(sound[: rng.randrange(len(sound))] if number % 3 == 0 else sound)
         for _ in range(rng.randrange(1, 4) if spoiled else 0):
             spoiled[rng.randrange(len(spoiled))] ^= 1 << rng.randrange(8)
-        (folder / "saves.parquet").write_bytes(spoiled)
+        (folder / f"{table}.parquet").write_bytes(spoiled)
         try:
             ingest(folder, tmp_path / f"out-{number}")
         except DatasetError as error:
-            assert "saves" in str(error)  # noqa: PT017 - both outcomes are right
+            assert table in str(error)  # noqa: PT017 - both outcomes are right
             refused += 1
     assert refused > 100
 

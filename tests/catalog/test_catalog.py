@@ -77,6 +77,16 @@ def test_ids_go_there_and_back(texts):
     assert ids.pin_ids(ids.rows(list(texts))) == list(texts)
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), unique=True, min_size=1, max_size=30))
+@settings(max_examples=60, deadline=None)
+def test_ids_in_several_runs_go_there_and_back(texts):
+    """A catalog that was built on an earlier one is not in order throughout; here it is in any."""
+    ids = PinIds(pa.array(texts))
+    assert [ids.row(text) for text in texts] == list(range(len(texts)))
+    with pytest.raises(UnknownPinError, match="No pin has"):
+        ids.row("pin-")
+
+
 def test_an_unknown_id_is_answered_with_near_ones():
     """Misspelt in the middle of a large catalog: ids with the same beginning are looked at."""
     ids = PinIds(pa.array(sorted(f"pin-{number:06d}" for number in range(50_000))))

@@ -7,7 +7,8 @@ import pyarrow.compute as pc
 import pytest
 from data_set_world import ingested, saves, write
 
-from pinsage.catalog.columns import IdColumn, canonical
+from pinsage.catalog.columns import canonical, decoded
+from pinsage.catalog.id_table import IdTable
 from pinsage.catalog.schema import Kind
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -15,7 +16,7 @@ NAIVE = NOON.replace(tzinfo=None)
 
 
 def microseconds(values: pa.Array) -> list[int | None]:
-    return canonical(pa.chunked_array([values]), Kind.TIME).to_pylist()
+    return canonical(values, Kind.TIME).to_pylist()
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
@@ -55,15 +56,11 @@ def test_nanoseconds_before_1970_round_down():
 )
 def test_ids_of_any_type_become_the_same_strings(values):
     """Integers as decimal text, dictionaries with repeated or null values included."""
-    ids = IdColumn.of(canonical(pa.chunked_array([values, values.slice(1)]), Kind.ID))
-    assert [ids.text(row) for row in range(7)] == ["7", "7", None, "10", "7", None, "10"]
-    assert ids.rows_in(pa.array(["10", "7"])).tolist() == [1, 1, -1, 0, 1, -1, 0]
-    assert ids.is_null().tolist() == [False, False, True, False, False, True, False]
-
-
-def test_an_id_column_without_rows_is_fine():
-    """A table of several files may have one without rows."""
-    assert len(IdColumn.of(canonical(pa.chunked_array([], pa.string()), Kind.ID)).codes) == 0
+    table = IdTable.of(pa.array(["10", "7"]))
+    for part, expected in ((values, ["7", "7", None, "10"]), (values.slice(1), ["7", None, "10"])):
+        ids = canonical(part, Kind.ID)
+        assert decoded(ids).to_pylist() == expected
+        assert table.rows(ids).tolist() == [{"10": 0, "7": 1, None: -1}[text] for text in expected]
 
 
 @pytest.mark.parametrize(
@@ -80,19 +77,19 @@ def test_an_id_column_without_rows_is_fine():
 )
 def test_annotations_become_lists_without_blanks(values):
     """A comma parts annotations in a string; blanks around them and empty ones are dropped."""
-    assert canonical(pa.chunked_array([values]), Kind.ANNOTATIONS).to_pylist() == [["red", "blue"], [], []]
+    assert canonical(values, Kind.ANNOTATIONS).to_pylist() == [["red", "blue"], [], []]
 
 
 @pytest.mark.parametrize("dtype", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.binary(2)], ids=str)
 def test_pictures_of_any_binary_type_are_read(dtype):
     """Fixed size as well."""
-    assert canonical(pa.chunked_array([pa.array([b"ab", None], dtype)]), Kind.PICTURE).to_pylist() == [b"ab", None]
+    assert canonical(pa.array([b"ab", None], dtype), Kind.PICTURE).to_pylist() == [b"ab", None]
 
 
 def test_columns_of_nulls_are_columns_without_values():
     """What a writer makes of a column that is empty throughout."""
-    for kind in (Kind.ID, Kind.TEXT, Kind.TIME, Kind.PICTURE):
-        assert canonical(pa.chunked_array([pa.nulls(2)]), kind).null_count == 2
+    for kind in (Kind.ID, Kind.TEXT, Kind.TIME, Kind.WEIGHT, Kind.PICTURE):
+        assert canonical(pa.nulls(2), kind).null_count == 2
 
 
 def test_integer_ids_meet_string_ids_across_tables(tmp_path):

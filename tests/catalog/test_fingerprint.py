@@ -6,11 +6,12 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_set_world import NOW, day, good_world, saves, write
+from data_set_world import NOW, day, good_world, ingest, saves, write
 
-from pinsage.catalog.dataset import Dataset
+from pinsage.catalog.dataset import Dataset, SourceTable
 from pinsage.catalog.fingerprint import dataset_identity, identity_at
-from pinsage.catalog.point_in_time import iso, micros, point_in_time
+from pinsage.catalog.point_in_time import micros, point_in_time
+from pinsage.catalog.records import iso
 from pinsage.config import load_settings
 from pinsage.errors import DatasetError
 
@@ -102,11 +103,11 @@ def test_a_changed_picture_file_is_another_identity(tmp_path):
 
 
 def test_the_stage_table_can_ask_for_it(tmp_path):
-    """With the wall clock and nothing but settings."""
+    """With the wall clock, settings and the home folder."""
     settings = load_settings(overrides={"data.dataset": str(write(tmp_path / "data"))})
-    assert dataset_identity(settings) == identity(tmp_path / "data", now=NOW.replace(year=2030))
+    assert dataset_identity(settings, tmp_path) == identity(tmp_path / "data", now=NOW.replace(year=2030))
     with pytest.raises(DatasetError, match=r"data\.dataset is empty"):
-        dataset_identity(load_settings())
+        dataset_identity(load_settings(), tmp_path)
 
 
 def test_the_newest_time_is_found_in_any_file_and_row_group(tmp_path):
@@ -119,6 +120,48 @@ def test_the_newest_time_is_found_in_any_file_and_row_group(tmp_path):
         pq.write_table(rows, folder / "saves" / f"{number}.parquet", row_group_size=1)
     point = point_in_time(Dataset.open(str(folder)).tables(), None, now=NOW)
     assert point.as_of == micros(day(max(days)))
+
+
+@pytest.mark.parametrize("options", [{}, {"write_statistics": False}], ids=["told", "not told"])
+def test_the_point_in_time_is_the_same_with_and_without_statistics(tmp_path, options):
+    """Row groups that end in the past, reach into the future, lie in it or have no time, against a look at all rows."""
+    days = [day(1), day(9), day(3), day(20), day(25), day(26), None, None, day(15), day(2)]
+    folder = write(tmp_path / "data", saves=None)
+    pq.write_table(saves([("x", "a", when) for when in days]), folder / "saves.parquet", row_group_size=2, **options)
+    point = point_in_time(Dataset.open(str(folder)).tables(), None, now=NOW)
+    past = [micros(when) for when in days if when and when < day(16)]
+    assert (point.newest, point.num_future) == (max(past), 3)
+
+
+def test_times_are_not_read_where_the_footers_tell_the_newest(tmp_path, monkeypatch):
+    """Only the row group that reaches into the future is."""
+    folder, read = write(tmp_path / "data", saves=None), []
+    pq.write_table(
+        saves([("x", "a", day(number)) for number in (1, 2, 29, 3)]), folder / "saves.parquet", row_group_size=1
+    )
+    tables, original = Dataset.open(str(folder)).tables(), SourceTable.batches
+
+    def watched(self, names, *args, **kwargs):
+        for start, batch in original(self, names, *args, **kwargs):
+            read.append((start, batch.num_rows))
+            yield start, batch
+
+    monkeypatch.setattr(SourceTable, "batches", watched)
+    assert point_in_time(tables, None, now=NOW).as_of == micros(day(3))
+    assert read == [(2, 1)]
+
+
+def test_statistics_that_are_wrong_lose_no_row(tmp_path):
+    """A footer that ends before its rows would let them be taken for later than as_of: the table is refused."""
+    folder = write(tmp_path / "data")
+    content = (folder / "saves.parquet").read_bytes()
+    newest = micros(day(4)).to_bytes(8, "little")
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    spoiled = content[:footer] + content[footer:].replace(newest, micros(day(2)).to_bytes(8, "little"))
+    assert spoiled != content
+    (folder / "saves.parquet").write_bytes(spoiled)
+    with pytest.raises(DatasetError, match=r"saved_at = 2024-06-04.* the statistics in the footers end at 2024-06-02"):
+        ingest(folder, tmp_path / "out")
 
 
 def test_a_time_beyond_the_calendar_has_a_text(tmp_path):

@@ -35,6 +35,18 @@ def test_pins_and_boards_are_numbered_by_ascending_id(tmp_path):
     }
 
 
+def test_an_id_may_be_as_long_as_the_setting_says(tmp_path):
+    """In characters, not in bytes; one more is too long."""
+    pins = pa.table({"pin_id": ["é" * 128, "é" * 129, "a"]})
+    rows = saves([("x", "é" * 128, day(1)), ("x", "é" * 129, day(1))])
+    catalog = ingested(write(tmp_path / "data", pins=pins, saves=rows), tmp_path / "out")
+    assert edges(catalog) == [("x", "é" * 128)]
+    assert reasons(tmp_path / "out") == [
+        ("pins", 1, "pin_id is longer than 128 characters"),
+        ("saves", 1, "pin_id is longer than 128 characters"),
+    ]
+
+
 def test_published_tables_have_the_types_of_the_contract(tmp_path):
     """docs/data_model.md: int32 rows, microseconds in UTC, lists of strings that are never null."""
     catalog = ingested(write(tmp_path / "data"), tmp_path / "out")
@@ -139,9 +151,11 @@ DIRTY = {
         {"board_id": "y", "title": "y"},
     ],
     "saves": [
-        {"board_id": "x", "pin_id": "a", "saved_at": day(3)},
+        {"board_id": "x", "pin_id": "a", "saved_at": day(3), "weight": 2.0},
         {"board_id": "x", "pin_id": "a", "saved_at": day(1)},
+        {"board_id": "x", "pin_id": "a", "saved_at": day(1), "weight": 3.0},
         {"board_id": "x", "pin_id": "a", "saved_at": None},
+        {"board_id": "x", "pin_id": "d", "saved_at": day(1), "weight": -1.0},
         {"board_id": "x", "pin_id": "b", "saved_at": day(1)},
         {"board_id": "y", "pin_id": "c", "saved_at": day(20)},
         {"board_id": "y", "pin_id": "d", "saved_at": day(9)},
@@ -157,14 +171,22 @@ DIRTY = {
 }
 
 
+def table_of(rows: list[dict]) -> pa.Table:
+    """The columns of all rows together."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
+
+
 def published(folder, out) -> dict[str, bytes]:
     """The bytes of every published file; of the quarantine what does not name a file or row."""
     out.mkdir()
     choices = DataSettings(dataset=str(folder), max_bad_share=0.9, max_picture_mb=1, as_of=day(8))
     ingest_dataset(choices, out, now=NOW)
     found = {path.name: path.read_bytes() for path in out.iterdir()}
-    rows = pq.read_table(out / "quarantine.parquet").select(["table", "reason", "record"]).to_pylist()
-    return found | {"quarantine.parquet": repr(sorted(rows, key=repr)).encode()}
+    for name, places in (("quarantine", ["source", "row"]), ("dangling", ["source", "row"])):
+        rows = pq.read_table(out / f"{name}.parquet").drop_columns(places).to_pylist()
+        found |= {f"{name}.parquet": repr(sorted(rows, key=repr)).encode()}
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +194,7 @@ def in_order(tmp_path_factory) -> dict[str, bytes]:
     """The published bytes of the dirty world in its written order, one file per table."""
     folder = tmp_path_factory.mktemp("dirty")
     for name, rows in DIRTY.items():
-        pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+        pq.write_table(table_of(rows), folder / f"{name}.parquet")
     return published(folder, folder / "out")
 
 
@@ -182,7 +204,7 @@ def test_neither_the_order_nor_the_files_of_the_rows_matter(in_order, tmp_path_f
     """Shuffled rows, cut into up to three files with row groups of one or more rows, publish the same bytes."""
     folder = tmp_path_factory.mktemp("shuffled")
     for name, rows in DIRTY.items():
-        schema, shuffled = pa.Table.from_pylist(rows).schema, data.draw(st.permutations(rows))
+        schema, shuffled = table_of(rows).schema, data.draw(st.permutations(rows))
         cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), min_size=2, max_size=2)))
         (folder / name).mkdir()
         for number, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(rows)], strict=True)):
@@ -197,5 +219,6 @@ def test_the_dirty_world_is_judged_as_expected(in_order, tmp_path):
     text = in_order["quarantine.parquet"].decode()
     for reason in ("duplicate pin_id", "duplicate board_id", "duplicate save", "unknown pin_id", "pin_id is empty"):
         assert reason in text
+    assert "weight is not a positive number" in text
     for reason in ("board_id is null", "saved_at is in the future", "larger than 1 MB", "engaged_pin_id is null"):
         assert reason in text

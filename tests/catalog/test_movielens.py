@@ -35,7 +35,7 @@ def folder_of(folder, files, encoding="utf-8"):
 
 
 def test_movies_users_and_ratings_become_pins_boards_and_saves(tmp_path):
-    """With genres and the tags that were given more than once as annotations, and the rating kept aside."""
+    """With genres and tags that were given more than once as annotations, and ratings as weights."""
     facts = import_movielens(folder_of(tmp_path / "ml", CSV), tmp_path / "data")
     assert facts == MovieLensFacts(pins=3, boards=2, saves=3, pictures=0)
     pins = pq.read_table(tmp_path / "data" / "pins.parquet").to_pylist()
@@ -48,7 +48,7 @@ def test_movies_users_and_ratings_become_pins_boards_and_saves(tmp_path):
     assert [pin["annotations"] for pin in pins[1:]] == [["Comedy", "pixar"], ["fun"]]
     assert [pin["link"] for pin in pins[1:]] == [None, "https://www.imdb.com/title/tt0112346/"]
     saves = pq.read_table(tmp_path / "data" / "saves.parquet").to_pylist()
-    assert [(save["board_id"], save["pin_id"], save["rating"]) for save in saves] == [
+    assert [(save["board_id"], save["pin_id"], save["weight"]) for save in saves] == [
         ("7", "1", 4.0),
         ("7", "11", 0.5),
         ("8", "1", 5.0),
@@ -61,6 +61,7 @@ def test_ingest_takes_what_the_importer_wrote(tmp_path):
     import_movielens(folder_of(tmp_path / "ml", CSV), tmp_path / "data")
     catalog = ingested(tmp_path / "data", tmp_path / "out", max_bad_share=0.0)
     assert (catalog.num_pins, catalog.num_boards, catalog.num_saves) == (3, 2, 3)
+    assert catalog.saves().column("weight").to_pylist() == [4.0, 0.5, 5.0]
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])

@@ -27,6 +27,7 @@ def test_pictures_come_in_the_order_of_the_pins(tmp_path):
     assert [(list(rows), found) for rows, found in catalog.pictures()] == [([0, 2], [b"of a", b"of c"])]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "boards.parquet",
+        "dangling.parquet",
         "pictures.parquet",
         "pins.parquet",
         "quarantine.parquet",

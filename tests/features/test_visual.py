@@ -30,7 +30,7 @@ def test_the_default_encoder_needs_no_file_and_no_torch():
     """Choosing and naming the descriptor loads neither torch nor gensim."""
     program = (
         "import sys; from pinsage.features.visual import *; from pinsage.settings import *;"
-        "picture_encoder(VisualSettings()), encoder_identity(Settings());"
+        "picture_encoder(VisualSettings()), encoder_identity(Settings(), Path());"
         "sys.exit(bool({'torch', 'gensim'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
@@ -40,16 +40,16 @@ def test_the_identity_follows_the_weights_in_the_file(tmp_path):
     """Other bytes under the same path are another identity."""
     path = tmp_path / "vgg16.pth"
     path.write_bytes(b"first")
-    assert encoder_identity(with_weights(path)) == {"weights_sha256": sha256(b"first").hexdigest()}
+    assert encoder_identity(with_weights(path), path.parent) == {"weights_sha256": sha256(b"first").hexdigest()}
     path.write_bytes(b"second")
-    assert encoder_identity(with_weights(path)) == {"weights_sha256": sha256(b"second").hexdigest()}
+    assert encoder_identity(with_weights(path), path.parent) == {"weights_sha256": sha256(b"second").hexdigest()}
 
 
 @pytest.mark.parametrize("weights", ["", "missing.pth", "."])
 def test_missing_weights_are_a_settings_error(weights):
     """Before anything is keyed by them, and before anything is encoded."""
     with pytest.raises(SettingsError, match=r"visual\.weights names no file"):
-        encoder_identity(with_weights(weights))
+        encoder_identity(with_weights(weights), Path())
     with pytest.raises(SettingsError, match=r"visual\.weights names no file"):
         picture_encoder(with_weights(weights).visual)
 

@@ -80,7 +80,7 @@ class World:
 
     def publish(self, stage: str) -> Path:
         """The folder of a stage's artifact, made now unless it is there."""
-        recipe = stage_recipe(STAGES[stage], self.run)
+        recipe = stage_recipe(STAGES[stage], self.run, self.home)
         if not self.store.has(stage, recipe.key):
             with self.store.publish(recipe) as draft:
                 draft.facts.update(self._made[stage](self.work(stage, draft.folder)))
