@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.settings import Settings
 
 Metrics = Mapping[str, float]
@@ -20,7 +21,8 @@ class StageWork:
 
     `inputs` maps a stage name to the folder of its published artifact. `out` is an empty folder that is published when
     the function returns. `scratch` is a folder of this key alone that survives a killed attempt (checkpoints).
-    `log_metrics` sends the metrics of a training step to the experiment tracker. `home` is the pipeline's data folder.
+    `log_metrics` sends the metrics of a training step to the experiment tracker, `tell` takes the progress of work on
+    the cluster. `home` is the pipeline's data folder.
     """
 
     settings: Settings
@@ -30,3 +32,4 @@ class StageWork:
     home: Path
     run_id: str = ""
     log_metrics: LogMetrics = field(default=log_nothing)
+    tell: Tell = field(default=tell_nobody)

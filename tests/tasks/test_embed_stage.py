@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pinsage.cluster.exchange import SharedFolders
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.inference import InferenceJob, embed_by_parts
@@ -40,5 +41,5 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     names = ("train", "featurize_visual", "featurize_text", "connect", "walk")
     here = InferenceJob(*(inputs[name] for name in names), tmp_path / "scratch", tmp_path / "here.npy")
-    embed_by_parts(here, lambda function, parts, *, label: [function(*part) for part in parts], num_parts=1)
+    embed_by_parts(here, SharedFolders(), lambda function, parts, **_: [function(*part) for part in parts], num_parts=1)
     np.testing.assert_array_equal(np.load(here.embeddings), vectors)

@@ -1,6 +1,5 @@
 """Work on a cluster is done exactly once over, or ends in an error that names the part."""
 
-import logging
 import os
 import re
 import signal
@@ -12,8 +11,8 @@ import time
 import cluster_parts
 import pytest
 
-from pinsage import cluster as door
-from pinsage.cluster import connected
+from pinsage.cluster import connection, work
+from pinsage.cluster.connection import connected
 from pinsage.errors import ClusterError, DatasetError
 from pinsage.settings import ClusterSettings
 
@@ -31,7 +30,7 @@ def numbers(count):
 
 def test_results_come_back_in_the_order_of_the_parts(cluster):
     """More parts than workers, on two processes that are not this one."""
-    assert cluster.num_workers == 2
+    assert cluster.num_threads == 2
     assert cluster.run(cluster_parts.squared, numbers(9), label="square") == [n * n for n in range(9)]
     workers = set(cluster.run(cluster_parts.process_id, numbers(6), label="who"))
     assert os.getpid() not in workers
@@ -70,7 +69,10 @@ def test_a_part_that_always_raises_is_named(cluster):
 
 def test_a_part_that_ends_its_workers_is_named(cluster):
     """Four workers die of part 4; the cluster works on afterwards."""
-    with pytest.raises(ClusterError, match=r"poison: part 4 of 6 \(3\) ended its worker 4 times"):
+    with pytest.raises(
+        ClusterError,
+        match=r"poison: part 4 of 6 \(3\) ended its worker again and again, the last 2 times with nothing else",
+    ):
         cluster.run(cluster_parts.poisonous, numbers(6), label="poison")
     assert cluster.run(cluster_parts.squared, numbers(3), label="square") == [0, 1, 4]
 
@@ -91,18 +93,26 @@ def test_the_part_of_a_killed_worker_is_done_by_another(cluster, tmp_path):
     assert len(list(tmp_path.glob("0-*"))) == 2
 
 
-def test_progress_is_logged_at_the_end(cluster, caplog):
-    """One line for a quick job, not one per part."""
-    with caplog.at_level(logging.INFO, logger="pinsage.cluster"):
-        cluster.run(cluster_parts.squared, numbers(20), label="square")
-    assert [re.sub(r"[\d.]+ parts/s", "N parts/s", line) for line in caplog.messages] == [
-        "square: 20 of 20 parts, N parts/s, 0 s left"
-    ]
+def test_progress_is_told_in_pins_until_all_are_done(cluster, monkeypatch):
+    """Parts of different sizes add up; at the end nothing is left."""
+    told = []
+    monkeypatch.setattr(cluster, "_tell", told.append)
+    cluster.run(cluster_parts.squared, numbers(4), label="square", sizes=[10, 20, 30, 40])
+    done = [progress.done for progress in told]
+    assert done == sorted(done)
+    assert (told[-1].label, told[-1].unit, done[-1], told[-1].total, told[-1].left_s) == ("square", "pins", 100, 100, 0)
+
+
+def test_results_are_handed_over_as_they_come(cluster):
+    """Each once, in whatever order."""
+    seen = []
+    cluster.run(cluster_parts.squared, numbers(5), label="square", on_result=seen.append)
+    assert sorted(seen) == [0, 1, 4, 9, 16]
 
 
 def test_an_address_where_nobody_answers_is_an_error(monkeypatch):
     """Within the time to connect, not never."""
-    monkeypatch.setattr(door, "CONNECT_S", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_S", 1.0)
     with (
         pytest.raises(ClusterError, match=r"No Dask scheduler answered at tcp://127\.0\.0\.1:9"),
         connected(ClusterSettings(address="tcp://127.0.0.1:9")),
@@ -129,7 +139,7 @@ def scheduler(tmp_path):
 
 def test_a_scheduler_without_workers_is_an_error(scheduler, monkeypatch):
     """The sentence says how to start workers."""
-    monkeypatch.setattr(door, "CONNECT_S", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_S", 1.0)
     with pytest.raises(ClusterError, match="no worker after 1 s"), connected(ClusterSettings(address=scheduler[1])):
         pytest.fail("connected to a cluster without workers")
 
@@ -152,16 +162,16 @@ def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, worker):
     with connected(ClusterSettings(address=address)) as cluster:
         threading.Timer(0.5, process.kill).start()
         began = time.monotonic()
-        with pytest.raises(ClusterError, match=r"part 1 of 2 .* lost with the scheduler|does not answer"):
+        with pytest.raises(ClusterError, match=r"the scheduler was lost with . of 2 parts|does not answer"):
             cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
         assert time.monotonic() - began < 25
 
 
 def test_the_loss_of_all_workers_is_an_error_and_no_hang(scheduler, worker, monkeypatch):
     """The scheduler lives and would wait for new workers for ever."""
-    monkeypatch.setattr(door, "LOST_S", 1.0)
-    monkeypatch.setattr(door, "_PING_S", 0.2)
+    monkeypatch.setattr(work, "LOST_S", 1.0)
+    monkeypatch.setattr(work, "_PING_S", 0.2)
     with connected(ClusterSettings(address=scheduler[1])) as cluster:
         threading.Timer(0.5, worker.kill).start()
-        with pytest.raises(ClusterError, match="no worker for 1 s with 1 parts under way"):
+        with pytest.raises(ClusterError, match="no worker for 1 s with 2 parts to be done"):
             cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")

@@ -1,0 +1,229 @@
+"""A store between us and workers that share no folder with us.
+
+    inputs/<sha256>         files that were lent, by content: what is there is not sent again
+    parts/<job>/open        is there as long as the job runs; who finishes a part later throws it away
+    parts/<job>/<name>-<first row>
+                            the rows of a part, until the parent has collected them
+
+A parent that was killed leaves its parts behind; the next one that uses the same store removes them.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pinsage.cluster.exchange import Exchange, Loan, Rows, SharedFolders
+from pinsage.cluster.remote import Remote
+from pinsage.errors import ClusterError, PinSageError, StoreDamagedError
+from pinsage.store import manifest as manifests
+from pinsage.store.disk import full_disk_named
+from pinsage.store.manifest import FileEntry, Manifest
+from pinsage.store.rows import PartWriter, RowFile, Written, blocks
+
+_IDLE_S = 3600.0  # a worker's copy that nobody asked for in this time makes room for the next
+
+
+@contextmanager
+def exchange_through(store: str, leases: Path) -> Iterator[Exchange]:
+    """The exchange with workers: through the store at an fsspec URL, or through shared folders where it is empty.
+
+    Args:
+        store: an fsspec URL, or nothing.
+        leases: a local folder in which jobs that use a store are noted while they run.
+    """
+    if not store:
+        yield SharedFolders()
+        return
+    remote = Remote(store.rstrip("/"))
+    _remove_abandoned(remote, leases)
+    job = uuid4().hex
+    with _lease(leases / job, remote):
+        with remote.writing(f"parts/{job}/open"):
+            pass
+        try:
+            yield StoreBetween(remote, job)
+        finally:
+            remote.remove(f"parts/{job}")
+
+
+@dataclass(frozen=True)
+class StoredLoan:
+    """Files in the store; the first process of a host that asks for them fetches them for all."""
+
+    remote: Remote
+    files: tuple[FileEntry, ...]
+
+    def folder(self) -> Path:
+        """The folder of the files on this host.
+
+        Raises:
+            StoreDamagedError: the store holds other bytes than were lent; they are removed from it.
+            ClusterError: the store cannot be read.
+            DiskFullError: there is no room for the files.
+        """
+        copies = local_folder() / "pinsage-loans"
+        copies.mkdir(parents=True, exist_ok=True)
+        copy = copies / hashlib.sha256(repr(self.files).encode()).hexdigest()[:32]
+        with _locked(copies / f"{copy.name}.lock"):
+            if not copy.is_dir():
+                _remove_idle(copies)
+                self._fetch_into(copy)
+            os.utime(copy)
+        return copy
+
+    def _fetch_into(self, copy: Path) -> None:
+        unfinished = copy.with_suffix(".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        for entry in self.files:
+            target = unfinished / entry.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if self.remote.fetch(_input(entry), target) != entry.sha256:
+                self.remote.remove(_input(entry))
+                raise StoreDamagedError(
+                    f"{self.remote.url}/{_input(entry)} is not the {entry.path} that was put there. "
+                    "It was removed; run the stage again."
+                )
+        unfinished.rename(copy)
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows that go into the store, a file per part and array."""
+
+    remote: Remote
+    job: str
+
+    @contextmanager
+    def part(self, names: Sequence[str], first: int, last: int) -> Iterator[PartWriter]:
+        """Takes the rows; their files are in the store when the block has ended.
+
+        Raises:
+            ClusterError: the store cannot be written, or the job has ended.
+        """
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(self.remote.writing(f"parts/{self.job}/{name}-{first}")) for name in names
+            }
+            yield PartWriter(files, first, last)
+            if self.remote.size_bytes(f"parts/{self.job}/open") is None:
+                raise ClusterError(f"The job {self.job} of rows {first} to {last} has ended. Nothing is to be done.")
+
+
+class StoreBetween:
+    """The exchange with workers that only share a store with us."""
+
+    def __init__(self, remote: Remote, job: str) -> None:
+        self._remote, self._job = remote, job
+
+    def lend(self, folder: Path) -> Loan:
+        """The files below `folder`, put into the store unless they are there."""
+        files = tuple(_entries(folder))
+        for entry in files:
+            if self._remote.size_bytes(_input(entry)) != entry.size_bytes:
+                self._remote.put(folder / entry.path, _input(entry))
+        return StoredLoan(self._remote, files)
+
+    def take_back(self, loan: Loan) -> None:
+        """Remove the files of a loan from the store."""
+        if isinstance(loan, StoredLoan):
+            for entry in loan.files:
+                self._remote.remove(_input(entry))
+
+    def rows(self, folder: Path) -> Rows:
+        """This job's place in the store."""
+        return StoredRows(self._remote, self._job)
+
+    def collect(self, folder: Path, written: Written) -> None:
+        """Bring the rows of a part from the store to their place in the arrays below `folder`.
+
+        Raises:
+            PinSageError: they are not those the worker wrote.
+        """
+        for name, checksum in written.checksums.items():
+            stored = f"parts/{self._job}/{name}-{written.first}"
+            if self._copied(stored, RowFile.open(folder / f"{name}.npy"), written) != checksum:
+                raise PinSageError(
+                    f"{self._remote.url}/{stored} does not hold the rows {written.first} to {written.last} that their "
+                    "worker wrote. Check the store and run the stage again."
+                )
+            self._remote.remove(stored)
+
+    def _copied(self, stored: str, target: RowFile, written: Written) -> int:
+        """The checksum of the rows that were copied."""
+        checksum, size_bytes = 0, (written.last - written.first) * target.row_bytes
+        opened = target.opened_at(written.first, written.last)
+        with full_disk_named(target.path.parent), opened as out, self._remote.reading(stored) as file:
+            for block in blocks(file, size_bytes):
+                checksum = zlib.crc32(block, checksum)
+                out.write(block)
+        return checksum
+
+
+def local_folder() -> Path:
+    """A folder of this host that its worker processes share: beside the worker's own, on the disk chosen for it."""
+    from distributed import get_worker
+
+    try:
+        return Path(get_worker().local_directory).parent
+    except ValueError:  # not on a worker
+        return Path(tempfile.gettempdir())
+
+
+def _input(entry: FileEntry) -> str:
+    return f"inputs/{entry.sha256}"
+
+
+def _entries(folder: Path) -> list[FileEntry]:
+    """The files of a folder with their checksums: as its manifest says, if it is a published artifact."""
+    has_manifest = (folder / manifests.NAME).is_file()
+    return Manifest.read(folder).files if has_manifest else manifests.file_entries(folder)
+
+
+def _remove_idle(copies: Path) -> None:
+    """Remove copies that nobody asked for lately; who has one mapped keeps it until it is closed."""
+    for copy in copies.iterdir():
+        if copy.is_dir() and time.time() - copy.stat().st_mtime > _IDLE_S:
+            shutil.rmtree(copy, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock between the processes and threads of this host; the kernel lets it go when the holder dies."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _lease(path: Path, remote: Remote) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(remote.url)
+        file.flush()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(remote: Remote, leases: Path) -> None:
+    for path in leases.glob("*"):
+        with path.open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its owner lives
+            if file.read() == remote.url:
+                remote.remove(f"parts/{path.name}")
+                path.unlink(missing_ok=True)
