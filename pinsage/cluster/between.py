@@ -9,11 +9,6 @@ A parent that was killed leaves its parts behind; the next one that uses the sam
 """
 
 import fcntl
-import hashlib
-import os
-import shutil
-import tempfile
-import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,14 +17,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from pinsage.cluster.exchange import Exchange, Loan, Rows, SharedFolders
+from pinsage.cluster.loans import StoredLoan, input_name
 from pinsage.cluster.remote import Remote
-from pinsage.errors import ClusterError, PinSageError, StoreDamagedError
+from pinsage.errors import ClusterError, PinSageError
 from pinsage.store import manifest as manifests
 from pinsage.store.disk import full_disk_named
 from pinsage.store.manifest import FileEntry, Manifest
 from pinsage.store.rows import PartWriter, RowFile, Written, blocks
-
-_IDLE_S = 3600.0  # a worker's copy that nobody asked for in this time makes room for the next
 
 
 @contextmanager
@@ -53,47 +47,6 @@ def exchange_through(store: str, leases: Path) -> Iterator[Exchange]:
             yield StoreBetween(remote, job)
         finally:
             remote.remove(f"parts/{job}")
-
-
-@dataclass(frozen=True)
-class StoredLoan:
-    """Files in the store; the first process of a host that asks for them fetches them for all."""
-
-    remote: Remote
-    files: tuple[FileEntry, ...]
-
-    def folder(self) -> Path:
-        """The folder of the files on this host.
-
-        Raises:
-            StoreDamagedError: the store holds other bytes than were lent; they are removed from it.
-            ClusterError: the store cannot be read.
-            DiskFullError: there is no room for the files.
-        """
-        copies = local_folder() / "pinsage-loans"
-        copies.mkdir(parents=True, exist_ok=True)
-        copy = copies / hashlib.sha256(repr(self.files).encode()).hexdigest()[:32]
-        with _locked(copies / f"{copy.name}.lock"):
-            if not copy.is_dir():
-                _remove_idle(copies)
-                self._fetch_into(copy)
-            os.utime(copy)
-        return copy
-
-    def _fetch_into(self, copy: Path) -> None:
-        unfinished = copy.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        for entry in self.files:
-            target = unfinished / entry.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if self.remote.fetch(_input(entry), target) != entry.sha256:
-                self.remote.remove(_input(entry))
-                raise StoreDamagedError(
-                    f"{self.remote.url}/{_input(entry)} is not the {entry.path} that was put there. "
-                    "It was removed; run the stage again."
-                )
-        unfinished.rename(copy)
 
 
 @dataclass(frozen=True)
@@ -129,15 +82,15 @@ class StoreBetween:
         """The files below `folder`, put into the store unless they are there."""
         files = tuple(_entries(folder))
         for entry in files:
-            if self._remote.size_bytes(_input(entry)) != entry.size_bytes:
-                self._remote.put(folder / entry.path, _input(entry))
+            if self._remote.size_bytes(input_name(entry)) != entry.size_bytes:
+                self._remote.put(folder / entry.path, input_name(entry))
         return StoredLoan(self._remote, files)
 
     def take_back(self, loan: Loan) -> None:
         """Remove the files of a loan from the store."""
         if isinstance(loan, StoredLoan):
             for entry in loan.files:
-                self._remote.remove(_input(entry))
+                self._remote.remove(input_name(entry))
 
     def rows(self, folder: Path) -> Rows:
         """This job's place in the store."""
@@ -169,39 +122,10 @@ class StoreBetween:
         return checksum
 
 
-def local_folder() -> Path:
-    """A folder of this host that its worker processes share: beside the worker's own, on the disk chosen for it."""
-    from distributed import get_worker
-
-    try:
-        return Path(get_worker().local_directory).parent
-    except ValueError:  # not on a worker
-        return Path(tempfile.gettempdir())
-
-
-def _input(entry: FileEntry) -> str:
-    return f"inputs/{entry.sha256}"
-
-
 def _entries(folder: Path) -> list[FileEntry]:
     """The files of a folder with their checksums: as its manifest says, if it is a published artifact."""
     has_manifest = (folder / manifests.NAME).is_file()
     return Manifest.read(folder).files if has_manifest else manifests.file_entries(folder)
-
-
-def _remove_idle(copies: Path) -> None:
-    """Remove copies that nobody asked for lately; who has one mapped keeps it until it is closed."""
-    for copy in copies.iterdir():
-        if copy.is_dir() and time.time() - copy.stat().st_mtime > _IDLE_S:
-            shutil.rmtree(copy, ignore_errors=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between the processes and threads of this host; the kernel lets it go when the holder dies."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -61,10 +61,7 @@ def connected(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[C
 def _local_cluster(settings: ClusterSettings, security: Security | None) -> Iterator[LocalCluster]:
     with _quiet_dask(), dask.config.set(_OURS):
         try:
-            cluster = LocalCluster(
-                n_workers=settings.num_workers, threads_per_worker=settings.threads_per_worker, processes=True,
-                host="127.0.0.1", dashboard_address="127.0.0.1:0", memory_limit=_NO_LIMIT, security=security,
-            )  # fmt: skip
+            cluster = _started(settings, security)
         except Exception as error:
             raise ClusterError(
                 f"A cluster of {settings.num_workers} processes could not be started ({error}). "
@@ -72,6 +69,23 @@ def _local_cluster(settings: ClusterSettings, security: Security | None) -> Iter
             ) from error
         with cluster:
             yield cluster
+
+
+def _started(settings: ClusterSettings, security: Security | None) -> LocalCluster:
+    options = {
+        "n_workers": settings.num_workers,
+        "threads_per_worker": settings.threads_per_worker,
+        "processes": True,
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
+        "memory_limit": _NO_LIMIT,
+        "security": security,
+    }
+    try:
+        return LocalCluster(**options)
+    except Exception as error:  # also when a worker is killed while it starts; later, Dask starts another by itself
+        log.warning("cluster: did not start (%s), trying once more", error)
+        return LocalCluster(**options)
 
 
 @contextmanager
