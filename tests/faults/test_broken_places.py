@@ -17,7 +17,6 @@ from pinsage.graph.build import build_graph
 from tasks.walk import walk
 from tasks.work import StageWork
 
-
 QUICK = {"walk.num_walks": 50, "walk.hard_negative_walks": 50}
 
 
