@@ -92,7 +92,7 @@ class WalkSettings(Section):
     hard_negative_last_rank: int = Field(5000, ge=2, description="Last rank of the band at 1 M pins (paper: 5,000).")
     seed: Seed = 0
     num_partitions: int = Field(
-        0, ge=0, le=100_000, description="0: 65,536 pins each, eight per worker at least.", json_schema_extra=Execution
+        0, ge=0, le=100_000, description="0: 16,384 pins each, eight per thread at least.", json_schema_extra=Execution
     )
 
 

@@ -24,7 +24,7 @@ from pinsage.walks.neighborhood import counted_top_neighbors
 from pinsage.walks.pagerank import counted_hard_negatives
 
 NAMES = ("neighbors", "weights", "hard_negatives")
-PINS_PER_PART = 65_536  # about a second of work: what a killed worker loses, and how often progress is told
+PINS_PER_PART = 16_384  # a few seconds of work: what a killed worker loses, and how often progress is told
 PARTS_PER_THREAD = 8  # at least, so that the last parts end at about the same time
 _PINS_AT_ONCE = 32_768  # bounds a worker's memory, whatever the size of its partition
 _OPENING = threading.Lock()

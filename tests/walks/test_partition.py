@@ -115,10 +115,10 @@ def test_threads_that_ask_at_once_share_one_graph(tmp_path, graph, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("num_pins", "threads", "expected"), [(10_000_000, 2, 153), (100_000, 2, 16), (100_000, 64, 512), (0, 1, 8)]
+    ("num_pins", "threads", "expected"), [(10_000_000, 2, 611), (100_000, 2, 16), (100_000, 64, 512), (0, 1, 8)]
 )
 def test_partitions_are_small_and_several_for_each_thread(num_pins, threads, expected):
-    """Of 65,536 pins at most, eight per thread at least."""
+    """Of 16,384 pins at most, eight per thread at least."""
     assert num_parts(num_pins, threads) == expected
 
 
