@@ -26,32 +26,47 @@ def walk(work: StageWork) -> Facts:
     """
     graph = BipartiteGraph.open(work.inputs["connect"])
     allocate(work.out, graph.num_pins, work.settings.walk)
-    started = time.monotonic()
-    walked = _walked(work, graph.num_pins)
-    seconds = max(time.monotonic() - started, 1e-9)
+    began = time.monotonic()
+    walked, spent = _walked(work, graph.num_pins)
+    seconds = max(time.monotonic() - began, 1e-9)
     check_coverage(walked, graph.num_pins)
     facts = _facts(walked, graph, work.settings.walk.num_hard_negatives)
     traversals = sum(part.traversals for part in walked)
     pace = {"pins_per_second": graph.num_pins / seconds, "hops_per_second": 2 * traversals / seconds}
-    return {**facts, **{name: round(value, 1) for name, value in pace.items()}}
+    return facts | {name: round(value, 3) for name, value in (pace | spent).items()}
 
 
-def _walked(work: StageWork, num_pins: int) -> list[Walked]:
-    """What the partitions came to, after their rows have been collected and checked one by one."""
+def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
+    """What the partitions came to, after their rows were collected and checked one by one; and where the time went."""
     settings, cluster_settings = work.settings.walk, work.settings.cluster
+    began, collecting = time.monotonic(), 0.0
+
+    def collect(part: Walked) -> None:
+        nonlocal collecting
+        started = time.monotonic()
+        exchange.collect(work.out, part.written)
+        collecting += time.monotonic() - started
+
     with (
         exchange_through(cluster_settings.store, work.home / "leases") as exchange,
         connected(cluster_settings, work.tell) as cluster,
     ):
+        starting = time.monotonic() - began
         graph, out = exchange.lend(work.inputs["connect"]), exchange.rows(work.out)
         pins = ranges(num_pins, settings.num_partitions or num_parts(num_pins, cluster.num_threads))
-        return cluster.run(
-            walk_partition,
-            [(graph, out, begin, end, settings) for begin, end in pins],
-            label="walk",
-            sizes=[end - begin for begin, end in pins],
-            on_result=lambda part: exchange.collect(work.out, part.written),
-        )
+        parts = [(graph, out, first, last, settings) for first, last in pins]
+        sizes = [last - first for first, last in pins]
+        walked = cluster.run(walk_partition, parts, label="walk", sizes=sizes, on_result=collect)
+    return walked, {"starting_seconds": starting, "collecting_seconds": collecting, **_worker_seconds(walked)}
+
+
+def _worker_seconds(walked: Sequence[Walked]) -> dict[str, float]:
+    """What the workers' threads did, in seconds of all of them together."""
+    return {
+        "preparing_seconds": sum(part.preparing_s for part in walked),
+        "walking_seconds": sum(part.walking_s for part in walked),
+        "writing_seconds": sum(part.writing_s for part in walked),
+    }
 
 
 def _facts(walked: Sequence[Walked], graph: BipartiteGraph, num_hard_negatives: int) -> Facts:

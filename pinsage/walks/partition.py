@@ -4,8 +4,9 @@ Letters: P pins, T neighbors, H hard-negative candidates.
 """
 
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -32,13 +33,16 @@ _OPENING = threading.Lock()
 
 @dataclass(frozen=True)
 class Walked:
-    """What one partition came to: the rows that were written, and counts."""
+    """What one partition came to: the rows that were written, counts, and the seconds of a worker's thread it took."""
 
     written: Written
     traversals: int
     neighbors: int
     full_rows: int
     hard_negatives: int
+    preparing_s: float = field(compare=False)
+    walking_s: float = field(compare=False)
+    writing_s: float = field(compare=False)
 
 
 def allocate(folder: Path, num_pins: int, settings: WalkSettings) -> None:
@@ -69,20 +73,31 @@ def walk_partition(graph: Loan, out: Rows, begin: int, end: int, settings: WalkS
         InputError: the graph lacks some of the pins.
         DiskFullError: there is no room for the rows.
     """
-    prepared, counts = _prepared(graph.folder()), []
+    began = time.perf_counter()
+    prepared, counts, walking_s = prepared_graph(graph.folder()), [], 0.0
     if not 0 <= begin <= end <= prepared.num_pins:
         raise InputError(
             f"Pins {begin} to {end} were to be walked from, but the graph has {prepared.num_pins}. "
             "Take rows and graph from one run."
         )
+    ready = time.perf_counter()
     with out.part(NAMES, begin, end) as writer:
         for first in range(begin, end, _PINS_AT_ONCE):
+            started = time.perf_counter()
             pins = np.arange(first, min(first + _PINS_AT_ONCE, end), dtype=np.int32)
             made, count = _walked(prepared, pins, settings)
+            walking_s += time.perf_counter() - started
             writer.append(made)
             counts.append(count)
-    totals = np.array(counts, np.int64).reshape(-1, 4).sum(axis=0).tolist()
-    return Walked(writer.written(), *totals)
+    writing_s = time.perf_counter() - ready - walking_s
+    traversals, neighbors, full_rows, hard = np.array(counts, np.int64).reshape(-1, 4).sum(axis=0).tolist()
+    return Walked(writer.written(), traversals, neighbors, full_rows, hard, ready - began, walking_s, writing_s)
+
+
+def prepared_graph(folder: Path) -> BipartiteGraph:
+    """The graph, made ready once per process, whichever of its threads asks first."""
+    with _OPENING:
+        return _opened(folder)
 
 
 def check_coverage(walked: Sequence[Walked], num_pins: int) -> None:
@@ -98,12 +113,6 @@ def check_coverage(walked: Sequence[Walked], num_pins: int) -> None:
         expected = part.written.last
     if expected != num_pins:
         raise PinSageError(f"{expected} of {num_pins} rows were walked. Run the stage again.")
-
-
-def _prepared(folder: Path) -> BipartiteGraph:
-    """The graph, made ready once per process, whichever of its threads asks first."""
-    with _OPENING:
-        return _opened(folder)
 
 
 @lru_cache(maxsize=1)

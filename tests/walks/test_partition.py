@@ -107,7 +107,7 @@ def test_threads_that_ask_at_once_share_one_graph(tmp_path, graph, monkeypatch):
     opened, folder = [], tmp_path / "graph"
     partition._opened.cache_clear()
     monkeypatch.setattr(partition.BipartiteGraph, "open", lambda folder: (time.sleep(0.05), opened.append(folder)))
-    threads = [threading.Thread(target=partition._prepared, args=[folder]) for _ in range(4)]
+    threads = [threading.Thread(target=partition.prepared_graph, args=[folder]) for _ in range(4)]
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     partition._opened.cache_clear()
