@@ -90,9 +90,9 @@ def peaks() -> Iterator[Row]:
     found, stop = {"parent_mb": 0.0, "worker_mb": 0.0}, threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.2):
+        while not stop.wait(1.0):
             found["parent_mb"] = max(found["parent_mb"], _high_water_mb(os.getpid()))
-            for child in psutil.Process().children(recursive=True):
+            for child in psutil.Process().children():
                 found["worker_mb"] = max(found["worker_mb"], _high_water_mb(child.pid))
 
     thread = threading.Thread(target=watch)

@@ -104,6 +104,9 @@ class Step:
     out: Rows
     name: str
 
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True)
 class EmbeddingFacts:

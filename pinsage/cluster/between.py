@@ -56,6 +56,9 @@ class StoredRows:
     remote: Remote
     job: str
 
+    def __str__(self) -> str:
+        return f"{self.remote.url}/parts/{self.job}"
+
     @contextmanager
     def part(self, names: Sequence[str], first: int, last: int) -> Iterator[PartWriter]:
         """Takes the rows; their files are in the store when the block has ended.

@@ -58,6 +58,9 @@ class Here:
 
     path: Path
 
+    def __str__(self) -> str:
+        return str(self.path)
+
     def folder(self) -> Path:
         """The folder itself."""
         return self.path
@@ -68,6 +71,9 @@ class RowsInPlace:
     """Rows that go straight to their place in the arrays of a folder."""
 
     path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     @contextmanager
     def part(self, names: Sequence[str], first: int, last: int) -> Iterator[PartWriter]:

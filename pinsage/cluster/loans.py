@@ -25,6 +25,9 @@ class StoredLoan:
     remote: Remote
     files: tuple[FileEntry, ...]
 
+    def __str__(self) -> str:
+        return f"{len(self.files)} files in {self.remote.url}"
+
     def folder(self) -> Path:
         """The folder of the files on this host.
 

@@ -132,7 +132,8 @@ class _Job:
                 else:
                     on_result(results[number])
                     watch.done(number)
-                self._on_trial = None if number == self._on_trial else self._on_trial
+                if number == self._on_trial:
+                    self._on_trial = None
         finally:
             self._abandon()
         return [results[number] for number in range(len(self._parts))]
@@ -148,7 +149,7 @@ class _Job:
         self._hold_back()
         if not self._under_way:
             self._on_trial = self._suspects.popleft()
-            log.info("%s: part %d is tried alone, its workers died", self._label, self._on_trial + 1)
+            log.info("%s: part %d is tried alone, because its workers died", self._label, self._on_trial + 1)
             self._submit([self._on_trial])
 
     def _hold_back(self) -> None:
@@ -266,4 +267,4 @@ def _count_workers(client: Client) -> int:
 
 def _short(part: Part) -> str:
     text = ", ".join(str(value) for value in part)
-    return f"({text})" if len(text) <= 200 else f"({text[:200]}…)"
+    return f"({text})" if len(text) <= 300 else f"({text[:300]}…)"
