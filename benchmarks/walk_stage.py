@@ -124,7 +124,7 @@ def graph_folder(root: Path, num_saves: int) -> Path:
 
 
 def report(num_saves: int, rows: list[Row]) -> None:
-    """One block of lines: medians, then the raw figures."""
+    """One block of lines of medians."""
     mid = {name: median(row[name] for row in rows) for name in rows[0]}
     share, in_cpu = mid["stage"] / (2 * mid["one_core"]), mid["pins"] / mid["one_core"] / mid["cpu_s"]
     print(f"\n{num_saves:,} saves drawn, {mid['pins']:,.0f} pins; medians of {len(rows)}")
@@ -134,12 +134,10 @@ def report(num_saves: int, rows: list[Row]) -> None:
     print(f"  per pin     {1e6 * mid['seconds'] / mid['pins']:>10.1f} µs of the stage, wall")
     print("  steps       " + ", ".join(f"{step} {mid[step]:.2f} s" for step in STEPS))
     print(f"  peak memory parent {mid['parent_mb']:,.0f} MB, worker {mid['worker_mb']:,.0f} MB")
-    for row in rows:
-        print("  raw         " + json.dumps({name: round(value, 3) for name, value in row.items()}))
 
 
 def main() -> None:
-    """Measure each size and print a block per size, and the growth of the time per pin."""
+    """Measure each size; print every round as it ends and a block per size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--saves", type=float, nargs="+", default=[1e6, 1e7])
     parser.add_argument("--rounds", type=int, default=5)
@@ -160,6 +158,7 @@ def main() -> None:
         folder, rows = graph_folder(chosen.folder, num_saves), []
         for _ in range(chosen.rounds):
             rows.append(one_core_process(folder, chosen.sample, chosen.set) | stage(folder, settings))
+            print("raw " + json.dumps({name: round(value, 3) for name, value in rows[-1].items()}), flush=True)
         report(num_saves, rows)
 
 
