@@ -104,14 +104,22 @@ def test_a_graph_that_was_cut_short_is_named(tmp_path, graph):
 
 def test_threads_that_ask_at_once_share_one_graph(tmp_path, graph, monkeypatch):
     """It costs seconds and memory to make one ready."""
-    opened, folder = [], tmp_path / "graph"
+    opened = []
+
+    def slowly_opened(folder):
+        opened.append(folder)
+        time.sleep(0.05)
+        return graph
+
     partition._opened.cache_clear()
-    monkeypatch.setattr(partition.BipartiteGraph, "open", lambda folder: (time.sleep(0.05), opened.append(folder)))
-    threads = [threading.Thread(target=partition.prepared_graph, args=[folder]) for _ in range(4)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
+    monkeypatch.setattr(partition.BipartiteGraph, "open", slowly_opened)
+    threads = [threading.Thread(target=partition.prepared_graph, args=[tmp_path]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     partition._opened.cache_clear()
-    assert opened == [folder]
+    assert opened == [tmp_path]
 
 
 @pytest.mark.parametrize(
