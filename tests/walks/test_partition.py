@@ -56,7 +56,8 @@ def test_small_chunks_write_the_same_bytes(tmp_path, graph, monkeypatch):
 def test_rows_on_disk_are_the_neighborhoods_of_the_graph(tmp_path, graph):
     """What is written is what the library computes in one go."""
     folder, _ = walked(tmp_path, 3)
-    found, expected = Neighborhoods.open(folder), top_neighbors(graph, np.arange(101, dtype=np.int32), SETTINGS)
+    prepared = partition.prepared_graph(tmp_path / "graph")
+    found, expected = Neighborhoods.open(folder), top_neighbors(prepared, np.arange(101, dtype=np.int32), SETTINGS)
     np.testing.assert_array_equal(found.neighbors, expected.neighbors)
     np.testing.assert_array_equal(found.weights, expected.weights)
 
