@@ -45,8 +45,16 @@ class TrainingDivergedError(PinSageError):
     retry_can_help = False
 
 
+class DiskFullError(PinSageError):
+    """A disk is full. Trying again at once cannot help; later it may."""
+
+
 class ClusterError(PinSageError):
     """The Dask cluster could not be reached, or lost the work given to it."""
+
+
+class StoreDamagedError(ClusterError):
+    """The store between us and the workers holds other bytes than were put there."""
 
 
 class TrackingError(PinSageError):

@@ -2,14 +2,16 @@
 
 `embed_all` does it in this process. `embed_by_parts` does it in partitions of pins that may run anywhere: a pass over
 the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per layer; what a
-pass makes lies in a memory-mapped file that the next pass reads. Only paths and ranges travel to the workers.
+pass makes lies in a file that is lent to the workers of the next one. Only a few words and ranges travel with a part.
 
 P pins, T neighbors, m hidden width, d embedding size.
 """
 
+import shutil
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -19,25 +21,38 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pinsage.cluster.exchange import Exchange, Loan, Rows
 from pinsage.errors import PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import check_features, load_network
 from pinsage.model.layerwise import CHUNK, chunks, convolved, embedded, standardized_rows
 from pinsage.model.network import PinSageNetwork
+from pinsage.store import rows
+from pinsage.store.rows import Written
 from pinsage.walks.neighborhood import Neighborhoods
+
+_OPENING = threading.Lock()
 
 
 class RunParts(Protocol):
-    """Calls `function(*part)` for every part, anywhere and in any order, and returns the answers in order."""
+    """Calls `function(*part)` for every part, anywhere and in any order, and `on_result` here with each answer."""
 
-    def __call__(self, function: Callable[..., Any], parts: Sequence[tuple[Any, ...]], *, label: str) -> list[Any]:
-        """The answers of all parts; `label` names the work in the log."""
+    def __call__(
+        self,
+        function: Callable[..., Any],
+        parts: Sequence[tuple[Any, ...]],
+        *,
+        label: str,
+        sizes: Sequence[int],
+        on_result: Callable[[Any], None],
+    ) -> list[Any]:
+        """The answers of all parts, in order; `label` names the work and `sizes` are the pins of each part."""
 
 
 @dataclass(frozen=True)
 class InferenceJob:
-    """Where a worker finds what it reads (folders of artifacts) and leaves what it makes.
+    """What is read (folders of artifacts) and where things go.
 
     `scratch` holds the arrays between two passes, `embeddings` is the file of the result.
     """
@@ -57,6 +72,40 @@ class Pass:
 
     kind: Literal["project", "convolve", "head"]
     layer: int
+
+    @property
+    def name(self) -> str:
+        """Of its array, and of the file and the folder that hold it."""
+        return f"{self.kind}-{self.layer}"
+
+
+@dataclass(frozen=True)
+class Lent:
+    """The artifacts of a job as a worker may read them."""
+
+    model: Loan
+    visual: Loan
+    text: Loan
+    graph: Loan
+    walk: Loan
+
+
+@dataclass(frozen=True)
+class Step:
+    """One pass as a worker sees it: what it reads, the arrays of earlier passes among it, and where its rows go.
+
+    `own` is what the layer before made of the pins, None at the features; `table` are the projections to pool.
+    """
+
+    each: Pass
+    lent: Lent
+    own: Loan | None
+    table: Loan | None
+    out: Rows
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -88,12 +137,12 @@ def embed_all(
     return vectors
 
 
-def embed_by_parts(job: InferenceJob, run_parts: RunParts, *, num_parts: int) -> EmbeddingFacts:
+def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *, num_parts: int) -> EmbeddingFacts:
     """Write the embedding of every pin to `job.embeddings`, float32 [P, d], and say what came out.
 
     Every part is cut into the same chunks of CHUNK pins, wherever its borders are, and every worker computes with one
     thread: any number of parts gives the same bytes on the same kind of CPU. A part that runs twice, because a worker
-    died, writes the same bytes to the same place.
+    died, hands in the same bytes.
 
     Raises:
         InputError: the features are not those of the training.
@@ -101,17 +150,52 @@ def embed_by_parts(job: InferenceJob, run_parts: RunParts, *, num_parts: int) ->
 
     Source: PinSage §3.4.
     """
-    network, features, _ = _opened(job)
+    network, features, _ = _read(job.model, job.visual, job.text, job.graph, job.walk)
     check_features(network, features.widths)
+    tables = _Tables(job, exchange)
     borders = _borders(features.num_pins, num_parts)
     for each in passes(network.shape.num_layers):
-        _create(_file(job, each), features.num_pins, _width(network, each))
-        parts = [(job, each, first, last) for first, last in borders]
-        run_parts(embed_part, parts, label=f"embed: {each.kind} layer {each.layer + 1}")
-        if each.kind == "convolve":
-            _discard(job, Pass("project", each.layer), Pass("convolve", each.layer - 1))
-    _discard(job, Pass("convolve", network.shape.num_layers - 1))
+        folder, name = _place(job, each)
+        rows.allocate(folder / f"{name}.npy", np.float32, (features.num_pins, _width(network, each)))
+        step = tables.step(each, exchange.rows(folder), name)
+        run_parts(
+            embed_part,
+            [(step, first, last) for first, last in borders],
+            label=f"embed: {each.kind} layer {each.layer + 1}",
+            sizes=[last - first for first, last in borders],
+            on_result=partial(exchange.collect, folder),
+        )
+        tables.made(each)
     return _checked(job.embeddings)
+
+
+class _Tables:
+    """What is lent to the workers: the artifacts, and the arrays of earlier passes for as long as they are read."""
+
+    def __init__(self, job: InferenceJob, exchange: Exchange) -> None:
+        self._job, self._exchange = job, exchange
+        self._lent = Lent(*map(exchange.lend, (job.model, job.visual, job.text, job.graph, job.walk)))
+        self._made: dict[Pass, Loan] = {}
+
+    def step(self, each: Pass, out: Rows, name: str) -> Step:
+        """A pass, as the workers get it."""
+        own, table = self._made.get(Pass("convolve", each.layer - 1)), self._made.get(Pass("project", each.layer))
+        return Step(each, self._lent, own, table, out, name)
+
+    def made(self, each: Pass) -> None:
+        """Lend what a pass made; what nobody reads any more goes away."""
+        if each.kind == "project":
+            self._lend(each)
+            return
+        for old in (Pass("project", each.layer), Pass("convolve", each.layer - 1)):
+            if old in self._made:
+                self._exchange.take_back(self._made.pop(old))
+                shutil.rmtree(self._job.scratch / old.name)
+        if each.kind == "convolve":
+            self._lend(each)
+
+    def _lend(self, each: Pass) -> None:
+        self._made[each] = self._exchange.lend(self._job.scratch / each.name)
 
 
 def passes(num_layers: int) -> list[Pass]:
@@ -120,43 +204,53 @@ def passes(num_layers: int) -> list[Pass]:
     return [*layers, Pass("head", num_layers)]
 
 
-def embed_part(job: InferenceJob, each: Pass, first: int, last: int) -> int:
-    """Do one pass for the pins `first` to `last` - 1, on a worker; the number of pins done."""
+def embed_part(step: Step, first: int, last: int) -> Written:
+    """Do one pass for the pins `first` to `last` - 1, on a worker, and hand in their rows."""
     torch.set_num_threads(1)
-    out = _mapped(_file(job, each), "r+")
-    with torch.inference_mode():
+    with step.out.part([step.name], first, last) as writer, torch.inference_mode():
         for part in chunks(first, last):
-            out[part] = _computed(job, each, part).numpy()
-    out.flush()
-    return last - first
+            writer.append({step.name: _computed(step, part).numpy()})
+    return writer.written()
 
 
-def _computed(job: InferenceJob, each: Pass, part: slice) -> Tensor:
-    network, _, neighborhoods = _opened(job)
-    own = _own(job, each.layer, part)
-    if each.kind == "project":
-        return network.convolution(each.layer).project(own)
-    if each.kind == "head":
+def _computed(step: Step, part: slice) -> Tensor:
+    network, _, neighborhoods = _opened(step.lent)
+    own, layer = _own(step, part), step.each.layer
+    if step.each.kind == "project":
+        return network.convolution(layer).project(own)
+    if step.table is None:
         return network.head(own)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
-    table = torch.from_numpy(_mapped(_file(job, Pass("project", each.layer)), "c"))
-    return convolved(network, each.layer, own, table=table, neighbors=neighbors[part], weights=weights[part])
+    table = torch.from_numpy(_mapped(step.table.folder() / f"{Pass('project', layer).name}.npy", "c"))
+    return convolved(network, layer, own, table=table, neighbors=neighbors[part], weights=weights[part])
 
 
-def _own(job: InferenceJob, layer: int, part: slice) -> Tensor:
+def _own(step: Step, part: slice) -> Tensor:
     """What a layer reads of the pins themselves: float32 [n, ·]."""
-    network, features, _ = _opened(job)
-    if layer == 0:
+    network, features, _ = _opened(step.lent)
+    if step.own is None:
         return standardized_rows(network, features.rows, part)
-    return torch.from_numpy(np.array(_mapped(_file(job, Pass("convolve", layer - 1)), "r")[part]))
+    path = step.own.folder() / f"{Pass('convolve', step.each.layer - 1).name}.npy"
+    return torch.from_numpy(np.array(_mapped(path, "r")[part]))
+
+
+def _opened(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    """The network and the memory maps of a job, opened once per process, whichever of its threads asks first."""
+    with _OPENING:
+        return _opened_once(lent)
 
 
 @lru_cache(maxsize=2)
-def _opened(job: InferenceJob) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
-    """The network and the memory maps of a job; a worker opens them once for all its parts."""
-    degrees = BipartiteGraph.open(job.graph).pin_degrees
-    features = FeatureMatrix.open(visual=job.visual, text=job.text, pin_degrees=degrees)
-    return load_network(job.model), features, Neighborhoods.open(job.walk)
+def _opened_once(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    return _read(*(loan.folder() for loan in (lent.model, lent.visual, lent.text, lent.graph, lent.walk)))
+
+
+def _read(
+    model: Path, visual: Path, text: Path, graph: Path, walk: Path
+) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    degrees = BipartiteGraph.open(graph).pin_degrees
+    features = FeatureMatrix.open(visual=visual, text=text, pin_degrees=degrees)
+    return load_network(model), features, Neighborhoods.open(walk)
 
 
 def _tables(neighborhoods: Neighborhoods | None, num_pins: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -172,26 +266,21 @@ def _borders(num_pins: int, num_parts: int) -> list[tuple[int, int]]:
     return [(int(first), min(int(last), num_pins)) for first, last in pairwise(cuts)]
 
 
-def _file(job: InferenceJob, each: Pass) -> Path:
-    return job.embeddings if each.kind == "head" else job.scratch / f"{each.kind}-{each.layer}.npy"
+def _place(job: InferenceJob, each: Pass) -> tuple[Path, str]:
+    """The folder and the name of the array that a pass makes."""
+    if each.kind == "head":
+        return job.embeddings.parent, job.embeddings.stem
+    folder = job.scratch / each.name
+    folder.mkdir(exist_ok=True)
+    return folder, each.name
 
 
 def _width(network: PinSageNetwork, each: Pass) -> int:
     return network.shape.embedding_dim if each.kind == "head" else network.shape.hidden_dim
 
 
-def _create(path: Path, num_pins: int, width: int) -> None:
-    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(num_pins, width)).flush()
-
-
-def _mapped(path: Path, mode: Literal["r", "r+", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":
+def _mapped(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":
     return np.lib.format.open_memmap(path, mode=mode)
-
-
-def _discard(job: InferenceJob, *done: Pass) -> None:
-    for each in done:
-        if each.layer >= 0:
-            _file(job, each).unlink(missing_ok=True)
 
 
 def _checked(path: Path) -> EmbeddingFacts:

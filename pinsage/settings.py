@@ -124,7 +124,9 @@ class WalkSettings(Section):
     hard_negative_first_rank: int = Field(2000, ge=1, description="First rank of the band at 1 M pins (paper: 2,000).")
     hard_negative_last_rank: int = Field(5000, ge=2, description="Last rank of the band at 1 M pins (paper: 5,000).")
     seed: Seed = 0
-    num_partitions: int = Field(0, ge=0, le=100_000, description="0: four per worker.", json_schema_extra=Execution)
+    num_partitions: int = Field(
+        0, ge=0, le=100_000, description="0: 16,384 pins each, eight per thread at least.", json_schema_extra=Execution
+    )
 
 
 class ModelSettings(Section):
@@ -209,6 +211,17 @@ class ClusterSettings(Section):
     num_workers: int = Field(
         2, ge=1, le=1024, description="Processes of the loopback cluster.", json_schema_extra=Execution
     )
+    threads_per_worker: int = Field(
+        1, ge=1, le=256, description="Threads of each of them; they share one graph.", json_schema_extra=Execution
+    )
+    store: str = Field(
+        "",
+        description="fsspec URL between workers that share no folder with us; empty: all see the same folders.",
+        json_schema_extra=Execution,
+    )
+    tls_ca_file: str = Field("", description="Authority of a tls:// scheduler, PEM.", json_schema_extra=Execution)
+    tls_cert: str = Field("", description="Our certificate for it, PEM.", json_schema_extra=Execution)
+    tls_key: str = Field("", description="Our key for it, PEM.", json_schema_extra=Execution)
 
 
 class TrackingSettings(Section):

@@ -4,13 +4,14 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pinsage.cluster import connected
+from pinsage.cluster.between import exchange_through
+from pinsage.cluster.connection import connected
 from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
 log = logging.getLogger(__name__)
-_PARTS_PER_WORKER = 4
+_PARTS_PER_THREAD = 8
 
 
 def embed(work: StageWork) -> Facts:
@@ -34,6 +35,10 @@ def _embedded(work: StageWork, between: Path) -> EmbeddingFacts:
         scratch=between,
         embeddings=work.out / "embeddings.npy",
     )
-    with connected(work.settings.cluster) as cluster:
-        num_parts = _PARTS_PER_WORKER * cluster.num_workers
-        return embed_by_parts(job, cluster.run, num_parts=num_parts)
+    cluster_settings = work.settings.cluster
+    with (
+        exchange_through(cluster_settings.store, work.home / "leases") as exchange,
+        connected(cluster_settings, work.tell) as cluster,
+    ):
+        num_parts = _PARTS_PER_THREAD * cluster.num_threads
+        return embed_by_parts(job, exchange, cluster.run, num_parts=num_parts)

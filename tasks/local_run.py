@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from pinsage.settings import Settings
 from pinsage.store.run import StageResult
+from tasks.progress import ProgressBar
 from tasks.stage_process import mark_failed, perform
 from tasks.stages import STAGES
 from tasks.terminal import log_to
@@ -41,7 +42,8 @@ class LocalRun:
 
     def _one(self, stage: str, bar: Progress, task: Any) -> StageResult:
         bar.update(task, description=f"{stage}: {STAGES[stage].summary}")
-        result = perform(stage, self.run_id, self.settings, self.home, ORIGIN)
+        tell = None if bar.disable else ProgressBar(bar)
+        result = perform(stage, self.run_id, self.settings, self.home, ORIGIN, tell)
         how = "reused" if result.reused else f"{result.seconds:.1f} s"
         bar.console.print(f"[green]done[/]  {stage:<17} {how}")
         bar.advance(task)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pinsage
+from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.errors import PinSageError
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Facts, Manifest, artifact_key
@@ -21,7 +22,9 @@ from tasks.work import LogMetrics, StageWork, log_nothing
 log = logging.getLogger(__name__)
 
 
-def run_stage(name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing) -> StageResult:
+def run_stage(
+    name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing, tell: Tell = tell_nobody
+) -> StageResult:
     """The result of a stage in `run`, which is also written into the run's record.
 
     Raises:
@@ -34,7 +37,7 @@ def run_stage(name: str, run: Run, home: Path, log_metrics: LogMetrics = log_not
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
     else:
-        work = _work(stage, run, home, recipe.key, log_metrics)
+        work = _work(stage, run, home, recipe.key, log_metrics, tell)
         result = _made(stage, store, recipe, work)
     run.record(result)
     return result
@@ -73,11 +76,11 @@ def _made(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork)
     return StageResult(stage.name, recipe.key, manifest.seconds, False, manifest.facts)
 
 
-def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics) -> StageWork:
+def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics, tell: Tell) -> StageWork:
     store = ArtifactStore(home / "artifacts")
     inputs = {name: store.open(name, run.result(name).key).folder for name in stage.inputs}
     scratch = home / "scratch" / stage.name / key
-    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics)
+    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics, tell)
 
 
 def _function(path: str) -> Callable[..., Any]:

@@ -3,17 +3,23 @@
 import logging
 from pathlib import Path
 
+from pinsage.cluster.progress import Tell
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.tracker import Tracker, open_tracker
+from tasks.progress import ProgressLines
 from tasks.runner import code_version, run_stage
 from tasks.work import log_nothing
 
 log = logging.getLogger(__name__)
 
 
-def perform(stage: str, run_id: str, settings: Settings, home: Path, origin: dict[str, str]) -> StageResult:
+def perform(
+    stage: str, run_id: str, settings: Settings, home: Path, origin: dict[str, str], tell: Tell | None = None
+) -> StageResult:
     """The result of a stage, which is also in the run's record.
+
+    The progress of work on the cluster goes to `tell`, or into the log.
 
     MLflow takes three seconds to import, so of the stages that succeed only ingest (which opens the MLflow run), train
     (which streams its curves) and promote (which closes it) go near it.
@@ -24,7 +30,7 @@ def perform(stage: str, run_id: str, settings: Settings, home: Path, origin: dic
     run = RunStore(home / "runs").open_or_start(run_id, settings, origin)
     tracker = open_tracker(settings, home, run_id)
     try:
-        return _tracked(stage, run, home, tracker)
+        return _tracked(stage, run, home, tracker, tell or ProgressLines())
     except Exception as error:
         if stage != "ingest":  # before ingest has ended there is no MLflow run
             _mark_failed(tracker, f"{stage}: {error}")
@@ -41,9 +47,9 @@ def mark_failed(run_id: str, home: Path, reason: str) -> None:
     _mark_failed(open_tracker(run.settings, home, run_id), reason)
 
 
-def _tracked(stage: str, run: Run, home: Path, tracker: Tracker) -> StageResult:
+def _tracked(stage: str, run: Run, home: Path, tracker: Tracker, tell: Tell) -> StageResult:
     is_training = stage == "train"
-    result = run_stage(stage, run, home, tracker.log_metrics if is_training else log_nothing)
+    result = run_stage(stage, run, home, tracker.log_metrics if is_training else log_nothing, tell)
     if is_training:
         tracker.flush()
     if stage == "ingest":

@@ -6,37 +6,67 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pinsage.cluster import connected
+from pinsage.cluster.between import exchange_through
+from pinsage.cluster.connection import connected
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.store.manifest import Facts
-from pinsage.walks.partition import Walked, allocate, check_coverage, ranges, walk_partition
+from pinsage.walks.partition import Walked, allocate, check_coverage, num_parts, ranges, walk_partition
 from tasks.work import StageWork
 
 log = logging.getLogger(__name__)
-PARTITIONS_PER_WORKER = 4
 
 
 def walk(work: StageWork) -> Facts:
     """Write `neighbors.npy`, `weights.npy` and `hard_negatives.npy`; returns counts and speed.
 
     Raises:
-        ClusterError: the cluster cannot be reached, or a partition failed on every worker that tried it.
+        ClusterError: the cluster or the store cannot be reached, or a partition failed on every worker that tried it.
         ArtifactDamagedError: the graph cannot be opened.
+        DiskFullError: there is no room for the rows, here or at a worker.
     """
-    settings, folder = work.settings.walk, work.inputs["connect"]
-    graph = BipartiteGraph.open(folder)
-    allocate(work.out, graph.num_pins, settings)
-    with connected(work.settings.cluster) as cluster:
-        count = settings.num_partitions or PARTITIONS_PER_WORKER * cluster.num_workers
-        parts = [(folder, work.out, begin, end, settings) for begin, end in ranges(graph.num_pins, count)]
+    graph = BipartiteGraph.open(work.inputs["connect"])
+    allocate(work.out, graph.num_pins, work.settings.walk)
+    began = time.monotonic()
+    walked, spent = _walked(work, graph.num_pins)
+    seconds = max(time.monotonic() - began, 1e-9)
+    check_coverage(walked, graph.num_pins)
+    facts = _facts(walked, graph, work.settings.walk.num_hard_negatives)
+    num_hops = sum(part.num_hops for part in walked)
+    pace = {"pins_per_second": graph.num_pins / seconds, "hops_per_second": num_hops / seconds}
+    return facts | {name: round(value, 3) for name, value in (pace | spent).items()}
+
+
+def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
+    """What the partitions came to, after their rows were collected and checked one by one; and where the time went."""
+    settings, cluster_settings = work.settings.walk, work.settings.cluster
+    began, collecting = time.monotonic(), 0.0
+
+    def collect(part: Walked) -> None:
+        nonlocal collecting
         started = time.monotonic()
-        walked: list[Walked] = cluster.run(walk_partition, parts, label="walk")
-        seconds = max(time.monotonic() - started, 1e-9)
-    check_coverage(work.out, walked, graph.num_pins)
-    facts = _facts(walked, graph, settings.num_hard_negatives)
-    traversals = sum(part.traversals for part in walked)
-    pace = {"pins_per_second": graph.num_pins / seconds, "hops_per_second": traversals / seconds}
-    return {**facts, **{name: round(value, 1) for name, value in pace.items()}}
+        exchange.collect(work.out, part.written)
+        collecting += time.monotonic() - started
+
+    with (
+        exchange_through(cluster_settings.store, work.home / "leases") as exchange,
+        connected(cluster_settings, work.tell) as cluster,
+    ):
+        starting = time.monotonic() - began
+        graph, out = exchange.lend(work.inputs["connect"]), exchange.rows(work.out)
+        pins = ranges(num_pins, settings.num_partitions or num_parts(num_pins, cluster.num_threads))
+        parts = [(graph, out, first, last, settings) for first, last in pins]
+        sizes = [last - first for first, last in pins]
+        walked = cluster.run(walk_partition, parts, label="walk", sizes=sizes, on_result=collect)
+    return walked, {"starting_seconds": starting, "collecting_seconds": collecting, **_worker_seconds(walked)}
+
+
+def _worker_seconds(walked: Sequence[Walked]) -> dict[str, float]:
+    """What the workers' threads did, in seconds of all of them together."""
+    return {
+        "preparing_seconds": sum(part.preparing_s for part in walked),
+        "walking_seconds": sum(part.walking_s for part in walked),
+        "writing_seconds": sum(part.writing_s for part in walked),
+    }
 
 
 def _facts(walked: Sequence[Walked], graph: BipartiteGraph, num_hard_negatives: int) -> Facts:

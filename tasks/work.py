@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.settings import Settings
 
 Metrics = Mapping[str, float]
@@ -21,8 +22,8 @@ class StageWork:
 
     `inputs` maps a stage name to the folder of its published artifact. `out` is an empty folder that is published when
     the function returns. `scratch` is a folder of this key alone that survives a killed attempt (checkpoints).
-    `log_metrics` sends the metrics of a training step to the experiment tracker. `home` is the pipeline's data folder.
-    `identity` is what the stage's identity function said.
+    `log_metrics` sends the metrics of a training step to the experiment tracker, `tell` takes the progress of work on
+    the cluster. `home` is the pipeline's data folder. `identity` is what the stage's identity function said.
     """
 
     settings: Settings
@@ -33,3 +34,4 @@ class StageWork:
     run_id: str = ""
     log_metrics: LogMetrics = field(default=log_nothing)
     identity: Mapping[str, Any] = field(default_factory=dict)
+    tell: Tell = field(default=tell_nobody)

@@ -9,6 +9,7 @@ import torch
 
 from pinsage import inference
 from pinsage.batches.minibatch import Expander
+from pinsage.cluster.exchange import SharedFolders
 from pinsage.errors import InputError, PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.build import build_graph
@@ -49,14 +50,16 @@ def job_of(folder: Path, num_layers=2, pooling="importance"):
 
 
 def read(job):
-    network, features, neighborhoods = inference._opened(job)
-    return network, features, neighborhoods
+    return inference._read(job.model, job.visual, job.text, job.graph, job.walk)
 
 
-def run_backwards(function, parts, *, label):
+def run_backwards(function, parts, *, label, sizes, on_result):
     """Parts in reverse order, each after a trip through pickle as to a worker, the first one twice as after a death."""
     function(*pickle.loads(pickle.dumps(parts[0])))  # noqa: S301 - what Dask does with arguments
-    return [function(*pickle.loads(pickle.dumps(part))) for part in reversed(parts)][::-1]  # noqa: S301
+    results = [function(*pickle.loads(pickle.dumps(part))) for part in reversed(parts)][::-1]  # noqa: S301
+    for result in results:
+        on_result(result)
+    return results
 
 
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
@@ -64,7 +67,7 @@ def run_backwards(function, parts, *, label):
 def test_parts_equal_one_process_and_the_minibatch_form(tmp_path, num_layers, pooling):
     """Three ways to the same embeddings, to 1e-5."""
     job = job_of(tmp_path, num_layers, pooling)
-    facts = embed_by_parts(job, run_backwards, num_parts=3)
+    facts = embed_by_parts(job, SharedFolders(), run_backwards, num_parts=3)
     by_parts = np.load(job.embeddings)
     network, features, neighborhoods = read(job)
     assert facts.num_pins == P
@@ -80,7 +83,7 @@ def test_any_partitioning_gives_the_same_bytes(tmp_path):
     """One part, three, ten, or more than there are chunks."""
     job, contents = job_of(tmp_path), set()
     for num_parts in (1, 3, 10, 1000):
-        embed_by_parts(job, run_backwards, num_parts=num_parts)
+        embed_by_parts(job, SharedFolders(), run_backwards, num_parts=num_parts)
         contents.add(job.embeddings.read_bytes())
     assert len(contents) == 1
 
@@ -97,10 +100,11 @@ def test_each_latent_vector_is_computed_once_and_nothing_is_left(tmp_path):
     """Per layer one pass that projects and one that pools, then the head; the files between them go away."""
     job, labels = job_of(tmp_path), []
 
-    def run(function, parts, *, label):
-        labels.append((label, sum(function(*part) for part in parts)))
+    def run(function, parts, *, label, sizes, on_result):
+        assert sizes == [last - first for _, first, last in parts]
+        labels.append((label, sum(written.last - written.first for written in (function(*part) for part in parts))))
 
-    embed_by_parts(job, run, num_parts=4)
+    embed_by_parts(job, SharedFolders(), run, num_parts=4)
     kinds = ["project layer 1", "convolve layer 1", "project layer 2", "convolve layer 2", "head layer 3"]
     assert labels == [(f"embed: {kind}", P) for kind in kinds]
     assert list(job.scratch.iterdir()) == []
@@ -121,7 +125,7 @@ def test_an_embedding_that_is_no_number_is_refused(tmp_path):
     network.head_output.weight.data[0, 0] = torch.nan
     save_network(network, job.model)
     with pytest.raises(PinSageError, match="embedding of pin 0 is not finite"):
-        embed_by_parts(job, run_backwards, num_parts=2)
+        embed_by_parts(job, SharedFolders(), run_backwards, num_parts=2)
 
 
 def test_a_network_without_convolutions_needs_no_neighborhoods():

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pinsage.errors import ArtifactMissingError, PinSageError
+from pinsage.errors import ArtifactMissingError
 from pinsage.store import manifest as manifests
+from pinsage.store.disk import full_disk_named
 from pinsage.store.manifest import Facts, Manifest
 
 STAGING = ".staging-"
@@ -85,7 +86,7 @@ class ArtifactStore:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent)
         staging = parent / f"{STAGING}{recipe.key}-{uuid.uuid4().hex[:8]}"
-        with _clear_disk_errors(parent), _locked(staging):
+        with full_disk_named(parent, "; nothing was published"), _locked(staging):
             draft, started = Draft(staging / "content", {}), time.monotonic()
             draft.folder.mkdir()
             try:
@@ -136,19 +137,6 @@ def _remove_abandoned(parent: Path) -> None:
             shutil.rmtree(staging, ignore_errors=True)
         finally:
             os.close(descriptor)
-
-
-@contextmanager
-def _clear_disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        free_mb = shutil.disk_usage(folder).free / 1e6
-        raise PinSageError(
-            f"The disk of {folder} is full ({free_mb:.0f} MB free); nothing was published. Free space and run again."
-        ) from error
 
 
 def _fsync(path: Path) -> None:

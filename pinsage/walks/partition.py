@@ -1,12 +1,12 @@
-"""The walk stage in partitions: each worker fills its rows of three arrays on disk, the parent checks them.
+"""The walk stage in partitions: each worker makes the rows of its pins, the parent sees that all are there.
 
 Letters: P pins, T neighbors, H hard-negative candidates.
 """
 
-import os
-import zlib
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -15,35 +15,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.errors import PinSageError
-from pinsage.graph.csr import BipartiteGraph
+from pinsage.cluster.exchange import Loan, Rows
+from pinsage.errors import InputError, PinSageError
 from pinsage.settings import WalkSettings
+from pinsage.store import rows
+from pinsage.store.rows import Written
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import counted_top_neighbors
 from pinsage.walks.pagerank import counted_hard_negatives
 
 NAMES = ("neighbors", "weights", "hard_negatives")
+PINS_PER_PART = 16_384  # a few seconds of work: what a killed worker loses, and how often progress is told
+PARTS_PER_THREAD = 8  # at least, so that the last parts end at about the same time
 _PINS_AT_ONCE = 32_768  # bounds a worker's memory, whatever the size of its partition
+_OPENING = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Walked:
-    """What one partition came to: its rows, their checksums on disk by array, and counts."""
+    """What one partition came to: the rows that were written, counts, and the seconds of a worker's thread it took."""
 
-    begin: int
-    end: int
-    checksums: tuple[int, ...]
-    traversals: int
+    written: Written
+    num_hops: int
     neighbors: int
     full_rows: int
     hard_negatives: int
+    preparing_s: float = field(compare=False)
+    walking_s: float = field(compare=False)
+    writing_s: float = field(compare=False)
 
 
 def allocate(folder: Path, num_pins: int, settings: WalkSettings) -> None:
     """Create the three `.npy` files with room for every pin; partitions fill them."""
     columns = (settings.num_neighbors, settings.num_neighbors, settings.num_hard_negatives)
     for name, dtype, width in zip(NAMES, (np.int32, np.float32, np.int32), columns, strict=True):
-        np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(num_pins, width)).flush()
+        rows.allocate(folder / f"{name}.npy", dtype, (num_pins, width))
 
 
 def ranges(num_pins: int, count: int) -> list[tuple[int, int]]:
@@ -52,81 +58,75 @@ def ranges(num_pins: int, count: int) -> list[tuple[int, int]]:
     return list(pairwise(ends))
 
 
-def walk_partition(graph_folder: Path, folder: Path, begin: int, end: int, settings: WalkSettings) -> Walked:
-    """Walk from the pins [begin, end) and write their rows into the arrays below `folder`.
+def num_parts(num_pins: int, num_threads: int) -> int:
+    """Partitions for so many pins on so many threads: small ones, and several for each thread."""
+    return max(-(-num_pins // PINS_PER_PART), PARTS_PER_THREAD * num_threads)
 
-    Doing it again writes the same bytes, so an attempt that outlived its worker does no harm.
+
+def walk_partition(graph: Loan, out: Rows, begin: int, end: int, settings: WalkSettings) -> Walked:
+    """Walk from the pins [begin, end) and hand in their rows of the three arrays.
+
+    Doing it again hands in the same bytes, so an attempt that outlived its worker does no harm.
 
     Raises:
         ArtifactDamagedError: the graph cannot be opened.
+        InputError: the graph lacks some of the pins.
+        DiskFullError: there is no room for the rows.
     """
-    graph, parts = _graph(graph_folder), []
-    for first in range(begin, end, _PINS_AT_ONCE):
-        pins = np.arange(first, min(first + _PINS_AT_ONCE, end), dtype=np.int32)
-        parts.append(_walk(graph, pins, folder, settings))
-    checksums = tuple(_checksum(folder / f"{name}.npy", begin, end) for name in NAMES)
-    totals = np.array(parts, np.int64).reshape(-1, 4).sum(axis=0).tolist()
-    return Walked(begin, end, checksums, *totals)
+    began = time.perf_counter()
+    prepared, counts, walking_s = prepared_graph(graph.folder()), [], 0.0
+    if not 0 <= begin <= end <= prepared.num_pins:
+        raise InputError(
+            f"Pins {begin} to {end} were to be walked from, but the graph has {prepared.num_pins}. "
+            "Take rows and graph from one run."
+        )
+    ready = time.perf_counter()
+    with out.part(NAMES, begin, end) as writer:
+        for first in range(begin, end, _PINS_AT_ONCE):
+            started = time.perf_counter()
+            pins = np.arange(first, min(first + _PINS_AT_ONCE, end), dtype=np.int32)
+            made, count = _walked(prepared, pins, settings)
+            walking_s += time.perf_counter() - started
+            writer.append(made)
+            counts.append(count)
+    writing_s = time.perf_counter() - ready - walking_s
+    num_hops, neighbors, full_rows, hard = np.array(counts, np.int64).reshape(-1, 4).sum(axis=0).tolist()
+    return Walked(writer.written(), num_hops, neighbors, full_rows, hard, ready - began, walking_s, writing_s)
 
 
-def check_coverage(folder: Path, walked: Sequence[Walked], num_pins: int) -> None:
-    """Check that the partitions cover every pin once, and that the rows on disk are those the workers wrote.
+def prepared_graph(folder: Path) -> HopTables:
+    """The graph, made ready once per process, whichever of its threads asks first."""
+    with _OPENING:
+        return _opened(folder)
+
+
+def check_coverage(walked: Sequence[Walked], num_pins: int) -> None:
+    """Check that the partitions cover every pin once.
 
     Raises:
-        PinSageError: rows are missing, doubled, or differ from what a worker read back after writing.
+        PinSageError: rows are missing or doubled.
     """
     expected = 0
     for part in walked:
-        if part.begin != expected:
-            raise PinSageError(f"Rows {expected} to {part.begin} of {folder} were not walked. Run the stage again.")
-        expected = part.end
-        if part.checksums != tuple(_checksum(folder / f"{name}.npy", part.begin, part.end) for name in NAMES):
-            raise PinSageError(
-                f"Rows {part.begin} to {part.end} in {folder} are not those its worker wrote. "
-                "Check that all workers share one file system and run the stage again."
-            )
+        if part.written.first != expected:
+            raise PinSageError(f"Rows {expected} to {part.written.first} were not walked. Run the stage again.")
+        expected = part.written.last
     if expected != num_pins:
-        raise PinSageError(f"{expected} of {num_pins} rows of {folder} were walked. Run the stage again.")
+        raise PinSageError(f"{expected} of {num_pins} rows were walked. Run the stage again.")
 
 
 @lru_cache(maxsize=1)
-def _graph(folder: Path) -> HopTables:
-    return HopTables.of(BipartiteGraph.open(folder))
+def _opened(folder: Path) -> HopTables:
+    return HopTables.open(folder)
 
 
-def _walk(graph: HopTables, pins: NDArray[np.int32], folder: Path, settings: WalkSettings) -> list[int]:
-    near, traversals = counted_top_neighbors(graph, pins, settings)
-    hard, more = counted_hard_negatives(graph, pins, near.neighbors, settings)
-    for name, rows in zip(NAMES, (near.neighbors, near.weights, hard), strict=True):
-        _write_rows(folder / f"{name}.npy", int(pins[0]), rows)
+def _walked(
+    hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings
+) -> tuple[dict[str, NDArray[Any]], list[int]]:
+    """The rows of some pins by array, and the counts of `Walked`."""
+    near, num_hops = counted_top_neighbors(hops, pins, settings)
+    hard, more = counted_hard_negatives(hops, pins, near.neighbors, settings)
     real = np.count_nonzero(near.weights, axis=1)
     full = int(np.count_nonzero(real == settings.num_neighbors))
-    return [traversals + more, int(real.sum()), full, int(np.count_nonzero(hard >= 0))]
-
-
-def _write_rows(path: Path, begin: int, rows: NDArray[Any]) -> None:
-    # Ordinary writes, not a memory map: a full disk is an error then (a map would kill the worker with SIGBUS), and on
-    # a network file system two hosts may write into one page.
-    header = _header_bytes(path)
-    with path.open("r+b") as file:
-        file.seek(header + begin * rows.dtype.itemsize * rows.shape[1])
-        file.write(rows.tobytes())
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _checksum(path: Path, begin: int, end: int) -> int:
-    rows = np.lib.format.open_memmap(path, mode="r")
-    checksum = 0
-    for first in range(begin, end, _PINS_AT_ONCE):
-        checksum = zlib.crc32(rows[first : min(first + _PINS_AT_ONCE, end)].tobytes(), checksum)
-    return checksum
-
-
-def _header_bytes(path: Path) -> int:
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        if version != (1, 0):
-            raise PinSageError(f"{path} is .npy version {version}, not (1, 0). Run the stage again.")
-        np.lib.format.read_array_header_1_0(file)
-        return file.tell()
+    made = dict(zip(NAMES, (near.neighbors, near.weights, hard), strict=True))
+    return made, [num_hops + more, int(real.sum()), full, int(np.count_nonzero(hard >= 0))]

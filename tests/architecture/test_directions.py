@@ -20,8 +20,8 @@ DOORS = {
     "mlflow": ("pinsage/tracking/", "pinsage/serving.py"),
     "annoy": ("pinsage/index.py",),
     "gensim": ("pinsage/features/text.py",),
-    "dask": ("pinsage/cluster.py",),
-    "distributed": ("pinsage/cluster.py",),
+    "dask": ("pinsage/cluster/",),
+    "distributed": ("pinsage/cluster/",),
     "torch": (
         "pinsage/model/",
         "pinsage/training/",

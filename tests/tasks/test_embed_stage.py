@@ -1,12 +1,16 @@
 """The stage embed on a real Dask cluster."""
 
+import dask
 import numpy as np
+import pytest
 
+from pinsage.cluster.exchange import SharedFolders
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.inference import InferenceJob, embed_by_parts
 from pinsage.model.file import save_network
 from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.store.manifest import file_entries
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.embed import embed
 from tasks.work import StageWork
@@ -14,8 +18,9 @@ from tasks.work import StageWork
 P, T = 9000, 3  # three chunks of 4,096 pins, the last one short
 
 
-def test_workers_make_the_bytes_that_one_process_makes(tmp_path):
-    """Two processes, parts of whole chunks: the file equals the one made in this process."""
+@pytest.mark.parametrize("store", ["", "store"])
+def test_workers_make_the_bytes_that_one_process_makes(tmp_path, store):
+    """Two processes, parts of whole chunks, in shared folders or with a store between: the file equals our own."""
     rng = np.random.default_rng(0)
     inputs = {name: tmp_path / name for name in ("train", "connect", "featurize_text", "featurize_visual", "walk")}
     for folder in (*inputs.values(), tmp_path / "out", tmp_path / "scratch"):
@@ -30,9 +35,11 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path):
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(inputs["walk"])
     blocks = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
     save_network(PinSageNetwork(NetworkShape(blocks, 2, 16, 8, "importance")), inputs["train"])
-    settings = load_settings(overrides={"cluster.num_workers": 2})
+    url = f"file://{tmp_path}/{store}" if store else ""
+    settings = load_settings(overrides={"cluster.num_workers": 2, "cluster.store": url})
 
-    facts = embed(StageWork(settings, inputs, tmp_path / "out", tmp_path / "scratch", tmp_path))
+    with dask.config.set({"temporary-directory": str(tmp_path)}):
+        facts = embed(StageWork(settings, inputs, tmp_path / "out", tmp_path / "scratch", tmp_path))
 
     assert facts == {"num_pins": P, "num_zero_embeddings": 0}
     vectors = np.load(tmp_path / "out/embeddings.npy")
@@ -40,5 +47,9 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path):
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     names = ("train", "featurize_visual", "featurize_text", "connect", "walk")
     here = InferenceJob(*(inputs[name] for name in names), tmp_path / "scratch", tmp_path / "here.npy")
-    embed_by_parts(here, lambda function, parts, *, label: [function(*part) for part in parts], num_parts=1)
+    embed_by_parts(here, SharedFolders(), lambda function, parts, **_: [function(*part) for part in parts], num_parts=1)
     np.testing.assert_array_equal(np.load(here.embeddings), vectors)
+    if store:  # the arrays between passes went away, the artifacts may be used again
+        names = {path.name for path in (tmp_path / "store/inputs").iterdir()}
+        assert names == {entry.sha256 for folder in inputs.values() for entry in file_entries(folder)}
+        assert list((tmp_path / "store/parts").iterdir()) == []

@@ -1,19 +1,16 @@
 """Work on a cluster is done exactly once over, or ends in an error that names the part."""
 
-import logging
 import os
-import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 
 import cluster_parts
 import pytest
+from separate_cluster import scheduler_process, worker_process
 
-from pinsage import cluster as door
-from pinsage.cluster import connected
+from pinsage.cluster import connection, work
+from pinsage.cluster.connection import connected
 from pinsage.errors import ClusterError, DatasetError
 from pinsage.settings import ClusterSettings
 
@@ -31,7 +28,7 @@ def numbers(count):
 
 def test_results_come_back_in_the_order_of_the_parts(cluster):
     """More parts than workers, on two processes that are not this one."""
-    assert cluster.num_workers == 2
+    assert cluster.num_threads == 2
     assert cluster.run(cluster_parts.squared, numbers(9), label="square") == [n * n for n in range(9)]
     workers = set(cluster.run(cluster_parts.process_id, numbers(6), label="who"))
     assert os.getpid() not in workers
@@ -70,9 +67,28 @@ def test_a_part_that_always_raises_is_named(cluster):
 
 def test_a_part_that_ends_its_workers_is_named(cluster):
     """Four workers die of part 4; the cluster works on afterwards."""
-    with pytest.raises(ClusterError, match=r"poison: part 4 of 6 \(3\) ended its worker 4 times"):
+    with pytest.raises(
+        ClusterError,
+        match=r"poison: part 4 of 6 \(3\) ended its worker again and again, the last 2 times with nothing else",
+    ):
         cluster.run(cluster_parts.poisonous, numbers(6), label="poison")
     assert cluster.run(cluster_parts.squared, numbers(3), label="square") == [0, 1, 4]
+
+
+def test_a_part_that_kept_bad_company_is_not_blamed():
+    """Both threads of the only worker die with part 4 each time; the part beside it is tried alone and is fine."""
+    with (
+        connected(ClusterSettings(num_workers=1, threads_per_worker=2)) as cluster,
+        pytest.raises(ClusterError, match=r"poison: part 4 of 6 \(3\) ended its worker .* nothing else under way"),
+    ):
+        cluster.run(cluster_parts.poisonous, numbers(6), label="poison")
+
+
+def test_a_part_whose_workers_are_killed_from_outside_is_tried_alone_and_counts(cluster, tmp_path):
+    """It dies twice with its worker, as a poisoned one would, but not when nothing else is under way."""
+    parts = [(str(tmp_path), number) for number in range(6)]
+    assert cluster.run(cluster_parts.killed_twice, parts, label="unlucky") == [0, 1, 2, 3, 4, 5]
+    assert len(list(tmp_path.glob("2-*"))) == 3
 
 
 def test_the_part_of_a_killed_worker_is_done_by_another(cluster, tmp_path):
@@ -91,18 +107,26 @@ def test_the_part_of_a_killed_worker_is_done_by_another(cluster, tmp_path):
     assert len(list(tmp_path.glob("0-*"))) == 2
 
 
-def test_progress_is_logged_at_the_end(cluster, caplog):
-    """One line for a quick job, not one per part."""
-    with caplog.at_level(logging.INFO, logger="pinsage.cluster"):
-        cluster.run(cluster_parts.squared, numbers(20), label="square")
-    assert [re.sub(r"[\d.]+ parts/s", "N parts/s", line) for line in caplog.messages] == [
-        "square: 20 of 20 parts, N parts/s, 0 s left"
-    ]
+def test_progress_is_told_in_pins_until_all_are_done(cluster, monkeypatch):
+    """Parts of different sizes add up; at the end nothing is left."""
+    told = []
+    monkeypatch.setattr(cluster, "_tell", told.append)
+    cluster.run(cluster_parts.squared, numbers(4), label="square", sizes=[10, 20, 30, 40])
+    done = [progress.done for progress in told]
+    assert done == sorted(done)
+    assert (told[-1].label, told[-1].unit, done[-1], told[-1].total, told[-1].left_s) == ("square", "pins", 100, 100, 0)
+
+
+def test_results_are_handed_over_as_they_come(cluster):
+    """Each once, in whatever order."""
+    seen = []
+    cluster.run(cluster_parts.squared, numbers(5), label="square", on_result=seen.append)
+    assert sorted(seen) == [0, 1, 4, 9, 16]
 
 
 def test_an_address_where_nobody_answers_is_an_error(monkeypatch):
     """Within the time to connect, not never."""
-    monkeypatch.setattr(door, "CONNECT_S", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_S", 1.0)
     with (
         pytest.raises(ClusterError, match=r"No Dask scheduler answered at tcp://127\.0\.0\.1:9"),
         connected(ClusterSettings(address="tcp://127.0.0.1:9")),
@@ -112,38 +136,23 @@ def test_an_address_where_nobody_answers_is_an_error(monkeypatch):
 
 @pytest.fixture
 def scheduler(tmp_path):
-    """A scheduler process without workers; yields the process and its address."""
-    file = tmp_path / "scheduler.json"
-    command = [
-        sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0",
-        "--no-dashboard", "--scheduler-file", str(file),
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not file.exists() and process.poll() is None:
-        time.sleep(0.05)
-    address = re.search(r"tcp://[\d.:]+", file.read_text()).group()
-    yield process, address
-    process.kill()
-    process.wait()
+    """A scheduler process without workers, and its address."""
+    with scheduler_process(tmp_path) as found:
+        yield found
 
 
 def test_a_scheduler_without_workers_is_an_error(scheduler, monkeypatch):
     """The sentence says how to start workers."""
-    monkeypatch.setattr(door, "CONNECT_S", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_S", 1.0)
     with pytest.raises(ClusterError, match="no worker after 1 s"), connected(ClusterSettings(address=scheduler[1])):
         pytest.fail("connected to a cluster without workers")
 
 
 @pytest.fixture
-def worker(scheduler):
+def worker(scheduler, tmp_path):
     """A worker process of that scheduler, without a nanny that would start it again."""
-    command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler[1], "--no-nanny", "--no-dashboard"]
-    process = subprocess.Popen(
-        [*command, "--nthreads", "1", "--death-timeout", "5"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    yield process
-    process.kill()
-    process.wait()
+    with worker_process(scheduler[1], tmp_path) as process:
+        yield process
 
 
 def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, worker):
@@ -152,16 +161,39 @@ def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, worker):
     with connected(ClusterSettings(address=address)) as cluster:
         threading.Timer(0.5, process.kill).start()
         began = time.monotonic()
-        with pytest.raises(ClusterError, match=r"part 1 of 2 .* lost with the scheduler|does not answer"):
+        with pytest.raises(ClusterError, match=r"the scheduler was lost with . of 2 parts|does not answer"):
             cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
         assert time.monotonic() - began < 25
 
 
+def test_a_scheduler_that_is_frozen_is_an_error_and_no_hang(scheduler, worker, monkeypatch):
+    """Its connections stay open, and nothing comes through them."""
+    monkeypatch.setattr(work, "LOST_S", 1.0)
+    monkeypatch.setattr(work, "_PING_S", 0.2)
+    process, address = scheduler
+    with connected(ClusterSettings(address=address)) as cluster:
+        threading.Timer(0.5, process.send_signal, [signal.SIGSTOP]).start()
+        began = time.monotonic()
+        with pytest.raises(ClusterError, match="does not answer any more"):
+            cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")
+        assert time.monotonic() - began < 15
+        process.send_signal(signal.SIGCONT)
+
+
+def test_a_worker_that_joins_late_gets_its_share(scheduler, worker, tmp_path):
+    """All parts wait at the scheduler, not at the worker that was there first."""
+    with (
+        connected(ClusterSettings(address=scheduler[1])) as cluster,
+        worker_process(scheduler[1], tmp_path / "late"),
+    ):
+        assert len(set(cluster.run(cluster_parts.slow_process_id, numbers(60), label="who"))) == 2
+
+
 def test_the_loss_of_all_workers_is_an_error_and_no_hang(scheduler, worker, monkeypatch):
     """The scheduler lives and would wait for new workers for ever."""
-    monkeypatch.setattr(door, "LOST_S", 1.0)
-    monkeypatch.setattr(door, "_PING_S", 0.2)
+    monkeypatch.setattr(work, "LOST_S", 1.0)
+    monkeypatch.setattr(work, "_PING_S", 0.2)
     with connected(ClusterSettings(address=scheduler[1])) as cluster:
         threading.Timer(0.5, worker.kill).start()
-        with pytest.raises(ClusterError, match="no worker for 1 s with 1 parts under way"):
+        with pytest.raises(ClusterError, match="no worker for 1 s with 2 parts to be done"):
             cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")

@@ -43,6 +43,21 @@ def poisonous(number):
     return number
 
 
+def slow_process_id(number):
+    time.sleep(0.1)
+    return os.getpid()
+
+
+def killed_twice(folder, number):
+    """Leaves a file for each try; part 2 ends its worker the first two times."""
+    tries = len(list(Path(folder).glob(f"{number}-*")))
+    (Path(folder) / f"{number}-{tries}").touch()
+    time.sleep(0.05)
+    if number == 2 and tries < 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 def slow_square(folder, number):
     """Leaves the worker's process id in a file, waits for the first part to be interfered with, squares."""
     (Path(folder) / f"{number}-{os.getpid()}").touch()

@@ -1,0 +1,156 @@
+"""A store between us and workers that share no folder with us.
+
+    inputs/<sha256>         files that were lent, by content: what is there is not sent again
+    parts/<job>/open        is there as long as the job runs; who finishes a part later throws it away
+    parts/<job>/<name>-<first row>
+                            the rows of a part, until the parent has collected them
+
+A parent that was killed leaves its parts behind; the next one that uses the same store removes them.
+"""
+
+import fcntl
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from pinsage.cluster.exchange import Exchange, Loan, Rows, SharedFolders
+from pinsage.cluster.loans import StoredLoan, input_name
+from pinsage.cluster.remote import Remote
+from pinsage.errors import ClusterError, PinSageError
+from pinsage.store import manifest as manifests
+from pinsage.store.disk import full_disk_named
+from pinsage.store.manifest import FileEntry, Manifest
+from pinsage.store.rows import PartWriter, RowFile, Written, blocks
+
+
+@contextmanager
+def exchange_through(store: str, leases: Path) -> Iterator[Exchange]:
+    """The exchange with workers: through the store at an fsspec URL, or through shared folders where it is empty.
+
+    Args:
+        store: an fsspec URL, or nothing.
+        leases: a local folder in which jobs that use a store are noted while they run.
+    """
+    if not store:
+        yield SharedFolders()
+        return
+    remote = Remote(store.rstrip("/"))
+    _remove_abandoned(remote, leases)
+    job = uuid4().hex
+    with _lease(leases / job, remote):
+        with remote.writing(f"parts/{job}/open"):
+            pass
+        try:
+            yield StoreBetween(remote, job)
+        finally:
+            remote.remove(f"parts/{job}")
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows that go into the store, a file per part and array."""
+
+    remote: Remote
+    job: str
+
+    def __str__(self) -> str:
+        return f"{self.remote.url}/parts/{self.job}"
+
+    @contextmanager
+    def part(self, names: Sequence[str], first: int, last: int) -> Iterator[PartWriter]:
+        """Takes the rows; their files are in the store when the block has ended.
+
+        Raises:
+            ClusterError: the store cannot be written, or the job has ended.
+        """
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(self.remote.writing(f"parts/{self.job}/{name}-{first}")) for name in names
+            }
+            yield PartWriter(files, first, last)
+            if self.remote.size_bytes(f"parts/{self.job}/open") is None:
+                raise ClusterError(f"The job {self.job} of rows {first} to {last} has ended. Nothing is to be done.")
+
+
+class StoreBetween:
+    """The exchange with workers that only share a store with us."""
+
+    def __init__(self, remote: Remote, job: str) -> None:
+        self._remote, self._job = remote, job
+
+    def lend(self, folder: Path) -> Loan:
+        """The files below `folder`, put into the store unless they are there."""
+        files = tuple(_entries(folder))
+        for entry in files:
+            if self._remote.size_bytes(input_name(entry)) != entry.size_bytes:
+                self._remote.put(folder / entry.path, input_name(entry))
+        return StoredLoan(self._remote, files)
+
+    def take_back(self, loan: Loan) -> None:
+        """Remove the files of a loan from the store."""
+        if isinstance(loan, StoredLoan):
+            for entry in loan.files:
+                self._remote.remove(input_name(entry))
+
+    def rows(self, folder: Path) -> Rows:
+        """This job's place in the store."""
+        return StoredRows(self._remote, self._job)
+
+    def collect(self, folder: Path, written: Written) -> None:
+        """Bring the rows of a part from the store to their place in the arrays below `folder`.
+
+        Raises:
+            PinSageError: they are not those the worker wrote.
+        """
+        for name, checksum in written.checksums.items():
+            stored = f"parts/{self._job}/{name}-{written.first}"
+            if self._copied(stored, RowFile.open(folder / f"{name}.npy"), written) != checksum:
+                raise PinSageError(
+                    f"{self._remote.url}/{stored} does not hold the rows {written.first} to {written.last} that their "
+                    "worker wrote. Check the store and run the stage again."
+                )
+            self._remote.remove(stored)
+
+    def _copied(self, stored: str, target: RowFile, written: Written) -> int:
+        """The checksum of the rows that were copied."""
+        checksum, size_bytes = 0, (written.last - written.first) * target.row_bytes
+        opened = target.opened_at(written.first, written.last)
+        with full_disk_named(target.path.parent), opened as out, self._remote.reading(stored) as file:
+            for block in blocks(file, size_bytes):
+                checksum = zlib.crc32(block, checksum)
+                out.write(block)
+        return checksum
+
+
+def _entries(folder: Path) -> list[FileEntry]:
+    """The files of a folder with their checksums: as its manifest says, if it is a published artifact."""
+    has_manifest = (folder / manifests.NAME).is_file()
+    return Manifest.read(folder).files if has_manifest else manifests.file_entries(folder)
+
+
+@contextmanager
+def _lease(path: Path, remote: Remote) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(remote.url)
+        file.flush()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(remote: Remote, leases: Path) -> None:
+    for path in leases.glob("*"):
+        with path.open("r") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its owner lives
+            if file.read() == remote.url:
+                remote.remove(f"parts/{path.name}")
+                path.unlink(missing_ok=True)

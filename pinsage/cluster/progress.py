@@ -1,0 +1,66 @@
+"""How far a job is, how fast it goes lately, and how long the rest takes at that pace."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+WINDOW_S = 30.0  # the pace is that of the last half minute,
+WINDOW_MARKS = 16  # or of the last parts where they take longer than that
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a job stands. `left_s` is None while nothing gets done.
+
+    `unit` is what is counted: pins, or parts.
+    """
+
+    label: str
+    unit: str
+    done: int
+    total: int
+    per_second: float
+    left_s: float | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether everything is done."""
+        return self.done == self.total
+
+    @property
+    def in_words(self) -> str:
+        """The pace, and how long the rest takes at it."""
+        pace = f"{self.per_second:,.0f}" if self.per_second >= 10 else f"{self.per_second:.2g}"
+        left = "stalled" if self.left_s is None else f"{self.left_s:,.0f} s left"
+        return f"{pace} {self.unit}/s, {left}"
+
+    def __str__(self) -> str:
+        """One line for a log."""
+        share = 100 * self.done / max(self.total, 1)
+        return f"{self.label}: {self.done:,} of {self.total:,} {self.unit} ({share:.0f} %), {self.in_words}"
+
+
+Tell = Callable[[Progress], None]
+
+
+def tell_nobody(progress: Progress) -> None:
+    """Drop what is reported."""
+
+
+class Pace:
+    """Units per second over a window that slides: it follows workers that come, go or stop."""
+
+    def __init__(self, now: float) -> None:
+        """Begin at the time `now`, in seconds of a clock that only goes forward."""
+        self._marks: deque[tuple[float, int]] = deque([(now, 0)])
+
+    def mark(self, done: int, now: float) -> None:
+        """Note that `done` units are done altogether."""
+        self._marks.append((now, done))
+        while len(self._marks) > WINDOW_MARKS and now - self._marks[1][0] > WINDOW_S:
+            self._marks.popleft()
+
+    def per_second(self, now: float) -> float:
+        """Units per second from the window's begin until now; it falls while nothing gets done."""
+        (begin, before), (_, done) = self._marks[0], self._marks[-1]
+        return (done - before) / max(now - begin, 1e-9)
