@@ -80,7 +80,7 @@ def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics,
     store = ArtifactStore(home / "artifacts")
     inputs = {name: store.open(name, run.result(name).key).folder for name in stage.inputs}
     scratch = home / "scratch" / stage.name / key
-    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics, tell)
+    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics, tell=tell)
 
 
 def _function(path: str) -> Callable[..., Any]:
