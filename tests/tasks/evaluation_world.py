@@ -21,6 +21,7 @@ from pinsage.model.file import load_network
 from pinsage.settings import Settings
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.run import RunStore
+from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors
 from tasks.connect import connect
 from tasks.evaluate import evaluate
@@ -95,7 +96,9 @@ class World:
             sections[section][field] = value
         inputs = {name: self.store.folder(name, self.run.result(name).key) for name in STAGES[stage].inputs}
         scratch = out.parent / f"scratch-{out.name}"
-        return StageWork(Settings.model_validate(sections), inputs, out, scratch, self.home, "world")
+        identity = stage_recipe(STAGES[stage], self.run, self.home).identity
+        settings = Settings.model_validate(sections)
+        return StageWork(settings, inputs, out, scratch, self.home, "world", identity=identity)
 
 
 def write_dataset(folder: Path, *, has_content: bool = True) -> Path:
@@ -131,10 +134,10 @@ def _picture(topic: int, rng: np.random.Generator) -> bytes:
 
 
 def _walk(work: StageWork) -> dict[str, int]:
-    graph = BipartiteGraph.open(work.inputs["connect"])
-    top_neighbors(graph, np.arange(graph.num_pins, dtype=np.int32), work.settings.walk).save(work.out)
-    np.save(work.out / "hard_negatives.npy", np.full((graph.num_pins, 1), -1, np.int32))
-    return {"pins": graph.num_pins}
+    hops = HopTables.open(work.inputs["connect"])
+    top_neighbors(hops, np.arange(hops.num_pins, dtype=np.int32), work.settings.walk).save(work.out)
+    np.save(work.out / "hard_negatives.npy", np.full((hops.num_pins, 1), -1, np.int32))
+    return {"pins": hops.num_pins}
 
 
 def _embed(work: StageWork) -> dict[str, int]:
