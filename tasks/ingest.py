@@ -16,7 +16,7 @@ def ingest(work: StageWork) -> Facts:
         DatasetError: the data set cannot be used.
         ArtifactDamagedError: the catalog to build on does not match its manifest.
     """
-    key = work.identity["base"]
+    key = work.identity.get("base", "")
     base = EarlierCatalog.of(ArtifactStore(work.home / "artifacts").open("ingest", key)) if key else None
     done = ingest_dataset(work.settings.data, work.out, now=datetime.now(UTC), base=base)
     facts: Facts = {"as_of": done.as_of, "base": key}

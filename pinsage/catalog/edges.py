@@ -3,8 +3,7 @@
 N rows come in, S are kept. Every row is read once, looked at in its batch, and dealt to its place (`edge_order.py`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,34 +15,16 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
-from pinsage.catalog.earlier import UNKNOWN_ID, EarlierCatalog
+from pinsage.catalog.earlier import UNKNOWN_ID
 from pinsage.catalog.edge_order import UNKNOWN, EdgeBuckets, Edges, ReadEdges
 from pinsage.catalog.edge_rows import Ends, RowJudge
+from pinsage.catalog.judge import Judge
 from pinsage.catalog.parquet_files import write_tables
 from pinsage.catalog.point_in_time import PointInTime
-from pinsage.catalog.quarantine import Origins, Quarantine, TableCount
+from pinsage.catalog.quarantine import Origins, TableCount
 from pinsage.catalog.read_ahead import ahead
 from pinsage.catalog.schema import PUBLISHED_DANGLING, PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
 from pinsage.errors import DatasetError
-
-
-@dataclass(frozen=True)
-class Judge:
-    """What every row of an edge table is held against, and where those go that cannot be used.
-
-    `base` is the catalog that this one builds on; `dangling` gathers rows that name an unknown pin or board: they are
-    quarantined, and judged again by a catalog that builds on this one.
-    """
-
-    point: PointInTime
-    max_id_length: int
-    quarantine: Quarantine
-    base: EarlierCatalog | None = None
-    dangling: list[pa.Table] = field(default_factory=list)
-
-    def write_dangling(self, path: Path) -> None:
-        """Write the dangling rows in the order in which they were read."""
-        write_tables(path, self.dangling, PUBLISHED_DANGLING)
 
 
 def keep_saves(source: SourceTable, judge: Judge, *, boards: Ends, pins: Ends, out: Path) -> TableCount:
@@ -53,10 +34,8 @@ def keep_saves(source: SourceTable, judge: Judge, *, boards: Ends, pins: Ends, o
         DatasetError: too many rows cannot be used, or none is left.
     """
     reading = _Reading(source, judge, (boards, pins))
-    buckets, later = reading.dealt()
     schema = PUBLISHED_SAVES.append(WEIGHT) if reading.has_weights else PUBLISHED_SAVES
-    written = write_tables(out, ahead(_table(edges, schema) for edges in reading.unique(buckets)), schema)
-    return reading.count(written, later)
+    return reading.count(*reading.written(out, schema, reading.unique))
 
 
 def keep_engagements(source: SourceTable, judge: Judge, *, pins: Ends, out: Path) -> TableCount:
@@ -66,9 +45,7 @@ def keep_engagements(source: SourceTable, judge: Judge, *, pins: Ends, out: Path
         DatasetError: too many rows cannot be used.
     """
     reading = _Reading(source, judge, (pins, pins))
-    buckets, later = reading.dealt()
-    tables = (_table(edges, PUBLISHED_ENGAGEMENTS) for edges in buckets.all())
-    return reading.count(write_tables(out, ahead(tables), PUBLISHED_ENGAGEMENTS), later)
+    return reading.count(*reading.written(out, PUBLISHED_ENGAGEMENTS, EdgeBuckets.all))
 
 
 class _Reading:
@@ -81,15 +58,25 @@ class _Reading:
     def __init__(self, source: SourceTable, judge: Judge, ends: tuple[Ends, Ends]) -> None:
         self.source, self.judge, self.ends, self.spec = source, judge, ends, source.spec
         name, base = source.spec.name, judge.base
-        self.before = base.count(name) if base else TableCount(name, 0, 0, 0, 0)
+        self.before = judge.before(name)
         self.origins = Origins(source, base.dangling(name) if base else None)
         had_weights = base is not None and base.has_weights()
         self.has_weights = self.spec.weight != "" and (had_weights or self.spec.weight in source.present)
         self.row_judge = RowJudge(self.spec, ends, judge.point, judge.max_id_length, self.has_weights)
-        adopted = judge.quarantine.adopt(name, base.quarantined(name)) if base else 0
-        self.num_rows = self.before.kept + adopted + self.origins.num_rows
+        self.num_rows = self.before.kept + judge.adopt(name) + self.origins.num_rows
         self.rejects = judge.quarantine.rejects(name, self.num_rows)
         self._dangling: list[pa.Table] = []
+
+    def written(
+        self, out: Path, schema: pa.Schema, ordered: Callable[[EdgeBuckets], Iterator[Edges]]
+    ) -> tuple[int, int]:
+        """How many edges were written, and how many rows are later than as_of; the buckets are given back by then.
+
+        Raises:
+            DatasetError: too many rows cannot be used.
+        """
+        buckets, later = self.dealt()
+        return write_tables(out, ahead(_table(edges, schema) for edges in ordered(buckets)), schema), later
 
     def dealt(self) -> tuple[EdgeBuckets, int]:
         """The usable rows, repeated ones included, in buckets; and how many are later than as_of.

@@ -10,7 +10,8 @@ import pyarrow as pa
 from pinsage.catalog.dataset import Dataset, SourceTable
 from pinsage.catalog.earlier import EarlierCatalog
 from pinsage.catalog.edge_rows import Ends
-from pinsage.catalog.edges import Judge, check_some_left, keep_engagements, keep_saves
+from pinsage.catalog.edges import check_some_left, keep_engagements, keep_saves
+from pinsage.catalog.judge import Judge
 from pinsage.catalog.nodes import Nodes, keep_nodes, write_nodes
 from pinsage.catalog.pictures import find_pictures, keep_pictures, picture_digests
 from pinsage.catalog.point_in_time import point_in_time
@@ -52,37 +53,26 @@ def ingest_dataset(settings: DataSettings, out: Path, *, now: datetime, base: Ea
     tables = {table.spec.name: table for table in dataset.tables()}
     point = point_in_time(list(tables.values()), settings.as_of, now=now)
     rest = {name: base.rest(table) if base else table for name, table in tables.items()}
-    judge = Judge(point, settings.max_id_length, Quarantine(settings.max_bad_share), base)
-    pins, pictures = _keep_pins(dataset, rest["pins"], judge, settings, out)
-    boards = _keep_boards(rest["boards"], judge, settings, out)
+    quarantine = Quarantine(settings.max_bad_share)
+    judge = Judge(point, settings.max_id_length, settings.max_picture_mb, quarantine, base)
+    pins, pictures = _keep_pins(dataset, rest["pins"], judge, out)
+    boards = _keep_boards(rest["boards"], judge, out)
     edges = _keep_edges(rest, judge, boards.ids, pins.ids, out)
-    judge.write_dangling(out / "dangling.parquet")
-    judge.quarantine.write(out / "quarantine.parquet")
+    judge.write(out)
     _check_unchanged(settings.dataset, tables)
     return Ingested(point.as_of_text(), (pins.count, pictures, boards.count, *edges))
 
 
-def _keep_pins(
-    dataset: Dataset, source: SourceTable, judge: Judge, settings: DataSettings, out: Path
-) -> tuple[Nodes, TableCount]:
+def _keep_pins(dataset: Dataset, source: SourceTable, judge: Judge, out: Path) -> tuple[Nodes, TableCount]:
     names = [*PUBLISHED_PINS.names, *(["image_path"] if "image_path" in source.present else [])]
-    found, quarantine, base = find_pictures(dataset, source), judge.quarantine, judge.base
-    pins = keep_nodes(
-        source,
-        quarantine,
-        max_id_length=settings.max_id_length,
-        names=names,
-        digests=picture_digests(found),
-        base=base,
-    )
-    write_nodes(source, _countable(pins), PUBLISHED_PINS, out, base)
-    max_mb = settings.max_picture_mb
-    return pins, keep_pictures(found, pins, quarantine=quarantine, max_mb=max_mb, out=out, base=base)
+    found = find_pictures(dataset, source)
+    pins = keep_nodes(source, judge, names=names, digests=picture_digests(found))
+    write_nodes(source, _countable(pins), PUBLISHED_PINS, out, judge.base)
+    return pins, keep_pictures(found, pins, judge, out=out)
 
 
-def _keep_boards(source: SourceTable, judge: Judge, settings: DataSettings, out: Path) -> Nodes:
-    names, longest = PUBLISHED_BOARDS.names, settings.max_id_length
-    boards = keep_nodes(source, judge.quarantine, max_id_length=longest, names=names, base=judge.base)
+def _keep_boards(source: SourceTable, judge: Judge, out: Path) -> Nodes:
+    boards = keep_nodes(source, judge, names=PUBLISHED_BOARDS.names)
     write_nodes(source, _countable(boards), PUBLISHED_BOARDS, out, judge.base)
     return boards
 

@@ -20,8 +20,9 @@ from pinsage.catalog.columns import decoded
 from pinsage.catalog.dataset import SourceTable
 from pinsage.catalog.earlier import EarlierCatalog
 from pinsage.catalog.id_table import IdTable, bytes_of
+from pinsage.catalog.judge import Judge
 from pinsage.catalog.parquet_files import ROW_GROUP_ROWS, write_tables
-from pinsage.catalog.quarantine import Origins, Quarantine, TableCount, Verdicts
+from pinsage.catalog.quarantine import Origins, TableCount, Verdicts
 from pinsage.catalog.records import json_records
 
 CONTROL = r"[\p{Cc}\p{Zl}\p{Zp}]"
@@ -29,6 +30,7 @@ BEGINS_CONTROL = np.isin(np.arange(256), [*range(0x20), 0x7F, 0xC2, 0xE2])
 LOOKED_AT = 1 << 20
 TEXT_ROWS = 1 << 15
 NUMBER = "number"
+NO_IDS = pa.array([], pa.large_string())
 Digests = Callable[[NDArray[np.int64]], Mapping[int, str]]
 
 
@@ -51,55 +53,47 @@ def no_digests(rows: NDArray[np.int64]) -> Mapping[int, str]:
     return {}
 
 
-def keep_nodes(
-    source: SourceTable,
-    quarantine: Quarantine,
-    *,
-    max_id_length: int,
-    names: list[str],
-    digests: Digests = no_digests,
-    base: EarlierCatalog | None = None,
-) -> Nodes:
+def keep_nodes(source: SourceTable, judge: Judge, *, names: list[str], digests: Digests = no_digests) -> Nodes:
     """The rows of a table of pins or boards that can be used, numbered by ascending id.
 
     Of rows with the same id one is kept, chosen by its content, so that neither the order of the rows nor the files
-    they lie in can change the result. Memory: the ids and a few numbers per row; the other columns stay on disk.
+    they lie in can change the result. The nodes of an earlier catalog keep their numbers, and win over rows with their
+    ids. Memory: the ids and a few numbers per row; the other columns stay on disk.
 
     Args:
         source: the table.
-        quarantine: takes the other rows.
-        max_id_length: in characters.
+        judge: the rules, and the quarantine that takes the other rows.
         names: the columns that are compared, the id first.
         digests: for rows with a doubled id, what their pictures are (to choose between them).
-        base: the catalog that this one builds on: its nodes keep their numbers, and win over rows with their ids.
 
     Raises:
         DatasetError: too many rows cannot be used.
     """
     ids, name, table = source.column(names[0]).combine_chunks(), names[0], source.spec.name
-    verdicts = Verdicts(source.num_rows)
-    judge_ids(verdicts, ids, name=name, max_length=max_id_length)
-    old = base.ids(table, name) if base else pa.array([], pa.large_string())
-    if base:
+    verdicts, old = Verdicts(source.num_rows), judge.base.ids(table, name) if judge.base else NO_IDS
+    judge_ids(verdicts, ids, name=name, max_length=judge.max_id_length)
+    if len(old):
         verdicts.mark(IdTable.of(old).rows(ids) >= 0, f"duplicate {name}")
     rows = np.flatnonzero(verdicts.kept)
     order = rows[pc.sort_indices(ids.take(pa.array(rows))).to_numpy()]
     is_again = _is_again(ids.take(pa.array(order)))
-    losers = _losers(source, names, order, is_again, digests)
-    verdicts.mark(losers, f"duplicate {name}")
+    verdicts.mark(_losers(source, names, order, is_again, digests), f"duplicate {name}")
     order = order[verdicts.kept[order]]
     numbers = np.full(source.num_rows, -1, np.int32)
     numbers[order] = np.arange(len(old), len(old) + len(order), dtype=np.int32)
-    before = base.count(table) if base else TableCount(table, 0, 0, 0, 0)
-    exist = before.rows_in + source.num_rows
-    if base:
-        quarantine.adopt(table, base.quarantined(table))
-    rejects = quarantine.judged(table, verdicts, lambda chosen: _records(source, names[:2], chosen), exist=exist)
-    quarantined = quarantine.take(table, Origins(source), rejects, exist=exist)
-    count = TableCount(table, exist, len(old) + len(order), quarantined, 0)
-    count.check()
     both = pa.chunked_array([old, ids.take(pa.array(order))], pa.large_string()).combine_chunks()
-    return Nodes(both, numbers, count, len(old))
+    return Nodes(both, numbers, _count(source, names, judge, verdicts, len(both)), len(old))
+
+
+def _count(source: SourceTable, names: list[str], judge: Judge, verdicts: Verdicts, kept: int) -> TableCount:
+    """What became of all rows, those of an earlier catalog included, after the bad ones went into quarantine."""
+    table, quarantine = source.spec.name, judge.quarantine
+    exist = judge.before(table).rows_in + source.num_rows
+    judge.adopt(table)
+    rejects = quarantine.judged(table, verdicts, lambda rows: _records(source, names[:2], rows), exist=exist)
+    count = TableCount(table, exist, kept, quarantine.take(table, Origins(source), rejects, exist=exist), 0)
+    count.check()
+    return count
 
 
 def write_nodes(

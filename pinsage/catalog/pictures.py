@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.catalog.dataset import Dataset, SourceTable
-from pinsage.catalog.earlier import EarlierCatalog
+from pinsage.catalog.judge import Judge
 from pinsage.catalog.nodes import Nodes
 from pinsage.catalog.picture_files import FAULTS, PictureFile, picture_file, read_picture_file
 from pinsage.catalog.picture_order import Dealing
-from pinsage.catalog.quarantine import Origins, Quarantine, Records, TableCount, Verdicts
+from pinsage.catalog.quarantine import Origins, Records, TableCount, Verdicts
 from pinsage.catalog.records import json_records
 
 BATCH = 16
@@ -76,39 +76,27 @@ def picture_digests(found: FoundPictures) -> Callable[[NDArray[np.int64]], Mappi
     return digests
 
 
-def keep_pictures(
-    found: FoundPictures,
-    pins: Nodes,
-    *,
-    quarantine: Quarantine,
-    max_mb: float,
-    out: Path,
-    base: EarlierCatalog | None = None,
-) -> TableCount:
+def keep_pictures(found: FoundPictures, pins: Nodes, judge: Judge, *, out: Path) -> TableCount:
     """Write `pictures.parquet` with the usable pictures of the kept pins and return what became of all of them.
 
-    A pin whose picture is refused stays a pin, without a picture.
+    A pin whose picture is refused stays a pin, without a picture. The pictures of an earlier catalog come first.
 
     Args:
         found: the pictures of all rows.
         pins: the kept pins.
-        quarantine: takes the refused pictures.
-        max_mb: larger pictures are refused.
+        judge: the rules, and the quarantine that takes the refused pictures.
         out: the folder of the catalog; intermediate files lie there too, because another attempt has another folder.
-        base: the catalog that this one builds on; its pictures come first.
 
     Raises:
         DatasetError: too many pictures are refused.
         PinSageError: a picture file changed while it was read.
     """
-    pin_of_row = pins.numbers
-    verdicts = _judged(found, pin_of_row >= 0, max_mb)
-    before = base.count("pictures") if base else TableCount("pictures", 0, 0, 0, 0)
-    exist = before.rows_in + len(found.sizes) - verdicts.num_left_out
-    if base:
-        quarantine.adopt("pictures", base.quarantined("pictures"))
-    rejects = quarantine.judged("pictures", verdicts, _records(found, pins), exist=exist)
-    quarantined = quarantine.take("pictures", Origins(found.source), rejects, exist=exist)
+    pin_of_row, base = pins.numbers, judge.base
+    verdicts = _judged(found, pin_of_row >= 0, judge.max_picture_mb)
+    exist = judge.before("pictures").rows_in + len(found.sizes) - verdicts.num_left_out
+    judge.adopt("pictures")
+    rejects = judge.quarantine.judged("pictures", verdicts, _records(found, pins), exist=exist)
+    quarantined = judge.quarantine.take("pictures", Origins(found.source), rejects, exist=exist)
     kept = verdicts.kept
     dealing = Dealing.of(pin_of_row[kept], found.sizes[kept], out / "buckets")
     with dealing:
