@@ -6,6 +6,7 @@
 import os
 import random
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -54,11 +55,12 @@ class Killer:
 
     def __init__(self, chance):
         self._chance, self.victim = chance, None
-        self._moment = chance.uniform(-0.25, 0.95)  # share of the pins; below 0 before there is a cluster
+        self._moment = chance.uniform(-0.25, 0.85)  # share of the pins; below 0 before there is a cluster
 
     def __call__(self, progress):
         """Listens to the stage's progress."""
-        if 0 <= self._moment <= progress.done / progress.total and not progress.is_over:
+        if 0 <= self._moment <= progress.done / progress.total and self.victim is None:
+            time.sleep(self._chance.uniform(0, 0.2))  # to be in the middle of a part
             self.strike()
 
     def at_the_start(self, stop):
@@ -75,7 +77,7 @@ class Killer:
 
 def is_worker(process):
     try:
-        return "spawn_main" in " ".join(process.cmdline())
+        return "resource_tracker" not in " ".join(process.cmdline())  # the only other child; Dask renames the workers
     except psutil.Error:  # it has just ended
         return False
 
