@@ -39,9 +39,8 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def undisturbed(work):
-    """The files of a run in peace, and its seconds."""
-    began = time.monotonic()
-    return walked(work, "undisturbed"), time.monotonic() - began
+    """The files of a run in peace."""
+    return walked(work, "undisturbed")
 
 
 def walked(work, name):
@@ -51,26 +50,47 @@ def walked(work, name):
     return file_entries(out)
 
 
-def kill_a_worker(chance, stop):
-    """Kill one of this process's worker processes as soon as there are any; returns whether it did."""
-    while not stop.is_set():
-        children = psutil.Process().children(recursive=True)
-        workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-        if workers:
-            chance.choice(workers).kill()
-            return
-        time.sleep(0.01)
+class Killer:
+    """Kills one worker process of ours at a moment that is drawn: while the cluster starts, or within the walk."""
+
+    def __init__(self, chance):
+        self._chance, self.victim = chance, None
+        self._moment = chance.uniform(-0.25, 0.85)  # share of the pins; below 0 before there is a cluster
+
+    def __call__(self, progress):
+        """Listens to the stage's progress."""
+        if 0 <= self._moment <= progress.done / progress.total and self.victim is None:
+            time.sleep(self._chance.uniform(0, 0.2))  # to be in the middle of a part
+            self.strike()
+
+    def at_the_start(self, stop):
+        """Strikes some hundredths of a second after there is a worker process, if that is the moment drawn."""
+        while self._moment < 0 and self.victim is None and not stop.wait(self._chance.uniform(0, 0.1)):
+            self.strike()
+
+    def strike(self):
+        workers = [child for child in psutil.Process().children() if is_worker(child)]
+        if self.victim is None and workers:
+            self.victim = self._chance.choice(workers)
+            self.victim.kill()
+
+
+def is_worker(process):
+    try:
+        return "resource_tracker" not in " ".join(process.cmdline())  # the only other child; Dask renames the workers
+    except psutil.Error:  # it has just ended
+        return False
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_a_worker_killed_at_any_moment_changes_no_byte(work, undisturbed, number):
-    """From the cluster's start to the last part; the victim and the moment are drawn anew in each round."""
-    files, seconds = undisturbed
-    chance, stop = random.Random(number), threading.Event()
-    timer = threading.Timer(chance.uniform(0, seconds), kill_a_worker, [chance, stop])
-    timer.start()
+    """From the cluster's start to the last parts; the victim and the moment are drawn anew in each round."""
+    killer, stop = Killer(random.Random(number)), threading.Event()
+    thread = threading.Thread(target=killer.at_the_start, args=[stop])
+    thread.start()
     try:
-        assert walked(work, f"round-{number}") == files
+        assert walked(replace(work, tell=killer), f"round-{number}") == undisturbed
     finally:
         stop.set()
-        timer.join()
+        thread.join()
+    assert killer.victim is not None
