@@ -23,7 +23,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from walk_kernel import processor
+from hardware import processor
 from zipf_world import zipf_saves
 
 from pinsage.catalog.parquet_files import ROW_GROUP_ROWS, parquet_writer

@@ -27,7 +27,7 @@ from statistics import median
 
 import numpy as np
 import psutil
-from walk_kernel import processor
+from hardware import processor
 from zipf_world import zipf_saves
 
 from pinsage.config import load_settings

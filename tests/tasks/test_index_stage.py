@@ -47,11 +47,11 @@ def test_the_index_is_the_same_twice(world, tmp_path):
 
 
 def test_a_recall_below_the_bar_stops_the_stage(world, tmp_path):
-    """A bad index must not be published: one tree over two dimensions cuts near pins apart."""
+    """A bad index must not be published: one tree over vectors without any order finds two thirds."""
     work = world.work("index", tmp_path / "out", index__num_trees=1, index__search_k=1, index__min_recall=1.0)
-    angles = np.linspace(0, 2 * np.pi, NUM_PINS, endpoint=False)
+    vectors = np.random.default_rng(0).normal(size=(NUM_PINS, 32)).astype(np.float32)
     shutil.copytree(work.inputs["embed"], tmp_path / "embed")
-    np.save(tmp_path / "embed" / "embeddings.npy", np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32))
+    np.save(tmp_path / "embed" / "embeddings.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     work.out.mkdir()
     with pytest.raises(InputError, match=r"below index\.min_recall 1\. Raise index\.num_trees and"):
         index(replace(work, inputs={**work.inputs, "embed": tmp_path / "embed"}))
