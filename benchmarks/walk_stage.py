@@ -13,7 +13,6 @@ import argparse
 import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -27,7 +26,7 @@ from statistics import median
 
 import numpy as np
 import psutil
-from walk_kernel import processor
+from hardware import described
 from zipf_world import zipf_saves
 
 from pinsage.config import load_settings
@@ -151,8 +150,8 @@ def main() -> None:
     if chosen.one_core:
         print(json.dumps(one_core(chosen.one_core, chosen.sample, settings)))
         return
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("dask", "numba", "numpy"))
-    print(f"{processor()}; Python {platform.python_version()}, {versions}; load {os.getloadavg()[0]:.1f}")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("dask",))
+    print(f"{described()}, {versions}; load {os.getloadavg()[0]:.1f}")
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for num_saves in map(int, chosen.saves):
         folder, rows = graph_folder(chosen.folder, num_saves), []
