@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from hardware import processor
 from zipf_world import zipf_saves
 
 Graph = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -203,8 +204,6 @@ def main() -> None:
     if chosen.contestant:
         print(json.dumps(run(chosen.contestant, chosen.folder)))
         return
-    from walk_kernel import processor  # not above: an interpreter of a peer has no numba
-
     interpreters = dict(pair.split("=", 1) for pair in chosen.python)
     names = [name for name in chosen.only if not (chosen.shuffled and name == "numba ascending")]
     runs: dict[str, list] = {name: [] for name in names}

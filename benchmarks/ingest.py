@@ -31,6 +31,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from hardware import processor
 from zipf_world import zipf_saves
 
 ROOT = Path(__file__).parents[1]
@@ -222,13 +223,6 @@ def report(sizes: list[int], raw: dict[str, dict[int, list[dict]]]) -> None:
 
 def _median(runs: list[dict], key: str) -> float:
     return float(np.median([run[key] for run in runs]))
-
-
-def processor() -> str:
-    """The processor's name and how many there are."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{len(names)} x {names[0]}" if names else platform.processor() or platform.machine()
 
 
 def main() -> None:

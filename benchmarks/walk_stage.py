@@ -13,21 +13,16 @@ import argparse
 import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import psutil
-from hardware import processor
+from hardware import cpu_seconds, described, peak_gib, pin_to_one_core, watched_children
 from zipf_world import zipf_saves
 
 from pinsage.config import load_settings
@@ -45,7 +40,7 @@ STEPS = ("starting", "preparing", "walking", "writing", "collecting")
 
 def one_core(folder: Path, sample: int, settings: Settings) -> Row:
     """Pins per CPU second of the kernels alone, in this process."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    pin_to_one_core()
     began = time.perf_counter()
     graph = prepared_graph(folder)
     prepared_s = time.perf_counter() - began
@@ -67,49 +62,16 @@ def one_core_process(folder: Path, sample: int, overrides: list[str]) -> Row:
 def stage(folder: Path, settings: Settings) -> Row:
     """Pins per wall second of the stage, its steps, CPU seconds and peaks of memory."""
     out = Path(tempfile.mkdtemp(dir=folder.parent))
-    cpu = _cpu_seconds()
-    with peaks() as peak:
+    cpu = cpu_seconds()
+    with watched_children() as peaks:
         began = time.perf_counter()
         facts = walk(StageWork(settings, {"connect": folder}, out, out, out))
         seconds = time.perf_counter() - began
     shutil.rmtree(out)
     steps = {step: float(facts[f"{step}_seconds"] or 0) for step in STEPS}
     pins, hops = float(facts["pins"] or 0), float(facts["hops_per_second"] or 0)
-    rates = {"stage": pins / seconds, "hops": hops, "seconds": seconds, "cpu_s": _cpu_seconds() - cpu, "pins": pins}
-    return {**rates, **steps, **peak}
-
-
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-@contextmanager
-def peaks() -> Iterator[Row]:
-    """The highest resident memory in MB of this process and of its largest child, while the block runs."""
-    found, stop = {"parent_mb": 0.0, "worker_mb": 0.0}, threading.Event()
-
-    def watch() -> None:
-        while not stop.wait(1.0):
-            found["parent_mb"] = max(found["parent_mb"], _high_water_mb(os.getpid()))
-            for child in psutil.Process().children():
-                found["worker_mb"] = max(found["worker_mb"], _high_water_mb(child.pid))
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield found
-    finally:
-        stop.set()
-        thread.join()
-
-
-def _high_water_mb(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:  # it has just ended
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+    rates = {"stage": pins / seconds, "hops": hops, "seconds": seconds, "cpu_s": cpu_seconds() - cpu, "pins": pins}
+    return {**rates, **steps, "parent_mb": 1024 * peak_gib(), "worker_mb": 1024 * max(peaks.values(), default=0.0)}
 
 
 def graph_folder(root: Path, num_saves: int) -> Path:
@@ -151,8 +113,8 @@ def main() -> None:
     if chosen.one_core:
         print(json.dumps(one_core(chosen.one_core, chosen.sample, settings)))
         return
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("dask", "numba", "numpy"))
-    print(f"{processor()}; Python {platform.python_version()}, {versions}; load {os.getloadavg()[0]:.1f}")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("dask",))
+    print(f"{described()}, {versions}; load {os.getloadavg()[0]:.1f}")
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for num_saves in map(int, chosen.saves):
         folder, rows = graph_folder(chosen.folder, num_saves), []
