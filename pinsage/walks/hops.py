@@ -48,13 +48,13 @@ class EdgeShares:
 
 @dataclass(frozen=True)
 class HopTables:
-    """A graph prepared for walking: 16 bytes a save in memory, more where saves have weights.
+    """A graph prepared for walking: 20 bytes a save in memory, more where saves have weights.
 
     Attributes:
         pin_rows: uint64 [P], `offset << 32 | degree` of each pin's row of `pin_hops`.
         pin_hops: uint64 [S], by pin: the row of each save's board in `board_hops`.
         board_hops: uint64 [S], by board: the row of each save's pin in `pin_hops`.
-        board_pins: int32 [S], by board: the pin of each save (the graph's own array).
+        board_pins: int32 [S], by board: the pin of each save.
         shares: None where every save counts the same.
     """
 
@@ -101,14 +101,16 @@ class HopTables:
         pin_hops, board_hops = empty(graph.num_saves, np.uint64), empty(graph.num_saves, np.uint64)
         _look_up(board_rows, _plain(graph.pin_boards), pin_hops)
         _look_up(pin_rows, _plain(graph.board_pins), board_hops)
-        return cls(pin_rows, pin_hops, board_hops, read_only(graph.board_pins), _shares(graph))
+        board_pins = empty(graph.num_saves, np.int32)
+        board_pins[:] = graph.board_pins  # a map has small pages, and looking up the pins kept is random reading too
+        return cls(pin_rows, pin_hops, board_hops, board_pins, _shares(graph))
 
 
 def empty(count: int, dtype: type[Number]) -> NDArray[Number]:
     """An array [count] in huge pages where the system has them: random reads then miss the TLB less often."""
     size = count * np.dtype(dtype).itemsize
-    room = mmap.mmap(-1, size + 2 * _HUGE_PAGE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+    room = mmap.mmap(-1, size + 2 * _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
         room.madvise(mmap.MADV_HUGEPAGE)
     whole = np.frombuffer(room, np.uint8)
     begin = -whole.ctypes.data % _HUGE_PAGE
