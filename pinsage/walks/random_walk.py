@@ -119,7 +119,7 @@ def _pool() -> kernels.Pool:
 
 
 def _counter(group: int, visits: int, most: int) -> kernels.Counter:
-    bits = max(3, (most + most // 2).bit_length())  # at most two thirds full
+    bits = max(3, (2 * most).bit_length())  # less than half full
     return kernels.Counter(
         np.zeros(group << bits, np.uint64), np.zeros(group << bits, np.uint32), np.empty(group * (most + 1), np.int32),
         np.zeros(group, np.int64), np.zeros(group, np.uint64), np.zeros(visits + 1, np.int64), bits, most,
