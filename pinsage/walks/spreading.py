@@ -171,7 +171,8 @@ def _plan_rows(rows: Rows, num_rows: int, budget: int, side: Side, state: np.uin
 def _pour(rows: Rows, num_rows: int, side: Side, into: Masses, num_read: NDArray[np.int64]) -> int:
     """Add what was planned to the masses of the rows that the saves lead to; returns how many rows got some.
 
-    A row's saves are consecutive ones from a random one on, round its end: each is as likely as any other.
+    A row's saves are evenly spaced from a random one on, round its end: each is as likely as any other, and neighbors,
+    which may be alike, do not come together.
     """
     table, mass, edges, used, bits = into
     hops, shares = side
@@ -180,8 +181,9 @@ def _pour(rows: Rows, num_rows: int, side: Side, into: Masses, num_read: NDArray
         row, first, each = rows.rows[index], rows.first[index], rows.each[index]
         begin, degree = np.int64(row >> HALF), np.int64(row & LOW)
         num_read[0] += rows.count[index]
+        stride = degree // rows.count[index]
         for step in range(rows.count[index]):
-            edge = first + step
+            edge = first + step * stride
             edge += begin - (degree if edge >= degree else 0)
             to = hops[edge]
             place = place_of(to >> HALF, bits)
