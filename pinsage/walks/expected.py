@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import SettingsError
 from pinsage.walks import spreading
-from pinsage.walks.hops import HopTables, read_only
+from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import checked_queries
 
 MAX_HOPS = 64
@@ -94,7 +94,7 @@ def _graph(hops: HopTables) -> spreading.Graph:
     )
     return spreading.Graph(
         hops.pin_rows, spreading.Side(hops.pin_hops, by_pin), spreading.Side(hops.board_hops, by_board), back,
-        read_only(hops.board_pins),
+        hops.board_pins,
     )  # fmt: skip
 
 

@@ -17,9 +17,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pinsage.errors import DatasetError
+from pinsage.graph.build import MOST_SAVES
 from pinsage.graph.csr import BipartiteGraph
 
-MAX_SAVES = 2**32 - 1  # an offset has 32 bits
 _HUGE_PAGE = 1 << 21
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -91,9 +91,9 @@ class HopTables:
             DatasetError: there are more saves than an offset can count.
             ArtifactDamagedError: a save names a pin or board past the graph's last one, or a weight is not positive.
         """
-        if graph.num_saves > MAX_SAVES:
+        if graph.num_saves > MOST_SAVES:
             raise DatasetError(
-                f"The graph has {graph.num_saves:,} saves; walks can count {MAX_SAVES:,}. "
+                f"The graph has {graph.num_saves:,} saves; walks can count {MOST_SAVES:,}. "
                 "Prune it (graph.prune_delta, graph.prune_board_share) or split the catalog."
             )
         graph.check_columns(folder)
@@ -146,9 +146,10 @@ def _shares(graph: BipartiteGraph) -> EdgeShares | None:
         return None
     pins, boards = read_only(graph.pin_offsets), read_only(graph.board_offsets)
     by_pin, by_board, back = (empty(graph.num_saves, np.float32) for _ in range(3))
-    _fill_shares(pins, read_only(pin_weights), by_pin)
-    _fill_shares(boards, read_only(board_weights), by_board)
-    _fill_back_shares(boards, read_only(board_weights), read_only(graph.pin_boards), read_only(pin_weights), back)
+    board_totals = _row_totals(boards, read_only(board_weights))
+    _fill_shares(pins, read_only(pin_weights), _row_totals(pins, read_only(pin_weights)), by_pin)
+    _fill_shares(boards, read_only(board_weights), board_totals, by_board)
+    _fill_back_shares(read_only(graph.pin_boards), read_only(pin_weights), board_totals, back)
     pin_aliases, board_aliases = (empty(graph.num_saves, np.uint64) for _ in range(2))
     _fill_aliases(pins, by_pin, pin_aliases)
     _fill_aliases(boards, by_board, board_aliases)
@@ -156,29 +157,35 @@ def _shares(graph: BipartiteGraph) -> EdgeShares | None:
 
 
 @njit(nogil=True, cache=True)
-def _fill_shares(offsets: NDArray[np.int64], weights: NDArray[np.float32], shares: NDArray[np.float32]) -> None:
-    for row in range(len(offsets) - 1):
-        total = 0.0
+def _row_totals(offsets: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
+    totals = np.zeros(len(offsets) - 1)
+    for row in range(len(totals)):
         for edge in range(offsets[row], offsets[row + 1]):
-            total += weights[edge]
+            totals[row] += weights[edge]
+    return totals
+
+
+@njit(nogil=True, cache=True)
+def _fill_shares(
+    offsets: NDArray[np.int64],
+    weights: NDArray[np.float32],
+    totals: NDArray[np.float64],
+    shares: NDArray[np.float32],
+) -> None:
+    for row in range(len(totals)):
         for edge in range(offsets[row], offsets[row + 1]):
-            shares[edge] = weights[edge] / total
+            shares[edge] = weights[edge] / totals[row]
 
 
 @njit(nogil=True, cache=True)
 def _fill_back_shares(
-    board_offsets: NDArray[np.int64],
-    board_weights: NDArray[np.float32],
     pin_boards: NDArray[np.int32],
     pin_weights: NDArray[np.float32],
+    board_totals: NDArray[np.float64],
     shares: NDArray[np.float32],
 ) -> None:
-    totals = np.zeros(len(board_offsets) - 1)
-    for row in range(len(totals)):
-        for edge in range(board_offsets[row], board_offsets[row + 1]):
-            totals[row] += board_weights[edge]
     for edge in range(len(pin_boards)):
-        shares[edge] = pin_weights[edge] / totals[pin_boards[edge]]
+        shares[edge] = pin_weights[edge] / board_totals[pin_boards[edge]]
 
 
 @njit(nogil=True, cache=True)

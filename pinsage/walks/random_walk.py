@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import SettingsError
 from pinsage.walks import kernels
-from pinsage.walks.hops import HopTables, read_only
+from pinsage.walks.hops import HopTables
 
 _NONE = np.empty(0, np.uint64)
 
@@ -88,7 +88,7 @@ def checked_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int3
 def compiled(hops: HopTables) -> kernels.Hops:
     """The tables as the walk kernels take them."""
     aliases = (_NONE, _NONE) if hops.shares is None else (hops.shares.pin_aliases, hops.shares.board_aliases)
-    return kernels.Hops(hops.pin_rows, hops.pin_hops, hops.board_hops, read_only(hops.board_pins), *aliases)
+    return kernels.Hops(hops.pin_rows, hops.pin_hops, hops.board_hops, hops.board_pins, *aliases)
 
 
 def walking_gear(hops: HopTables, plan: WalkPlan) -> tuple[kernels.Walks, kernels.Pool, kernels.Counter]:

@@ -60,7 +60,7 @@ def test_a_save_that_leads_nowhere_is_refused(name, value):
 
 def test_more_saves_than_an_offset_can_count_are_refused(monkeypatch):
     """The limit is planted: four billion saves are not made here."""
-    monkeypatch.setattr(tables, "MAX_SAVES", 3)
+    monkeypatch.setattr(tables, "MOST_SAVES", 3)
     with pytest.raises(DatasetError, match="4 saves; walks can count 3"):
         HopTables.of(graph_of([(pin, 0) for pin in range(4)], 4, 1))
 
