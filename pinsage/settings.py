@@ -138,6 +138,10 @@ class ModelSettings(Section):
     pooling: Literal["importance", "mean", "max"] = Field(
         "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )
+    id_embedding: Literal["auto", "always", "never"] = Field(
+        "auto", description="A learned vector per pin beside its features; auto: where no pin has a picture or words."
+    )
+    id_dim: int = Field(64, ge=1, le=1024, description="Size of that vector.")
 
 
 class TrainSettings(Section):

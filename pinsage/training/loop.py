@@ -140,7 +140,16 @@ def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
         hidden_dim=model.hidden_dim,
         embedding_dim=model.embedding_dim,
         pooling=model.pooling,
+        id_dim=model.id_dim if _has_ids(data, model) else 0,
+        num_pins=data.features.num_pins if _has_ids(data, model) else 0,
     )
+
+
+def _has_ids(data: TrainingData, model: ModelSettings) -> bool:
+    """Whether each pin gets a vector of its own."""
+    if model.id_embedding == "auto":
+        return not data.features.has_content
+    return model.id_embedding == "always"
 
 
 def _digest(data: TrainingData, model: ModelSettings, train: TrainSettings) -> str:
