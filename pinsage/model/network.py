@@ -1,6 +1,6 @@
 """The whole network: standardized features, K convolutions, the dense head (PinSage Algorithm 2).
 
-P pins, n_0 targets, n_K nodes, D feature columns, E columns of an id embedding (0: none), m hidden width, d embedding size.
+P pins, n_0 targets, n_K nodes, D feature columns, E columns of an id embedding (0: none), m hidden, d embedding width.
 """
 
 from dataclasses import dataclass
