@@ -117,10 +117,8 @@ def joined() -> Iterator[Ranks]:
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo")
-    try:
-        yield this_rank()
-    finally:
-        dist.destroy_process_group()
+    yield this_rank()
+    dist.destroy_process_group()  # not after an error: the others may wait for this process in a sum
 
 
 def num_processes(settings: TrainSettings) -> int:

@@ -104,7 +104,13 @@ def fit(
     minibatch = _recipe(data, model, train, ranks.share).minibatch
     last = first if state.has_stalled(train.patience) else train.steps
     with TerminationNotice() as notice, BatchProducer(minibatch, first=first, last=last) as producer:
-        pace = Pace(producer, tell, batch_size=train.batch_size, first=first, last=train.steps)
+        pace = Pace(
+            producer,
+            tell if ranks.is_first else tell_nobody,
+            batch_size=train.batch_size,
+            first=first,
+            last=train.steps,
+        )
         steps.run(producer, pace, notice)
     if state.best is not None:
         state.network.load_state_dict(state.best)
