@@ -64,7 +64,7 @@ class Minibatch:
         negatives: int32 [S], positions, shared by all queries.
         hard_negatives: int32 [B, h], positions.
         negative_mask, hard_mask, positive_mask: bool [B, S], [B, h] and [B, B] (the positives of the other queries).
-        positive_log_q, negative_log_q: float32 [B], [S]. `hard_log_q` holds for every hard negative.
+        positive_log_q, negative_log_q: [B], [S], of the features' type. `hard_log_q` holds for every hard negative.
         num_replaced: hard negatives that were drawn at random because the query has too few candidates.
     """
 

@@ -78,12 +78,13 @@ class BatchRecipe:
 
         targets = np.concatenate([query, positive, negatives, hard.pins.ravel()])
         subgraph, positions = self._expander.expand(targets, transposed=True)
+        features = self._rows(subgraph.nodes)
         ends = np.cumsum([len(query), len(positive), len(negatives)])
         at_query, at_positive, at_negatives, at_hard = np.split(positions, ends)
         return Minibatch(
             step=step,
             subgraph=subgraph,
-            features=self._rows(subgraph.nodes),
+            features=features,
             query=at_query,
             positive=at_positive,
             negatives=at_negatives,
@@ -91,14 +92,15 @@ class BatchRecipe:
             negative_mask=accidental_mask(negatives, query, positive),
             hard_mask=accidental_mask(hard.pins, query, positive),
             positive_mask=accidental_mask(positive, query, positive),
-            positive_log_q=self._log_q(positive),
-            negative_log_q=self._log_q(negatives),
+            positive_log_q=self._log_q(positive).astype(features.dtype),
+            negative_log_q=self._log_q(negatives).astype(features.dtype),
             hard_log_q=float(np.log(max(1, count) / max(1, self._candidates.shape[1]))),
             num_replaced=hard.num_replaced,
         )
 
-    def _log_q(self, pins: Pins) -> NDArray[np.float32]:
+    def _log_q(self, pins: Pins) -> NDArray[np.float64]:
         """Log of how often a pin is expected among the in-batch positives and the shared negatives together."""
         settings = self._settings
         expected = settings.batch_size * self._positive_share[pins] + settings.num_negatives / len(self._candidates)
-        return np.log(expected).astype(np.float32)
+        log_q: NDArray[np.float64] = np.log(expected)
+        return log_q
