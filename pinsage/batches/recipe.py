@@ -3,6 +3,7 @@
 N pairs, B pairs in a minibatch, S shared negatives, h hard negatives per query, P pins.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,12 +29,16 @@ class BatchSettings:
 
 
 class PairOrder:
-    """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches."""
+    """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches.
+
+    Safe to share between threads. The two epochs asked for last are kept, for near an epoch's end some threads are
+    still in it and others in the next one; 8 bytes per pair and epoch.
+    """
 
     def __init__(self, num_pairs: int, *, batch_size: int, seed: int) -> None:
         self._num_pairs, self._batch_size, self._seed = num_pairs, batch_size, seed
-        self._epoch = -1
-        self._order: NDArray[np.int64] = np.empty(0, np.int64)
+        self._lock = threading.Lock()
+        self._epochs: dict[int, NDArray[np.int64]] = {}
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """The rows of the pairs of a step: int64 [B]. A step number is all that a resumed run needs."""
@@ -47,14 +52,16 @@ class PairOrder:
         return np.concatenate(parts)
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._order = np.random.default_rng([self._seed, _ORDER, epoch]).permutation(self._num_pairs)
-        return self._order
+        with self._lock:
+            if epoch not in self._epochs:
+                rng = np.random.default_rng([self._seed, _ORDER, epoch])
+                self._epochs = {other: self._epochs[other] for other in sorted(self._epochs)[-1:]}
+                self._epochs[epoch] = rng.permutation(self._num_pairs)
+            return self._epochs[epoch]
 
 
 class BatchRecipe:
-    """Builds the minibatch of any step. Belongs to one thread (see Expander)."""
+    """Builds the minibatch of any step, for any number of threads at once."""
 
     def __init__(
         self, pairs: Pairs, expander: Expander, rows: FeatureRows, *, settings: BatchSettings, candidates: Pins

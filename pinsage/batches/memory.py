@@ -1,0 +1,49 @@
+"""Memory for the features of minibatches, used again and again: a fresh block costs a page fault per 4 KiB."""
+
+import threading
+import weakref
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SLACK = 1.1  # minibatches differ a little in size; a block that fits the largest so far serves them all
+
+
+def plain_block(size_bytes: int) -> memoryview:
+    """A fresh block of memory."""
+    return memoryview(np.empty(size_bytes, np.uint8))
+
+
+class ReusedMemory:
+    """Lends arrays, and takes the memory of one back by itself when nothing refers to it any more.
+
+    Nobody has to say that a minibatch is done with. A view, a tensor over the array, or what autograd has saved of it
+    keeps the memory lent, so it can never be overwritten under a reader; in a training loop the blocks in use come to
+    the minibatches that wait, are being built and are in use. Threads may share one.
+    """
+
+    def __init__(self, new_block: Callable[[int], memoryview] = plain_block) -> None:
+        """`new_block` gives a block of so many bytes, such as one that a GPU can read by itself."""
+        self._new_block = new_block
+        self._lock = threading.Lock()
+        self._free: list[memoryview] = []
+
+    def array(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """An array of float32 of a shape, with whatever was in the memory before."""
+        count = shape[0] * shape[1]
+        block = self._block(4 * count)
+        # Over a memoryview and not an array: numpy would let views refer to the owner and skip the array watched here.
+        lent = np.frombuffer(block, np.float32, count)
+        weakref.finalize(lent, self._free.append, block).atexit = False
+        return lent.reshape(shape)
+
+    def _block(self, size_bytes: int) -> memoryview:
+        with self._lock:
+            self._free.sort(key=len)
+            for number, block in enumerate(self._free):
+                if len(block) >= size_bytes:
+                    return self._free.pop(number)
+            if self._free:
+                del self._free[0]  # too small for the minibatches of now
+        return self._new_block(int(size_bytes * _SLACK))
