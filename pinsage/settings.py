@@ -186,6 +186,14 @@ class TrainSettings(Section):
         description="Processes that share each minibatch; 0: one per visible GPU.",
         json_schema_extra=Execution,
     )
+    num_producers: int = Field(
+        0, ge=0, le=64, description="Threads that build minibatches; 0: by device.", json_schema_extra=Execution
+    )
+    resident: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Keep features and neighborhoods in the device's memory; auto: on a GPU that has room.",
+        json_schema_extra=Execution,
+    )
     compile: bool = Field(
         False, description="Compile the network (torch.compile); pays on a GPU, once warm.", json_schema_extra=Execution
     )

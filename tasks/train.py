@@ -104,6 +104,7 @@ def _facts(result: Fitted) -> Facts:
         "device": result.device,
         "precision": result.precision,
         "processes": result.num_processes,
+        "resident": result.is_resident,
         "id_dim": result.network.shape.id_dim,
         "hard_negatives_replaced": result.num_replaced,
     }

@@ -8,6 +8,7 @@ So the nodes of every layer are a prefix of one list, "self" is a slice instead 
 neighbors serves every layer.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,8 +16,13 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.batches import kernels
+
 Pins = NDArray[np.int32]
 FeatureRows = Callable[[Pins], NDArray[np.float32]]
+
+NO_PIN = -1
+_LAST_STAMP = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Minibatch:
         hard_negatives: int32 [b, h], positions.
         own: the b pairs among the B.
         negative_mask, hard_mask, positive_mask: bool [b, S], [b, h] and [b, B] (the positives of the other queries).
-        positive_log_q, negative_log_q: float32 [B], [S]. `hard_log_q` holds for every hard negative.
+        positive_log_q, negative_log_q: [B], [S], of the features' type. `hard_log_q` holds for every hard negative.
         num_replaced: hard negatives that were drawn at random because the query has too few candidates.
     """
 
@@ -90,15 +96,14 @@ class Minibatch:
 
 
 class Expander:
-    """Expands targets into sub-graphs. Holds one stamp per pin, so it belongs to one thread."""
+    """Expands targets into sub-graphs. Threads may share one: each gets marks of its own, 12 bytes per pin."""
 
     def __init__(self, neighbors: NDArray[np.int32], weights: NDArray[np.float32], *, num_layers: int) -> None:
-        self._neighbors = neighbors
-        self._weights = weights
+        """Expand `num_layers` times over `neighbors` and `weights`: [P, T] each, arrays or memory maps."""
+        # Plain arrays over the same memory: the kernels do not know memory maps as a type of their own.
+        self._neighbors, self._weights = np.asarray(neighbors), np.asarray(weights)
         self._num_layers = num_layers
-        self._stamps = np.zeros(len(neighbors), np.int64)
-        self._positions = np.zeros(len(neighbors), np.int32)
-        self._stamp = 0
+        self._threads = threading.local()
 
     def expand(self, targets: Pins, *, transposed: bool = False) -> tuple[Subgraph, NDArray[np.int32]]:
         """The sub-graph of `targets`, and the position of each target in it.
@@ -110,25 +115,56 @@ class Expander:
         Returns:
             The sub-graph, with unique targets in order of first appearance, and int32 [n] positions.
 
+        Raises:
+            IndexError: a target or a neighbor is not a pin of the table.
+
         Source: PinSage Algorithm 2, lines 1-6.
         """
-        self._stamp += 1
-        nodes, positions = _unique(targets, self._stamps, self._positions, self._stamp)
-        sizes, tables = [len(nodes)], [np.empty((0, self._neighbors.shape[1]), np.int32)]
-        for layer in range(self._num_layers):
-            first = 0 if layer == 0 else sizes[-2]
-            added, table = _expand(nodes[first:], self._neighbors, self._stamps, self._positions, self._stamp)
-            nodes = np.concatenate([nodes, added])
-            sizes.append(len(nodes))
-            tables.append(table)
-        local = np.concatenate(tables)
-        weights = gathered(self._weights, nodes[: len(local)])
-        transposes = self._transposes(local, sizes) if transposed else ()
-        return Subgraph(nodes, tuple(sizes), local, weights, transposes), positions
+        self._check(targets)
+        marks = self._marks()
+        nodes, positions, sizes, local, weights, stray = kernels.expanded(
+            targets,
+            self._neighbors,
+            self._weights,
+            marks.marks,
+            marks.nodes,
+            marks.next_stamp(),
+            self._num_layers,
+        )
+        if stray != NO_PIN:
+            raise IndexError(f"A neighbor is pin {stray}; there are {len(self._neighbors)} pins.")
+        counts = tuple(sizes.tolist())
+        return Subgraph(nodes, counts, local, weights, _transposes(local, counts) if transposed else ()), positions
 
-    def _transposes(self, local: NDArray[np.int32], sizes: list[int]) -> tuple[Transpose, ...]:
-        inner_first = range(len(sizes) - 1, 0, -1)
-        return tuple(Transpose(*_transpose(local[: sizes[k - 1]], sizes[k])) for k in inner_first)
+    def _check(self, targets: Pins) -> None:
+        num_pins = len(self._neighbors)
+        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < num_pins:
+            raise IndexError(f"Pins {targets.min()} to {targets.max()} were asked for; there are {num_pins}.")
+
+    def _marks(self) -> "_Marks":
+        if not hasattr(self._threads, "marks"):
+            self._threads.marks = _Marks(len(self._neighbors))
+        marks: _Marks = self._threads.marks
+        return marks
+
+
+class _Marks:
+    """Where each pin is in the batch under way (see `kernels`), and room for the batch's nodes. One thread's own."""
+
+    def __init__(self, num_pins: int) -> None:
+        self.marks, self.nodes = np.zeros(num_pins, np.int64), np.empty(num_pins, np.int32)
+        self._stamp = 0
+
+    def next_stamp(self) -> int:
+        if self._stamp == _LAST_STAMP:
+            self.marks[:], self._stamp = 0, 0
+        self._stamp += 1
+        return self._stamp
+
+
+def _transposes(local: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Transpose, ...]:
+    inner_first = range(len(sizes) - 1, 0, -1)
+    return tuple(Transpose(*kernels.transposed(local[: sizes[k - 1]], sizes[k])) for k in inner_first)
 
 
 def gathered(table: NDArray[np.float32], pins: Pins) -> NDArray[np.float32]:
@@ -143,60 +179,6 @@ def gathered(table: NDArray[np.float32], pins: Pins) -> NDArray[np.float32]:
     """
     rows: NDArray[np.float32] = _gather(table, pins)
     return rows
-
-
-@numba.njit(nogil=True, cache=True)
-def _unique(targets, stamps, positions, stamp):  # type: ignore[no-untyped-def]
-    nodes = np.empty(len(targets), np.int32)
-    places = np.empty(len(targets), np.int32)
-    count = 0
-    for i, pin in enumerate(targets):
-        if stamps[pin] != stamp:
-            stamps[pin] = stamp
-            positions[pin] = count
-            nodes[count] = pin
-            count += 1
-        places[i] = positions[pin]
-    return nodes[:count].copy(), places
-
-
-@numba.njit(nogil=True, cache=True)
-def _expand(rows, neighbors, stamps, positions, stamp):  # type: ignore[no-untyped-def]
-    """The pins that the neighbors of `rows` add, and the local neighbor table of `rows`.
-
-    `rows` are the nodes that the previous expansion added; they are the last ones numbered so far.
-    """
-    num_neighbors = neighbors.shape[1]
-    table = np.empty((len(rows), num_neighbors), np.int32)
-    added = np.empty(min(len(rows) * num_neighbors, len(stamps)), np.int32)
-    next_position = positions[rows[-1]] + 1 if len(rows) else 0
-    count = 0
-    for i in range(len(rows)):
-        for t in range(num_neighbors):
-            pin = neighbors[rows[i], t]
-            if stamps[pin] != stamp:
-                stamps[pin] = stamp
-                positions[pin] = next_position + count
-                added[count] = pin
-                count += 1
-            table[i, t] = positions[pin]
-    return added[:count].copy(), table
-
-
-@numba.njit(nogil=True, cache=True)
-def _transpose(local, num_nodes):  # type: ignore[no-untyped-def]
-    flat = local.ravel()
-    offsets = np.zeros(num_nodes + 1, np.int32)
-    for node in flat:
-        offsets[node + 1] += 1
-    for node in range(num_nodes):
-        offsets[node + 1] += offsets[node]
-    cursor = offsets[:-1].copy()
-    order = np.empty(len(flat), np.int32)
-    for place, node in enumerate(flat):
-        order[cursor[node]] = place
-        cursor[node] += 1
-    return offsets, order
 
 
 @numba.njit(nogil=True, cache=True)

@@ -1,69 +1,102 @@
-"""Builds the next minibatches in a thread while the device computes this one (PinSage §3.3, producer-consumer)."""
+"""Builds the next minibatches in threads while the device computes this one (PinSage §3.3, producer-consumer)."""
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
+from typing import Generic, TypeVar
 
-from pinsage.batches.minibatch import Minibatch
-
-_POLL_S = 0.1  # how long a blocked producer can take to notice that nobody is listening any more
+Batch = TypeVar("Batch")
 
 
-class BatchProducer:
-    """An iterator over the minibatches of steps `first` to `last` - 1, built ahead by one background thread.
+class BatchProducer(Generic[Batch]):
+    """An iterator over the minibatches of steps `first` to `last` - 1, built ahead by background threads.
 
-    Use it as a context manager: leaving the block, by whatever exit, ends the thread. `wait_s` is the time the
+    Each thread takes the next step nobody has taken; the minibatches are handed out in the order of their steps,
+    whichever is finished first. So their number changes when a minibatch is ready, never what it is or where it comes.
+
+    Use it as a context manager: leaving the block, by whatever exit, ends the threads. `wait_s` is the time the
     consumer has spent waiting, in seconds.
     """
 
-    def __init__(self, minibatch: Callable[[int], Minibatch], *, first: int, last: int, ahead: int = 3) -> None:
-        """`minibatch` builds the minibatch of a step; at most `ahead` of them wait in the queue."""
-        self.wait_s = 0.0
-        self._minibatch, self._steps = minibatch, range(first, last)
-        self._queue: queue.Queue[Minibatch | BaseException] = queue.Queue(maxsize=ahead)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._produce, name="batch-producer", daemon=True)
+    def __init__(
+        self, build: Callable[[int], Batch], *, first: int, last: int, ahead: int = 3, num_producers: int = 1
+    ) -> None:
+        """Prepare the threads.
 
-    def __enter__(self) -> "BatchProducer":
-        self._thread.start()
+        Args:
+            build: the minibatch of a step; called by several threads at once when `num_producers` > 1.
+            ahead: most minibatches that are finished or being built beyond the one in use.
+        """
+        self.wait_s = 0.0
+        self._build, self._ahead = build, max(ahead, num_producers)
+        self._next_built = self._next_used = first
+        self._last = last
+        self._finished: dict[int, Batch | BaseException] = {}
+        self._changed = threading.Condition()
+        self._threads = [
+            threading.Thread(target=self._produce, name=f"batch-producer-{number}", daemon=True)
+            for number in range(num_producers)
+        ]
+
+    def __enter__(self) -> "BatchProducer[Batch]":
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join()
+        with self._changed:
+            self._last = self._next_used  # nothing left to build, nothing left to hand out
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._finished.clear()
 
-    def __iter__(self) -> Iterator[Minibatch]:
+    def __iter__(self) -> Iterator[Batch]:
         """The minibatches in the order of their steps.
 
         Raises:
-            BaseException: whatever stopped the producer, with its own message.
+            BaseException: whatever stopped the building of a step, with its own message, when that step's turn comes.
         """
-        for _ in self._steps:
-            started = time.monotonic()
-            item = self._queue.get()
-            self.wait_s += time.monotonic() - started
-            if isinstance(item, BaseException):
-                raise item
-            yield item
+        while self._next_used < self._last:
+            batch = self._take()
+            if isinstance(batch, BaseException):
+                raise batch
+            yield batch
+            del batch  # the memory of a minibatch in use is not held while waiting for the next one
+
+    def _take(self) -> Batch | BaseException:
+        started = time.monotonic()
+        with self._changed:
+            while self._next_used not in self._finished:
+                self._changed.wait()
+            batch = self._finished.pop(self._next_used)
+            self._next_used += 1
+            self._changed.notify_all()
+        self.wait_s += time.monotonic() - started
+        return batch
 
     def _produce(self) -> None:
-        try:
-            for step in self._steps:
-                if not self._put(self._minibatch(step)):
-                    return
-        except BaseException as error:
-            self._put(error)
-
-    def _put(self, item: Minibatch | BaseException) -> bool:
-        """Whether the item could be handed over before the consumer left."""
-        while not self._stop.is_set():
+        while (step := self._claim()) is not None:
             try:
-                self._queue.put(item, timeout=_POLL_S)
-            except queue.Full:
-                continue
-            return True
-        return False
+                batch: Batch | BaseException = self._build(step)
+            except BaseException as error:
+                batch = error
+            with self._changed:
+                self._finished[step] = batch
+                if isinstance(batch, BaseException):
+                    self._next_built = self._last  # what comes after an error is never asked for
+                self._changed.notify_all()
+            del batch
+
+    def _claim(self) -> int | None:
+        """The next step to build, once it is near enough to the one in use; None when there is nothing left."""
+        with self._changed:
+            while self._next_built < self._last and self._next_built >= self._next_used + self._ahead:
+                self._changed.wait()
+            if self._next_built >= self._last:
+                return None
+            self._next_built += 1
+            return self._next_built - 1

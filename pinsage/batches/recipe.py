@@ -3,6 +3,7 @@
 N pairs, B pairs in a minibatch, S shared negatives, h hard negatives per query, P pins.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,12 +50,16 @@ class Share:
 
 
 class PairOrder:
-    """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches."""
+    """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches.
+
+    Safe to share between threads. The two epochs asked for last are kept, for near an epoch's end some threads are
+    still in it and others in the next one; 8 bytes per pair and epoch.
+    """
 
     def __init__(self, num_pairs: int, *, batch_size: int, seed: int) -> None:
         self._num_pairs, self._batch_size, self._seed = num_pairs, batch_size, seed
-        self._epoch = -1
-        self._order: NDArray[np.int64] = np.empty(0, np.int64)
+        self._lock = threading.Lock()
+        self._epochs: dict[int, NDArray[np.int64]] = {}
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """The rows of the pairs of a step: int64 [B]. A step number is all that a resumed run needs."""
@@ -68,14 +73,16 @@ class PairOrder:
         return np.concatenate(parts)
 
     def _permutation(self, epoch: int) -> NDArray[np.int64]:
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._order = np.random.default_rng([self._seed, _ORDER, epoch]).permutation(self._num_pairs)
-        return self._order
+        with self._lock:
+            if epoch not in self._epochs:
+                rng = np.random.default_rng([self._seed, _ORDER, epoch])
+                self._epochs = {other: self._epochs[other] for other in sorted(self._epochs)[-1:]}
+                self._epochs[epoch] = rng.permutation(self._num_pairs)
+            return self._epochs[epoch]
 
 
 class BatchRecipe:
-    """Builds the minibatch of any step. Belongs to one thread (see Expander)."""
+    """Builds the minibatch of any step, for any number of threads at once."""
 
     def __init__(
         self,
@@ -112,11 +119,12 @@ class BatchRecipe:
         parts = [query[own], positive[own], self._share.negatives(negatives), hard.pins[own].ravel()]
         subgraph, positions = self._expander.expand(np.concatenate(parts), transposed=True)
         ends = np.cumsum([len(part) for part in parts[:-1]])
+        features = self._rows(subgraph.nodes)
         at_query, at_positive, at_negatives, at_hard = np.split(positions, ends)
         return Minibatch(
             step=step,
             subgraph=subgraph,
-            features=self._rows(subgraph.nodes),
+            features=features,
             query=at_query,
             positive=at_positive,
             negatives=at_negatives,
@@ -125,14 +133,15 @@ class BatchRecipe:
             negative_mask=accidental_mask(negatives, query[own], positive[own]),
             hard_mask=accidental_mask(hard.pins[own], query[own], positive[own]),
             positive_mask=accidental_mask(positive, query[own], positive[own]),
-            positive_log_q=self._log_q(positive),
-            negative_log_q=self._log_q(negatives),
+            positive_log_q=self._log_q(positive).astype(features.dtype),
+            negative_log_q=self._log_q(negatives).astype(features.dtype),
             hard_log_q=float(np.log(max(1, count) / max(1, self._candidates.shape[1]))),
             num_replaced=hard.num_replaced,
         )
 
-    def _log_q(self, pins: Pins) -> NDArray[np.float32]:
+    def _log_q(self, pins: Pins) -> NDArray[np.float64]:
         """Log of how often a pin is expected among the in-batch positives and the shared negatives together."""
         settings = self._settings
         expected = settings.batch_size * self._positive_share[pins] + settings.num_negatives / len(self._candidates)
-        return np.log(expected).astype(np.float32)
+        log_q: NDArray[np.float64] = np.log(expected)
+        return log_q

@@ -59,15 +59,22 @@ class FeatureMatrix:
             }
         )
 
-    def rows(self, pins: NDArray[np.int32]) -> NDArray[np.float32]:
+    def rows(self, pins: NDArray[np.int32], into: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """The features of the given pins, in their order: float32 [n, D]. Releases the GIL while it gathers.
+
+        Args:
+            pins: int32 [n].
+            into: float32 [n, D] to write to and give back; a new array without it.
 
         Raises:
             IndexError: a pin is negative or not below P.
+            ValueError: `into` has another shape or type.
         """
         if len(pins) and not 0 <= int(pins.min()) <= int(pins.max()) < self.num_pins:
             raise IndexError(f"Pins {pins.min()} to {pins.max()} were asked for; there are {self.num_pins}.")
-        out = np.empty((len(pins), self.dim), dtype=np.float32)
+        out = np.empty((len(pins), self.dim), dtype=np.float32) if into is None else into
+        if out.shape != (len(pins), self.dim) or out.dtype != np.float32:
+            raise ValueError(f"Rows of float32 {[len(pins), self.dim]} do not fit {out.dtype} {list(out.shape)}.")
         for columns, block in self._placed():
             _gather(np.asarray(block), pins, out, columns.start)  # numba knows no memory maps, only plain views
         return out

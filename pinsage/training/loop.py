@@ -5,29 +5,27 @@ returned is the one with the highest validation hit rate, not the last one.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import cast
 
 import torch
 
-from pinsage.batches.minibatch import Expander
 from pinsage.batches.producer import BatchProducer
-from pinsage.batches.recipe import BatchRecipe, BatchSettings, Share
 from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.curriculum import hard_negatives_at
 from pinsage.training.data import TrainingData, checked_moments
 from pinsage.training.device import chosen_device, chosen_precision, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
+from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
 from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 from pinsage.training.steps import LogMetrics, Steps, Surroundings, log_nothing
+from pinsage.training.supply import Supply, num_producers
 from pinsage.training.validation import Validator
 
 
@@ -42,6 +40,7 @@ class Fitted:
         has_stopped_early: patience with the validation hit rate ended before the steps did.
         device, precision: cpu or cuda; float32 or bfloat16.
         num_processes: how many trained together.
+        is_resident: the tables were on the device.
         pairs_per_s, wait_share: of this process; see Pace.
         num_replaced: hard negatives drawn at random for want of candidates.
     """
@@ -55,6 +54,7 @@ class Fitted:
     device: str
     precision: str
     num_processes: int
+    is_resident: bool
     pairs_per_s: float
     wait_share: float
     num_replaced: int
@@ -98,12 +98,14 @@ def fit(
     state = _start(data, model, train, device)
     checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
-    objective = _objective(state, train, device, ranks)
+    supply = Supply.of(data, model, train, share=ranks.share, device=device)
+    objective = _objective(state, train, supply.inputs, ranks)
     surroundings = Surroundings(checkpoints, log_metrics).of(ranks)
     steps = Steps(state, objective, _validator(data, train), surroundings)
-    minibatch = _recipe(data, model, train, ranks.share).minibatch
     last = first if state.has_stalled(train.patience) else train.steps
-    with TerminationNotice() as notice, BatchProducer(minibatch, first=first, last=last) as producer:
+    producers = num_producers(train, device, ranks.count)
+    batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
+    with TerminationNotice() as notice, batches as producer:
         pace = Pace(
             producer,
             tell if ranks.is_first else tell_nobody,
@@ -124,6 +126,7 @@ def fit(
         device=device.type,
         precision=str(objective.precision).removeprefix("torch."),
         num_processes=ranks.count,
+        is_resident=supply.is_resident,
         pairs_per_s=pace.pairs_per_s,
         wait_share=pace.wait_share,
         num_replaced=state.num_replaced,
@@ -140,35 +143,17 @@ def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, devic
     return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True))
 
 
-def _objective(state: TrainingState, train: TrainSettings, device: torch.device, ranks: Ranks) -> Objective:
+def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks: Ranks) -> Objective:
     network: torch.nn.Module = state.network
     if train.compile:
         network = cast(torch.nn.Module, torch.compile(network, dynamic=True))
-    return Objective(ranks.together(network), train, device, chosen_precision(train, device), ranks)
+    return Objective(ranks.together(network), train, inputs, chosen_precision(train, state.network.mean.device), ranks)
 
 
 def _validator(data: TrainingData, train: TrainSettings) -> Validator:
     neighbors, weights = data.tables()
     limit, seed = train.validation_pairs, train.seed
     return Validator(data.validation, data.features.rows, neighbors=neighbors, weights=weights, limit=limit, seed=seed)
-
-
-def _recipe(data: TrainingData, model: ModelSettings, train: TrainSettings, share: Share) -> BatchRecipe:
-    neighbors, weights = data.tables()
-    settings = BatchSettings(
-        batch_size=train.batch_size,
-        num_negatives=train.num_negatives,
-        seed=train.seed,
-        hard_negatives_at=partial(hard_negatives_at, settings=train),
-    )
-    return BatchRecipe(
-        data.train,
-        Expander(neighbors, weights, num_layers=model.num_layers),
-        data.features.rows,
-        settings=settings,
-        candidates=data.candidates(),
-        share=share,
-    )
 
 
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:

@@ -47,7 +47,10 @@ def _advice(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> s
     is_mixed = settings.precision != "float32"
     needed = step_gb(sizes, shape, 2 if is_mixed else 4)
     halves = step_gb(tuple(size // 2 for size in sizes), shape, 2 if is_mixed else 4)
-    ways = [f"train.batch_size to {max(2, settings.batch_size // 2)} ({needed:.2g} to about {halves:.2g} GB)"]
+    ways = [
+        f"train.batch_size to {max(2, settings.batch_size // 2)} ({needed:.2g} to about {halves:.2g} GB)",
+        f"model.hidden_dim from {shape.hidden_dim} to {shape.hidden_dim // 2} (nearly half)",
+    ]
     if not is_mixed:
         ways.append(f"train.precision to bf16 (to {step_gb(sizes, shape, 2):.2g} GB)")
     if shape.num_layers:
@@ -57,7 +60,8 @@ def _advice(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> s
         )
     return (
         f"The GPU's memory ({_total_gb():.0f} GB) does not hold step {batch.step}: its {settings.batch_size} pairs "
-        f"touch {sizes[-1]} pins, which takes about {needed:.2g} GB beside the weights. Lower {', or '.join(ways)}."
+        f"touch {sizes[-1]} pins, which takes about {needed:.2g} GB beside the weights. "
+        f"Lower {', '.join(ways[:-1])} or {ways[-1]}."
     )
 
 

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from pinsage.batches.minibatch import Minibatch
 from pinsage.model.loss import InBatch, Scores, max_margin, sampled_softmax
-from pinsage.model.network import SubgraphTensors
 from pinsage.settings import TrainSettings
 from pinsage.training.distributed import ALONE, Ranks
+from pinsage.training.inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Objective:
 
     Attributes:
         network: a PinSageNetwork, perhaps compiled or wrapped.
-        device: where it is.
+        inputs: gives what it reads, on the device where it is.
         precision: of the matrix products. Scores and losses are computed in the network's own type.
         ranks: who trains together.
     """
 
     network: nn.Module
     settings: TrainSettings
-    device: torch.device
+    inputs: Inputs
     precision: torch.dtype = torch.float32
     ranks: Ranks = ALONE
 
@@ -47,39 +47,42 @@ class Objective:
         return sampled_softmax(scores, self._in_batch(embeddings, batch), temperature=self.settings.temperature)
 
     def _embeddings(self, batch: Minibatch) -> Tensor:
-        features, subgraph = self._moved(batch.features), SubgraphTensors.of(batch.subgraph, self.device)
+        features, subgraph = self.inputs(batch)
         is_mixed = self.precision != torch.float32
-        with torch.autocast(self.device.type, self.precision, enabled=is_mixed):
+        with torch.autocast(features.device.type, self.precision, enabled=is_mixed):
             embeddings: Tensor = self.network(features, subgraph)
         return embeddings.float() if is_mixed else embeddings
 
     def _scores(self, embeddings: Tensor, batch: Minibatch) -> Scores:
-        query, positive = self._rows(embeddings, batch.query), self._rows(embeddings, batch.positive)  # [b, d]
-        shared = self.ranks.gathered(self._rows(embeddings, batch.negatives))[: batch.negative_mask.shape[1]]  # [S, d]
-        hard = self._rows(embeddings, batch.hard_negatives)  # [b, h, d]
+        query, positive = _rows(embeddings, batch.query), _rows(embeddings, batch.positive)  # [b, d]
+        shared = self.ranks.gathered(_rows(embeddings, batch.negatives))[: batch.negative_mask.shape[1]]  # [S, d]
+        hard = _rows(embeddings, batch.hard_negatives)  # [b, h, d]
         return Scores(
             positive=(query * positive).sum(dim=1),
             shared=query @ shared.T,
-            shared_mask=self._moved(batch.negative_mask),
+            shared_mask=_moved(batch.negative_mask, embeddings),
             hard=torch.bmm(hard, query[:, :, None])[:, :, 0],
-            hard_mask=self._moved(batch.hard_mask),
+            hard_mask=_moved(batch.hard_mask, embeddings),
         )
 
     def _in_batch(self, embeddings: Tensor, batch: Minibatch) -> InBatch:
-        positives = self.ranks.gathered(self._rows(embeddings, batch.positive))  # [B, d]
-        positive_log_q = self._moved(batch.positive_log_q)
+        positives = self.ranks.gathered(_rows(embeddings, batch.positive))  # [B, d]
+        positive_log_q = _moved(batch.positive_log_q, embeddings)
         return InBatch(
-            scores=self._rows(embeddings, batch.query) @ positives.T,
-            mask=self._moved(batch.positive_mask),
+            scores=_rows(embeddings, batch.query) @ positives.T,
+            mask=_moved(batch.positive_mask, embeddings),
             own_log_q=positive_log_q[batch.own],
             positive_log_q=positive_log_q,
-            shared_log_q=self._moved(batch.negative_log_q),
+            shared_log_q=_moved(batch.negative_log_q, embeddings),
             hard_log_q=batch.hard_log_q,
         )
 
-    def _rows(self, embeddings: Tensor, positions: NDArray) -> Tensor:  # type: ignore[type-arg]
-        # F.embedding and not indexing: its backward pass adds in a fixed order on a GPU too.
-        return F.embedding(self._moved(positions), embeddings)
 
-    def _moved(self, array: NDArray) -> Tensor:  # type: ignore[type-arg]
-        return torch.from_numpy(array).to(self.device, non_blocking=True)
+def _rows(embeddings: Tensor, positions: NDArray) -> Tensor:  # type: ignore[type-arg]
+    # F.embedding and not indexing: its backward pass adds in a fixed order on a GPU too.
+    return F.embedding(_moved(positions, embeddings), embeddings)
+
+
+def _moved(array: NDArray, beside: Tensor) -> Tensor:  # type: ignore[type-arg]
+    """The array on the device of `beside`; on a GPU the copy is queued, not waited for."""
+    return torch.from_numpy(array).to(beside.device, non_blocking=True)

@@ -2,6 +2,7 @@
 
 import time
 
+from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
 from pinsage.cluster.progress import Progress, Tell
 
@@ -9,7 +10,9 @@ from pinsage.cluster.progress import Progress, Tell
 class Pace:
     """Counts the steps since training began or was resumed, and tells how it goes."""
 
-    def __init__(self, producer: BatchProducer, tell: Tell, *, batch_size: int, first: int, last: int) -> None:
+    def __init__(
+        self, producer: BatchProducer[Minibatch], tell: Tell, *, batch_size: int, first: int, last: int
+    ) -> None:
         self._producer, self._tell, self._batch_size = producer, tell, batch_size
         self._first, self._last = first, last
         self._started = time.monotonic()

@@ -12,6 +12,7 @@ from pinsage.errors import TrainingDivergedError
 from pinsage.training.checkpoint import Checkpoints
 from pinsage.training.curriculum import hard_negatives_at
 from pinsage.training.distributed import Ranks
+from pinsage.training.inputs import InFlight
 from pinsage.training.interruption import TerminationNotice, TrainingInterruptedError
 from pinsage.training.memory import full_device_named
 from pinsage.training.objective import Objective
@@ -48,9 +49,10 @@ class Steps:
         self._state, self._objective, self._validator = state, objective, validator
         self._settings, self._ranks = objective.settings, objective.ranks
         self._checkpoints, self._log_metrics = surroundings.checkpoints, surroundings.log_metrics
+        self._in_flight = InFlight() if state.network.mean.is_cuda else None
         self._losses: list[torch.Tensor] = []  # on the device, not yet looked at
 
-    def run(self, producer: BatchProducer, pace: Pace, notice: TerminationNotice) -> None:
+    def run(self, producer: BatchProducer[Minibatch], pace: Pace, notice: TerminationNotice) -> None:
         """Take the steps whose minibatches the producer gives, until patience ends.
 
         Raises:
@@ -80,6 +82,8 @@ class Steps:
         self._losses.append(loss.detach())
         state.num_replaced += batch.num_replaced
         state.step = batch.step + 1
+        if self._in_flight:
+            self._in_flight.hold(batch)
 
     def _validate(self) -> None:
         state = self._state

@@ -120,9 +120,9 @@ def test_a_diverged_training_stops_with_the_step_and_the_checkpoint(world, tmp_p
     class Poisoned(FeatureMatrix):
         calls = 0
 
-        def rows(self, pins):
+        def rows(self, pins, into=None):
             self.calls += 1
-            found = rows(pins)
+            found = rows(pins, into)
             return found * np.nan if self.calls > 14 else found
 
     poisoned = Poisoned({"visual": start.data.features.block("visual")})
