@@ -135,8 +135,8 @@ def test_a_step_that_does_not_fit_the_gpu_is_said_with_what_to_lower(world, monk
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     assert re.fullmatch(
         r"The GPU's memory \(16 GB\) does not hold step 7: its 32 pairs touch 100 pins, which takes about \S+ GB "
-        r"beside the weights\. Lower train\.batch_size to 16 \(\S+ to about \S+ GB\), model\.hidden_dim from 16 to 8 \(nearly "
-        r"half\), train\.precision to bf16 \(to \S+ GB\) or walk\.num_neighbors from 8 to 4 \(most of .*\)\.",
+        r"beside the weights\. Lower train\.batch_size to 16 \(\S+ to about \S+ GB\), model\.hidden_dim from 16 to 8 "
+        r"\(nearly half\), train\.precision to bf16 \(to \S+ GB\) or walk\.num_neighbors from 8 to 4 \(most of .*\)\.",
         str(caught.value),
     )
 
