@@ -27,7 +27,7 @@ class ReusedMemory:
         """`new_block` gives a block of so many bytes, such as one that a GPU can read by itself."""
         self._new_block = new_block
         self._lock = threading.Lock()
-        self._free: list[memoryview] = []
+        self._free: dict[int, memoryview] = {}  # by identity: two blocks of the same bytes are equal
 
     def array(self, shape: tuple[int, int]) -> NDArray[np.float32]:
         """An array of float32 of a shape, with whatever was in the memory before."""
@@ -35,15 +35,16 @@ class ReusedMemory:
         block = self._block(4 * count)
         # Over a memoryview and not an array: numpy would let views refer to the owner and skip the array watched here.
         lent = np.frombuffer(block, np.float32, count)
-        weakref.finalize(lent, self._free.append, block).atexit = False
+        weakref.finalize(lent, self._free.__setitem__, id(block), block).atexit = False
         return lent.reshape(shape)
 
     def _block(self, size_bytes: int) -> memoryview:
+        # A dictionary's methods are atomic, so the garbage collector may hand a block back in the midst of this.
         with self._lock:
-            self._free.sort(key=len)
-            for number, block in enumerate(self._free):
-                if len(block) >= size_bytes:
-                    return self._free.pop(number)
-            if self._free:
-                del self._free[0]  # too small for the minibatches of now
+            free = sorted(self._free.copy().values(), key=len)
+            fitting = next((block for block in free if len(block) >= size_bytes), None)
+            if fitting is not None:
+                return self._free.pop(id(fitting))
+            if free:
+                del self._free[id(free[0])]  # too small for the minibatches of now
         return self._new_block(int(size_bytes * _SLACK))
