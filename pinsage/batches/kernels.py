@@ -14,6 +14,7 @@ from numba import njit
 
 from pinsage.walks.compiled import prefetch
 
+NONE_STRAY = np.int64(2**31)  # no int32, so no neighbor, is this
 _LINE = 16  # int32 or float32 values in a cache line
 _ROWS_AHEAD, _MARKS_AHEAD = 12, 3  # rows of the table, and rows whose marks, are on their way while one is rewritten
 _COUNTS_AHEAD, _PLACES_AHEAD = 32, 16  # entries of the table, for its transpose
@@ -31,7 +32,7 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
 
     Returns:
         nodes int32 [n_K], positions int32 [n] of the targets, sizes int64 [K + 1], local neighbors int32 [n_{K-1}, T],
-        their weights [n_{K-1}, T], and a neighbor that is not a pin of the table, or -1.
+        their weights [n_{K-1}, T], and a neighbor that is not a pin of the table, or NONE_STRAY.
     """
     base = np.int64(stamp) << 32
     positions, sizes = np.empty(len(targets), np.int32), np.zeros(num_layers + 1, np.int64)
@@ -44,14 +45,14 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
             count += 1
         positions[i] = marks[pin] - base
     sizes[0] = count
-    first, stray = 0, np.int32(-1)
+    first, stray = 0, NONE_STRAY
     # The expansions before the last one only find out who is reached: their rows are rewritten with all others below.
     for layer in range(1, num_layers):
         first, (count, stray) = count, _reached(first, count, neighbors, base, marks, nodes)
         sizes[layer] = count
-        if stray != -1:
+        if stray != NONE_STRAY:
             break
-    num_rows = count if num_layers and stray == -1 else 0
+    num_rows = count if num_layers and stray == NONE_STRAY else 0
     table = np.empty((num_rows, neighbors.shape[1]), np.int32)
     own_weights = np.empty((num_rows, neighbors.shape[1]), weights.dtype)
     if num_rows:
@@ -62,23 +63,23 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
 
 @njit(nogil=True, cache=True)
 def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-untyped-def]
-    """Number the neighbors of the nodes `first` to `last` - 1: how many are numbered now, and a stray one or -1."""
+    """Number the neighbors of the nodes `first` to `last` - 1: how many are numbered now, and a stray one or NONE_STRAY."""
     count = last
     for row in range(first, last):
         for t in range(neighbors.shape[1]):
             pin = neighbors[nodes[row], t]
             if np.uint32(pin) >= len(marks):
-                return count, pin
+                return count, np.int64(pin)
             if marks[pin] < base:
                 marks[pin] = base | count
                 nodes[count] = pin
                 count += 1
-    return count, np.int32(-1)
+    return count, NONE_STRAY
 
 
 @njit(nogil=True, cache=True)
 def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # type: ignore[no-untyped-def]
-    """Fill `table` and `own_weights` with the rows of the nodes numbered so far; numbers what the rows add."""
+    """Fill `table` and `own_weights` with the rows of the nodes numbered so far; numbers what the rows add. Returns as `_reached`."""
     width, count = table.shape[1], len(table)
     for row in range(len(table)):
         later = nodes[min(row + _ROWS_AHEAD, count - 1)] * np.int64(width)
@@ -92,14 +93,14 @@ def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # t
         for t in range(width):
             pin = own[t]
             if np.uint32(pin) >= len(marks):
-                return count, pin
+                return count, np.int64(pin)
             if marks[pin] < base:
                 marks[pin] = base | count
                 nodes[count] = pin
                 count += 1
             table[row, t] = marks[pin] - base
             own_weights[row, t] = own_weight[t]
-    return count, np.int32(-1)
+    return count, NONE_STRAY
 
 
 @njit(nogil=True, cache=True)

@@ -12,7 +12,7 @@ _SLACK = 1.1  # minibatches differ a little in size; a block that fits the large
 
 def plain_block(size_bytes: int) -> memoryview:
     """A fresh block of memory."""
-    return memoryview(np.empty(size_bytes, np.uint8))
+    return np.empty(size_bytes, np.uint8).data
 
 
 class ReusedMemory:
