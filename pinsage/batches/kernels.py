@@ -63,7 +63,7 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
 
 @njit(nogil=True, cache=True)
 def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-untyped-def]
-    """Number the neighbors of the nodes `first` to `last` - 1: how many are numbered now, and a stray one or NONE_STRAY."""
+    """Number the neighbors of nodes `first` to `last` - 1: how many are numbered now, and a stray one or NONE_STRAY."""
     count = last
     for row in range(first, last):
         for t in range(neighbors.shape[1]):
@@ -79,7 +79,7 @@ def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-unt
 
 @njit(nogil=True, cache=True)
 def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # type: ignore[no-untyped-def]
-    """Fill `table` and `own_weights` with the rows of the nodes numbered so far; numbers what the rows add. Returns as `_reached`."""
+    """Fill `table` and `own_weights` with the rows of all nodes so far, and number what they add: see `_reached`."""
     width, count = table.shape[1], len(table)
     for row in range(len(table)):
         later = nodes[min(row + _ROWS_AHEAD, count - 1)] * np.int64(width)
