@@ -21,7 +21,6 @@ from pinsage.batches import kernels
 Pins = NDArray[np.int32]
 FeatureRows = Callable[[Pins], NDArray[np.float32]]
 
-NO_PIN = -1
 _LAST_STAMP = 2**31 - 1
 
 
@@ -131,7 +130,7 @@ class Expander:
             marks.next_stamp(),
             self._num_layers,
         )
-        if stray != NO_PIN:
+        if stray != kernels.NONE_STRAY:
             raise IndexError(f"A neighbor is pin {stray}; there are {len(self._neighbors)} pins.")
         counts = tuple(sizes.tolist())
         return Subgraph(nodes, counts, local, weights, _transposes(local, counts) if transposed else ()), positions

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pinsage.batches.memory import ReusedMemory, held_in, plain_block
+from pinsage.batches.memory import MemoryByName, ReusedMemory, plain_block
 from pinsage.batches.minibatch import Expander, Minibatch
 from pinsage.batches.recipe import BatchRecipe, BatchSettings, Share
 from pinsage.settings import ModelSettings, TrainSettings
@@ -37,7 +37,8 @@ class Supply:
         is_resident = _is_resident(data, train, device)
         memory = ReusedMemory(pinned_block if device.type == "cuda" else plain_block)
         recipe = _recipe(data, model, train, share, None if is_resident else memory)
-        build = recipe.minibatch if device.type == "cpu" else partial(_pinned, recipe, memory)
+        pinned = MemoryByName(pinned_block)
+        build = recipe.minibatch if device.type == "cpu" else lambda step: pinned.hold(recipe.minibatch(step))
         if not is_resident:
             return cls(build, Streamed(device), is_resident)
         neighbors, weights = data.tables()
@@ -85,7 +86,3 @@ def _recipe(
 
     expander = Expander(neighbors, weights, num_layers=model.num_layers if memory else 0)
     return BatchRecipe(data.train, expander, rows, settings=settings, candidates=data.candidates(), share=share)
-
-
-def _pinned(recipe: BatchRecipe, memory: ReusedMemory, step: int) -> Minibatch:
-    return held_in(memory, recipe.minibatch(step))

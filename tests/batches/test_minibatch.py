@@ -1,7 +1,11 @@
 """The expansion of targets into a sub-graph."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pinsage.batches.minibatch import Expander, gathered
 
@@ -77,3 +81,71 @@ def test_rows_of_a_memory_map_are_gathered(tmp_path):
     plain, _ = Expander(NEIGHBORS, WEIGHTS, num_layers=2).expand(np.array([4], np.int32))
     np.testing.assert_array_equal(mapped.nodes, plain.nodes)
     np.testing.assert_array_equal(gathered(weights, np.array([3, 1], np.int32)), WEIGHTS[[3, 1]])
+
+
+def slow_expansion(targets, neighbors, num_layers):
+    """Nodes in order of first appearance, sizes, and the local table, with a dictionary and lists."""
+    place = {}
+    for pin in targets.tolist():
+        place.setdefault(pin, len(place))
+    sizes, table = [len(place)], []
+    for _ in range(num_layers):
+        for pin in list(place)[len(table) :]:
+            for near in neighbors[pin].tolist():
+                place.setdefault(near, len(place))
+            table.append([place[near] for near in neighbors[pin].tolist()])
+        sizes.append(len(place))
+    return list(place), tuple(sizes), table
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6), st.integers(0, 4), st.integers(1, 12))
+def test_an_expansion_equals_the_slow_one(seed, num_pins, width, num_layers, num_targets):
+    """Order, sizes and table, whatever the sizes, from one expander that has been used before."""
+    rng = np.random.default_rng(seed)
+    neighbors = rng.integers(num_pins, size=(num_pins, width), dtype=np.int32)
+    expander = Expander(neighbors, np.ones((num_pins, width), np.float32), num_layers=num_layers)
+    for targets in rng.integers(num_pins, size=(3, num_targets), dtype=np.int32):
+        subgraph, _ = expander.expand(targets)
+        nodes, sizes, table = slow_expansion(targets, neighbors, num_layers)
+        assert (subgraph.nodes.tolist(), subgraph.sizes) == (nodes, sizes)
+        assert subgraph.neighbors.tolist() == table
+
+
+def test_threads_may_share_an_expander():
+    """Four threads at once get what one alone gets."""
+    rng = np.random.default_rng(1)
+    neighbors, weights = rng.integers(5000, size=(5000, 20), dtype=np.int32), np.ones((5000, 20), np.float32)
+    expander, targets = Expander(neighbors, weights, num_layers=2), rng.integers(5000, size=(64, 30), dtype=np.int32)
+    alone = [expander.expand(some)[0] for some in targets]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda some: expander.expand(some)[0], targets))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one.nodes, other.nodes)
+        np.testing.assert_array_equal(one.neighbors, other.neighbors)
+
+
+def test_stamps_begin_again_when_they_run_out():
+    """After 2^31 - 1 minibatches the marks are cleared, and the next expansion is right."""
+    expander = Expander(NEIGHBORS, WEIGHTS, num_layers=2)
+    expander.expand(np.array([4, 9], np.int32))
+    marks = expander._marks()
+    marks._stamp = 2**31 - 2
+    for _ in range(3):
+        used, _ = expander.expand(np.array([9, 4], np.int32))
+        assert used.nodes.tolist() == slow_expansion(np.array([9, 4]), NEIGHBORS, 2)[0]
+    assert marks._stamp == 2
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("stray", [-1, P, 2**31 - 1])
+def test_a_pin_that_is_not_there_is_refused(stray, num_layers):
+    """As a target or in the table of neighbors: an IndexError with the numbers, not a crash."""
+    neighbors = NEIGHBORS.copy()
+    neighbors[neighbors[7, 1], 2] = stray
+    expander = Expander(neighbors, WEIGHTS, num_layers=num_layers)
+    if num_layers > 1:
+        with pytest.raises(IndexError, match=f"A neighbor is pin {stray}; there are 50 pins"):
+            expander.expand(np.array([7], np.int32))
+    with pytest.raises(IndexError, match="there are 50"):
+        expander.expand(np.array([7, stray], np.int32))

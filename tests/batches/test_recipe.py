@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pinsage.batches.minibatch import Expander
+from pinsage.batches.producer import BatchProducer
 from pinsage.batches.recipe import BatchRecipe, BatchSettings, PairOrder
 from pinsage.pairs.pairs import Pairs
 
@@ -40,6 +41,16 @@ def test_a_step_number_is_all_that_decides_a_minibatch():
         forward.minibatch(step)
     np.testing.assert_equal(asdict(forward.minibatch(7)), asdict(recipe().minibatch(7)))
     assert not np.array_equal(recipe().minibatch(7).negatives, recipe(seed=1).minibatch(7).negatives)
+
+
+def test_threads_do_not_change_a_minibatch():
+    """One recipe behind one producer thread or four: the same minibatches in the same order, over epochs' ends."""
+
+    def batches(num_producers):
+        with BatchProducer(recipe().minibatch, first=0, last=30, num_producers=num_producers) as producer:
+            return [asdict(batch) for batch in producer]
+
+    np.testing.assert_equal(batches(4), batches(1))
 
 
 def test_positions_lead_back_to_the_pairs_and_candidates():

@@ -65,6 +65,15 @@ def test_content_is_a_picture_or_a_word_of_any_pin():
     assert features.has_content
 
 
+def test_rows_are_gathered_into_memory_that_is_given(folders):
+    """The very array comes back, every value overwritten; one of another shape is refused."""
+    pins, into = np.array([3, 0], dtype=np.int32), np.full((2, 8), np.nan, np.float32)
+    assert opened(folders).rows(pins, into) is into
+    assert np.array_equal(into, dense(folders)[pins])
+    with pytest.raises(ValueError, match=r"\[2, 8\] do not fit float32 \[3, 8\]"):
+        opened(folders).rows(pins, np.empty((3, 8), np.float32))
+
+
 @pytest.mark.parametrize("pins", [[-1], [0, 4]])
 def test_a_row_that_does_not_exist_is_refused(folders, pins):
     """No reading outside the map, and no counting from its end."""
