@@ -121,6 +121,34 @@ def test_a_checkpoint_of_other_pairs_is_refused(world, tmp_path):
         fit(replace(start.data, train=fewer), start.model, start.train, scratch=tmp_path)
 
 
+def hopeless(world):
+    """A training on pairs of strangers, which teaches nothing, with patience for two looks."""
+    start = world(validate_every=2, patience=2, checkpoint_every=1)
+    strangers = Pairs(start.data.train.query, start.data.train.positive[::-1].copy())
+    return replace(start, data=replace(start.data, train=strangers))
+
+
+def test_a_stalled_training_stops_with_its_best_weights_and_stays_stopped(world, tmp_path):
+    """Two looks without a gain end it; the next attempt does not go on."""
+    result = trained(hopeless(world), tmp_path)
+    rates = [point.hit_rate_at_10 for point in result.validation]
+    assert result.has_stopped_early
+    assert result.steps == result.curve[-1].step == 2 * len(rates) < 40
+    assert max(rates) == rates[-3] not in rates[:-3]  # the best look, then two without a gain
+    again = trained(hopeless(world), tmp_path)
+    assert again.resumed_from == result.steps
+    assert outcome(again) == outcome(result)
+
+
+def test_a_kill_does_not_move_the_early_stop(world, tmp_path):
+    """The looks without a gain are counted over attempts."""
+    whole = trained(hopeless(world))
+    killed_at(hopeless(world), tmp_path, whole.steps - 2)
+    result = trained(hopeless(world), tmp_path)
+    assert 0 < result.resumed_from < whole.steps
+    assert outcome(result) == outcome(whole)
+
+
 def test_sigterm_leaves_a_checkpoint_and_the_signal_handler_as_it_was(world, undisturbed, tmp_path):
     """The training ends between two steps with a retryable error, and a second run goes on from that very step."""
     before = signal.getsignal(signal.SIGTERM)
