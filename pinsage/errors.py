@@ -39,6 +39,14 @@ class RunRecordError(InputError):
     """A run does not exist, or exists with other settings."""
 
 
+class CheckpointMismatchError(InputError):
+    """A checkpoint belongs to a training of other settings or data."""
+
+
+class DeviceMemoryError(InputError):
+    """A step of training does not fit the memory of the GPU."""
+
+
 class TrainingDivergedError(PinSageError):
     """The loss became NaN or infinite."""
 

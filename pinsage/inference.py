@@ -26,7 +26,7 @@ from pinsage.errors import PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import check_features, load_network
-from pinsage.model.layerwise import CHUNK, chunks, convolved, embedded, standardized_rows
+from pinsage.model.layerwise import CHUNK, chunks, convolved, embedded, input_rows
 from pinsage.model.network import PinSageNetwork
 from pinsage.store import rows
 from pinsage.store.rows import Written
@@ -131,7 +131,7 @@ def embed_all(
 
     Source: PinSage §3.4.
     """
-    check_features(network, features.widths)
+    check_features(network, features.widths, features.num_pins)
     neighbors, weights = _tables(neighborhoods, features.num_pins)
     vectors: NDArray[np.float32] = embedded(network, features.rows, neighbors, weights).cpu().numpy()
     return vectors
@@ -151,7 +151,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
     Source: PinSage §3.4.
     """
     network, features, _ = _read(job.model, job.visual, job.text, job.graph, job.walk)
-    check_features(network, features.widths)
+    check_features(network, features.widths, features.num_pins)
     tables = _Tables(job, exchange)
     borders = _borders(features.num_pins, num_parts)
     for each in passes(network.shape.num_layers):
@@ -229,7 +229,7 @@ def _own(step: Step, part: slice) -> Tensor:
     """What a layer reads of the pins themselves: float32 [n, ·]."""
     network, features, _ = _opened(step.lent)
     if step.own is None:
-        return standardized_rows(network, features.rows, part)
+        return input_rows(network, features.rows, part)
     path = step.own.folder() / f"{Pass('convolve', step.each.layer - 1).name}.npy"
     return torch.from_numpy(np.array(_mapped(path, "r")[part]))
 

@@ -138,24 +138,40 @@ class ModelSettings(Section):
     pooling: Literal["importance", "mean", "max"] = Field(
         "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )
+    id_embedding: Literal["auto", "always", "never"] = Field(
+        "auto", description="A learned vector per pin beside its features; auto: where no pin has a picture or words."
+    )
+    id_dim: int = Field(64, ge=1, le=1024, description="Size of that vector.")
 
 
 class TrainSettings(Section):
     """Loss, negatives, curriculum and optimization (PinSage §3.3)."""
 
     steps: int = Field(500, ge=1, le=10_000_000, description="Minibatches to train on.")
-    batch_size: int = Field(256, ge=2, le=65_536, description="Pairs in a minibatch (paper: 2,048).")
+    batch_size: int = Field(
+        256, ge=2, le=65_536, description="Pairs in a minibatch, of all GPUs together (paper: 2,048)."
+    )
     num_negatives: int = Field(500, ge=1, le=65_536, description="Random negatives shared by a minibatch (paper: 500).")
     max_hard_negatives: int = Field(6, ge=0, le=64, description="Hard negatives per query at the end (paper: 6).")
+    curriculum: bool = Field(
+        True, description="None at first, then stage by stage one more; false: all from the first step (PinSage §3.3)."
+    )
     loss: Literal["max_margin", "sampled_softmax"] = Field("max_margin", description="Paper: max_margin (Eq. 1).")
     margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
     temperature: float = Field(0.07, gt=0, le=10, description="Of the sampled softmax.")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="Peak learning rate.")
+    rate_batch_size: int = Field(
+        0, ge=0, le=65_536, description="Batch size that the rate is meant for; it grows in proportion. 0: any size."
+    )
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises linearly.")
     final_rate_share: float = Field(0.1, gt=0, le=1, description="Rate at the last step as a share of the peak.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay.")
     validate_every: int = Field(100, ge=1, description="Steps between looks at the validation pairs.")
     validation_pairs: int = Field(2000, ge=1, description="Most validation pairs looked at during training.")
+    patience: int = Field(0, ge=0, le=10_000, description="Looks without a gain after which training ends; 0: never.")
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="Of the matrix products; auto: bf16 on a GPU that has it, else float32."
+    )
     seed: Seed = 0
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.", json_schema_extra=Execution)
     log_every: int = Field(10, ge=1, description="Steps between points of the curves.", json_schema_extra=Execution)
@@ -163,6 +179,24 @@ class TrainSettings(Section):
         "auto", description="auto takes a GPU when there is one.", json_schema_extra=Execution
     )
     num_threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0: all cores.", json_schema_extra=Execution)
+    num_processes: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Processes that share each minibatch; 0: one per visible GPU.",
+        json_schema_extra=Execution,
+    )
+    num_producers: int = Field(
+        0, ge=0, le=64, description="Threads that build minibatches; 0: by device.", json_schema_extra=Execution
+    )
+    resident: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Keep features and neighborhoods in the device's memory; auto: on a GPU that has room.",
+        json_schema_extra=Execution,
+    )
+    compile: bool = Field(
+        False, description="Compile the network (torch.compile); pays on a GPU, once warm.", json_schema_extra=Execution
+    )
 
 
 class IndexSettings(Section):

@@ -5,10 +5,8 @@ or {"stage", "error"}. Exit code 0: done. 2: a retry cannot help (bad input or s
 """
 
 import argparse
-import ctypes
 import json
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,9 +18,9 @@ from typing import Any
 from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
 from tasks.launch import CANNOT_RETRY, record_failure
+from tasks.orphan import die_with
 from tasks.stages import STAGES
 
-PR_SET_PDEATHSIG = 1
 log = logging.getLogger("tasks")
 
 
@@ -31,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     _log_to_stdout()
     if options.parent:
-        _die_with(options.parent)
+        die_with(options.parent)
     signal.signal(signal.SIGTERM, _leave)
     try:
         _say(_performed(options))
@@ -91,14 +89,6 @@ def _log_to_stdout() -> None:
         stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     logging.captureWarnings(capture=True)
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies, so that a killed task leaves nothing running (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        raise SystemExit(1)  # it died before we could ask
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -1,11 +1,13 @@
 """Fit the network on the training pairs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pinsage.config import flat
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import save_network
@@ -13,8 +15,10 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 from pinsage.training.data import TrainingData
+from pinsage.training.distributed import num_processes
 from pinsage.training.loop import Fitted, fit
 from pinsage.walks.neighborhood import Neighborhoods
+from tasks.ranks import done_together
 from tasks.work import StageWork
 
 CURVE = pa.schema(
@@ -24,20 +28,55 @@ VALIDATION = pa.schema([("step", pa.int64()), ("hit_rate_at_10", pa.float64())])
 
 
 def train(work: StageWork) -> Facts:
-    """Facts of the training: steps, final loss, validation hit rate, pace. Source: PinSage §3.3."""
-    fitted = fit(
+    """Facts of the training: steps, final loss, validation hit rate, pace.
+
+    Where there are several GPUs, or the settings say so, several processes train together.
+
+    Raises:
+        PinSageError: see `training.loop.fit` and `tasks.ranks.done_together`.
+
+    Source: PinSage §3.3.
+    """
+    count = num_processes(work.settings.train)
+    if count == 1:
+        return published(fitted(work), work)
+    job = work.scratch / "job.json"
+    _write_job(work, job)
+    return done_together("tasks.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
+
+
+def fitted(work: StageWork) -> Fitted:
+    """The network of the stage's inputs and settings, by this process or by this one among several."""
+    return fit(
         training_data(work),
         work.settings.model,
         work.settings.train,
         scratch=work.scratch,
         log_metrics=work.log_metrics,
+        tell=work.tell,
     )
-    save_network(fitted.network, work.out)
-    _write(work.out / "curve.parquet", pa.Table.from_pylist([vars(point) for point in fitted.curve], CURVE))
+
+
+def published(result: Fitted, work: StageWork) -> Facts:
+    """Write the network and its curves, and say what came out."""
+    save_network(result.network, work.out)
+    _write(work.out / "curve.parquet", pa.Table.from_pylist([vars(point) for point in result.curve], CURVE))
     _write(
-        work.out / "validation.parquet", pa.Table.from_pylist([vars(point) for point in fitted.validation], VALIDATION)
+        work.out / "validation.parquet", pa.Table.from_pylist([vars(point) for point in result.validation], VALIDATION)
     )
-    return _facts(fitted)
+    return _facts(result)
+
+
+def _write_job(work: StageWork, path: Path) -> None:
+    job = {
+        "settings": flat(work.settings),
+        "inputs": {name: str(folder) for name, folder in work.inputs.items()},
+        "out": str(work.out),
+        "scratch": str(work.scratch),
+        "home": str(work.home),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(job), encoding="utf-8")
 
 
 def training_data(work: StageWork) -> TrainingData:
@@ -54,18 +93,23 @@ def training_data(work: StageWork) -> TrainingData:
     )
 
 
-def _facts(fitted: Fitted) -> Facts:
+def _facts(result: Fitted) -> Facts:
     facts: Facts = {
-        "steps": fitted.steps,
-        "final_loss": fitted.curve[-1].loss,
-        "pairs_per_s": round(fitted.pairs_per_s, 1),
-        "wait_share": round(fitted.wait_share, 4),
-        "resumed_from": fitted.resumed_from,
-        "device": fitted.device,
-        "hard_negatives_replaced": fitted.num_replaced,
+        "steps": result.steps,
+        "stopped_early": result.has_stopped_early,
+        "final_loss": result.curve[-1].loss,
+        "pairs_per_s": round(result.pairs_per_s, 1),
+        "wait_share": round(result.wait_share, 4),
+        "resumed_from": result.resumed_from,
+        "device": result.device,
+        "precision": result.precision,
+        "processes": result.num_processes,
+        "resident": result.is_resident,
+        "id_dim": result.network.shape.id_dim,
+        "hard_negatives_replaced": result.num_replaced,
     }
-    if fitted.best_hit_rate is not None:
-        facts["validation_hit_rate_at_10"] = fitted.best_hit_rate
+    if result.best_hit_rate is not None:
+        facts["validation_hit_rate_at_10"] = result.best_hit_rate
     return facts
 
 

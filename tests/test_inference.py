@@ -29,7 +29,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr("pinsage.model.layerwise.CHUNK", 32)
 
 
-def job_of(folder: Path, num_layers=2, pooling="importance"):
+def job_of(folder: Path, num_layers=2, pooling="importance", id_dim=0):
     """Artifact folders as the stages publish them, with a few isolated pins."""
     rng = np.random.default_rng(0)
     for name in ("model", "visual", "text", "graph", "walk", "scratch", "out"):
@@ -44,7 +44,7 @@ def job_of(folder: Path, num_layers=2, pooling="importance"):
     weights[:5] = 0
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(folder / "walk")
     blocks = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
-    save_network(PinSageNetwork(NetworkShape(blocks, num_layers, 8, 4, pooling)), folder / "model")
+    save_network(PinSageNetwork(NetworkShape(blocks, num_layers, 8, 4, pooling, id_dim, P)), folder / "model")
     names = ("model", "visual", "text", "graph", "walk", "scratch", "out/embeddings.npy")
     return InferenceJob(*(folder / name for name in names))
 
@@ -63,10 +63,10 @@ def run_backwards(function, parts, *, label, sizes, on_result):
 
 
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
-@pytest.mark.parametrize("num_layers", [0, 1, 2])
-def test_parts_equal_one_process_and_the_minibatch_form(tmp_path, num_layers, pooling):
+@pytest.mark.parametrize(("num_layers", "id_dim"), [(0, 0), (1, 0), (2, 0), (2, 3)])
+def test_parts_equal_one_process_and_the_minibatch_form(tmp_path, num_layers, id_dim, pooling):
     """Three ways to the same embeddings, to 1e-5."""
-    job = job_of(tmp_path, num_layers, pooling)
+    job = job_of(tmp_path, num_layers, pooling, id_dim)
     facts = embed_by_parts(job, SharedFolders(), run_backwards, num_parts=3)
     by_parts = np.load(job.embeddings)
     network, features, neighborhoods = read(job)

@@ -1,13 +1,20 @@
-"""Memory for the features of minibatches, used again and again: a fresh block costs a page fault per 4 KiB."""
+"""Memory for minibatches, used again and again: a fresh block costs a page fault per 4 KiB."""
 
+import math
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.batches.minibatch import Minibatch, Transpose
+
 _SLACK = 1.1  # minibatches differ a little in size; a block that fits the largest so far serves them all
+
+_PAGE = 4096
 
 
 def plain_block(size_bytes: int) -> memoryview:
@@ -29,22 +36,46 @@ class ReusedMemory:
         self._lock = threading.Lock()
         self._free: dict[int, memoryview] = {}  # by identity: two blocks of the same bytes are equal
 
-    def array(self, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """An array of float32 of a shape, with whatever was in the memory before."""
-        count = shape[0] * shape[1]
-        block = self._block(4 * count)
+    def array(self, shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
+        """An array of a shape and type, with whatever was in the memory before."""
+        count = math.prod(shape)
+        block = self._block(count * np.dtype(dtype).itemsize)
         # Over a memoryview and not an array: numpy would let views refer to the owner and skip the array watched here.
-        lent = np.frombuffer(block, np.float32, count)
+        lent = np.frombuffer(block, dtype, count)
         weakref.finalize(lent, self._free.__setitem__, id(block), block).atexit = False
         return lent.reshape(shape)
+
+    def copy(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The array in this memory."""
+        lent = self.array(array.shape, array.dtype)
+        np.copyto(lent, array)
+        return lent
 
     def _block(self, size_bytes: int) -> memoryview:
         # A dictionary's methods are atomic, so the garbage collector may hand a block back in the midst of this.
         with self._lock:
-            free = sorted(self._free.copy().values(), key=len)
-            fitting = next((block for block in free if len(block) >= size_bytes), None)
+            like = [
+                block for block in self._free.copy().values() if size_bytes < 2 * len(block) < 4 * size_bytes + _PAGE
+            ]
+            like.sort(key=len)
+            fitting = next((block for block in like if len(block) >= size_bytes), None)
             if fitting is not None:
                 return self._free.pop(id(fitting))
-            if free:
-                del self._free[id(free[0])]  # too small for the minibatches of now
-        return self._new_block(int(size_bytes * _SLACK))
+            if like:
+                del self._free[id(like[0])]  # too small for the minibatches of now
+        return self._new_block(max(1, int(size_bytes * _SLACK)))
+
+
+def held_in(memory: ReusedMemory, batch: Minibatch) -> Minibatch:
+    """The minibatch with all its arrays in `memory`, where its features are already."""
+    subgraph = batch.subgraph
+    transposes = tuple(
+        Transpose(memory.copy(item.offsets), memory.copy(item.positions)) for item in subgraph.transposes
+    )
+    arrays: dict[str, Any] = {name: memory.copy(getattr(subgraph, name)) for name in ("nodes", "neighbors", "weights")}
+    parts: dict[str, Any] = {
+        name: memory.copy(value)
+        for name, value in vars(batch).items()
+        if isinstance(value, np.ndarray) and name != "features"
+    }
+    return replace(batch, subgraph=replace(subgraph, transposes=transposes, **arrays), **parts)

@@ -63,12 +63,16 @@ class Minibatch:
     Positions index the first n_0 nodes of `subgraph`. A mask is True where a negative counts, False where it is the
     positive or the query itself. The logarithms of expected counts correct the sampled softmax (logQ).
 
+    Where several processes train together, b of the B pairs and s of the S shared negatives are this process's own; the
+    sub-graph embeds those alone, and masks and logarithms are about all of them. Otherwise b = B and s = S.
+
     Attributes:
         features: float32 [n_K, D].
-        query, positive: int32 [B], positions.
-        negatives: int32 [S], positions, shared by all queries.
-        hard_negatives: int32 [B, h], positions.
-        negative_mask, hard_mask, positive_mask: bool [B, S], [B, h] and [B, B] (the positives of the other queries).
+        query, positive: int32 [b], positions.
+        negatives: int32 [s], positions, shared by all queries.
+        hard_negatives: int32 [b, h], positions.
+        own: the b pairs among the B.
+        negative_mask, hard_mask, positive_mask: bool [b, S], [b, h] and [b, B] (the positives of the other queries).
         positive_log_q, negative_log_q: [B], [S], of the features' type. `hard_log_q` holds for every hard negative.
         num_replaced: hard negatives that were drawn at random because the query has too few candidates.
     """
@@ -80,6 +84,7 @@ class Minibatch:
     positive: NDArray[np.int32]
     negatives: NDArray[np.int32]
     hard_negatives: NDArray[np.int32]
+    own: slice
     negative_mask: NDArray[np.bool_]
     hard_mask: NDArray[np.bool_]
     positive_mask: NDArray[np.bool_]

@@ -28,6 +28,27 @@ class BatchSettings:
     hard_negatives_at: Callable[[int], int]
 
 
+@dataclass(frozen=True)
+class Share:
+    """Part `rank` of `num_ranks` equal parts of every minibatch; by default the whole."""
+
+    rank: int = 0
+    num_ranks: int = 1
+
+    def pairs(self, batch_size: int) -> slice:
+        """The pairs of this part, of `batch_size`, a multiple of the number of parts."""
+        count = batch_size // self.num_ranks
+        return slice(self.rank * count, (self.rank + 1) * count)
+
+    def negatives(self, pins: Pins) -> Pins:
+        """The shared negatives of this part: int32 [s]. Laid end to end the parts begin with all of `pins`.
+
+        Where the parts are not even, the last ones end with repetitions.
+        """
+        count = -(-len(pins) // self.num_ranks)
+        return np.resize(pins, self.num_ranks * count)[self.rank * count : (self.rank + 1) * count]
+
+
 class PairOrder:
     """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches.
 
@@ -64,9 +85,20 @@ class BatchRecipe:
     """Builds the minibatch of any step, for any number of threads at once."""
 
     def __init__(
-        self, pairs: Pairs, expander: Expander, rows: FeatureRows, *, settings: BatchSettings, candidates: Pins
+        self,
+        pairs: Pairs,
+        expander: Expander,
+        rows: FeatureRows,
+        *,
+        settings: BatchSettings,
+        candidates: Pins,
+        share: Share = Share(),
     ) -> None:
-        """`rows` gives the features of pins; `candidates` are the hard-negative candidates, int32 [P, H]."""
+        """`rows` gives the features of pins; `candidates` are the hard-negative candidates, int32 [P, H].
+
+        With a `share`, the minibatches are that part of the whole ones.
+        """
+        self._share = share
         self._pairs, self._expander, self._rows = pairs, expander, rows
         self._settings, self._candidates = settings, candidates
         self._order = PairOrder(len(pairs), batch_size=settings.batch_size, seed=settings.seed)
@@ -83,10 +115,11 @@ class BatchRecipe:
         count = settings.hard_negatives_at(step)
         hard = hard_negatives(self._candidates, query, count=count, rng=rng)
 
-        targets = np.concatenate([query, positive, negatives, hard.pins.ravel()])
-        subgraph, positions = self._expander.expand(targets, transposed=True)
+        own = self._share.pairs(len(rows))
+        parts = [query[own], positive[own], self._share.negatives(negatives), hard.pins[own].ravel()]
+        subgraph, positions = self._expander.expand(np.concatenate(parts), transposed=True)
+        ends = np.cumsum([len(part) for part in parts[:-1]])
         features = self._rows(subgraph.nodes)
-        ends = np.cumsum([len(query), len(positive), len(negatives)])
         at_query, at_positive, at_negatives, at_hard = np.split(positions, ends)
         return Minibatch(
             step=step,
@@ -95,10 +128,11 @@ class BatchRecipe:
             query=at_query,
             positive=at_positive,
             negatives=at_negatives,
-            hard_negatives=at_hard.reshape(hard.pins.shape),
-            negative_mask=accidental_mask(negatives, query, positive),
-            hard_mask=accidental_mask(hard.pins, query, positive),
-            positive_mask=accidental_mask(positive, query, positive),
+            hard_negatives=at_hard.reshape(hard.pins[own].shape),
+            own=own,
+            negative_mask=accidental_mask(negatives, query[own], positive[own]),
+            hard_mask=accidental_mask(hard.pins[own], query[own], positive[own]),
+            positive_mask=accidental_mask(positive, query[own], positive[own]),
             positive_log_q=self._log_q(positive).astype(features.dtype),
             negative_log_q=self._log_q(negatives).astype(features.dtype),
             hard_log_q=float(np.log(max(1, count) / max(1, self._candidates.shape[1]))),

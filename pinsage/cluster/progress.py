@@ -12,7 +12,7 @@ WINDOW_MARKS = 16  # or of the last parts where they take longer than that
 class Progress:
     """Where a job stands. `left_s` is None while nothing gets done.
 
-    `unit` is what is counted: pins, or parts.
+    `unit` is what is counted: pins, parts or steps. `note` is what else is worth knowing.
     """
 
     label: str
@@ -21,6 +21,7 @@ class Progress:
     total: int
     per_second: float
     left_s: float | None
+    note: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -29,10 +30,10 @@ class Progress:
 
     @property
     def in_words(self) -> str:
-        """The pace, and how long the rest takes at it."""
+        """The pace, how long the rest takes at it, and the note."""
         pace = f"{self.per_second:,.0f}" if self.per_second >= 10 else f"{self.per_second:.2g}"
         left = "stalled" if self.left_s is None else f"{self.left_s:,.0f} s left"
-        return f"{pace} {self.unit}/s, {left}"
+        return f"{pace} {self.unit}/s, {left}" + (f"; {self.note}" if self.note else "")
 
     def __str__(self) -> str:
         """One line for a log."""

@@ -39,13 +39,19 @@ def load_network(folder: Path) -> PinSageNetwork:
     return network.eval()
 
 
-def check_features(network: PinSageNetwork, widths: Mapping[str, int]) -> None:
-    """Check that features have the blocks the network was trained on.
+def check_features(network: PinSageNetwork, widths: Mapping[str, int], num_pins: int) -> None:
+    """Check that features have the blocks the network was trained on, and its pins where it knows each of them.
 
     Raises:
-        InputError: names the blocks of both.
+        InputError: names the blocks, or the numbers of pins, of both.
     """
-    trained, given = dict(network.shape.blocks), dict(widths)
+    shape = network.shape
+    if shape.id_dim and shape.num_pins != num_pins:
+        raise InputError(
+            f"The model has id embeddings of {shape.num_pins} pins and the catalog {num_pins} pins: a pin that was not "
+            "trained on has none. Train again, or set model.id_embedding to never."
+        )
+    trained, given = dict(shape.blocks), dict(widths)
     if list(trained.items()) != list(given.items()):
         raise InputError(
             f"The model was trained on {_listed(trained)}, but the features are {_listed(given)}. "

@@ -33,7 +33,7 @@ def embedded(
     device, parts = network.mean.device, list(chunks(0, len(neighbors)))
 
     def from_features(part: slice) -> Tensor:
-        return standardized_rows(network, rows, part)
+        return input_rows(network, rows, part)
 
     own: Callable[[slice], Tensor] = from_features
     with torch.inference_mode():
@@ -52,10 +52,10 @@ def chunks(first: int, last: int) -> Iterator[slice]:
     return (slice(start, min(start + CHUNK, last)) for start in range(first, last, CHUNK))
 
 
-def standardized_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
-    """The standardized features of the pins of a slice, on the network's device: float32 [n, D]."""
-    raw = torch.from_numpy(rows(np.arange(part.start, part.stop, dtype=np.int32)))
-    return network.standardized(raw.to(network.mean.device))
+def input_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
+    """What the first layer reads of the pins of a slice, on the network's device: float32 [n, D + E]."""
+    pins, device = np.arange(part.start, part.stop, dtype=np.int32), network.mean.device
+    return network.inputs(torch.from_numpy(rows(pins)).to(device), torch.from_numpy(pins).to(device))
 
 
 def convolved(

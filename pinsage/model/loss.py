@@ -1,7 +1,7 @@
 """What training minimizes.
 
-B pairs, S shared negatives, h hard negatives per query, d embedding size. Embeddings have unit length, so a score is a
-cosine. A mask is True where a negative counts.
+B pairs, b of them this process's own (all, unless several train together), S shared negatives, h hard negatives per
+query. Embeddings have unit length, so a score is a cosine. A mask is True where a negative counts.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class Scores:
     """The scores of a minibatch, and which negatives count.
 
     Attributes:
-        positive: float [B].
-        shared: float [B, S] against the shared negatives, with `shared_mask` bool [B, S].
-        hard: float [B, h] against each query's own hard negatives, with `hard_mask` bool [B, h].
+        positive: float [b].
+        shared: float [b, S] against the shared negatives, with `shared_mask` bool [b, S].
+        hard: float [b, h] against each query's own hard negatives, with `hard_mask` bool [b, h].
     """
 
     positive: Tensor
@@ -32,12 +32,14 @@ class InBatch:
     """What the sampled softmax knows besides: the other queries' positives and how often pins are drawn.
 
     Attributes:
-        scores: float [B, B], each query against every positive, with `mask` bool [B, B].
-        positive_log_q, shared_log_q: float [B], [S]; log of the expected count in the sample. `hard_log_q`: one number.
+        scores: float [b, B], each query against every positive, with `mask` bool [b, B].
+        own_log_q, positive_log_q, shared_log_q: float [b], [B], [S]; log of the expected count in the sample, of the
+            queries' own positives first. `hard_log_q`: one number.
     """
 
     scores: Tensor
     mask: Tensor
+    own_log_q: Tensor
     positive_log_q: Tensor
     shared_log_q: Tensor
     hard_log_q: float
@@ -70,7 +72,7 @@ def sampled_softmax(scores: Scores, others: InBatch, *, temperature: float) -> T
 
     Differs from the paper: later Pinterest practice. Source: Yi et al., RecSys 2019; Yang et al., WWW 2020.
     """
-    positive = scores.positive / temperature - others.positive_log_q
+    positive = scores.positive / temperature - others.own_log_q
     parts = [
         positive[:, None],
         _logits(others.scores, others.mask, others.positive_log_q, temperature),
@@ -81,7 +83,7 @@ def sampled_softmax(scores: Scores, others: InBatch, *, temperature: float) -> T
 
 
 def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of each row's values under the mask, 0 where there is none: float [B]."""
+    """The mean of each row's values under the mask, 0 where there is none: float [b]."""
     return (values * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
 
 

@@ -1,6 +1,6 @@
 """The whole network: standardized features, K convolutions, the dense head (PinSage Algorithm 2).
 
-n_0 targets, n_K nodes, D feature columns, m hidden width, d embedding size.
+P pins, n_0 targets, n_K nodes, D feature columns, E columns of an id embedding (0: none), m hidden, d embedding width.
 """
 
 from dataclasses import dataclass
@@ -16,28 +16,40 @@ from pinsage.model.convolve import Convolve, unit_length
 from pinsage.model.pooling import Pooling, Transposed
 
 FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
+_ID_DEVIATION = 0.1  # of a new id embedding
 
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What the weights of a network fit: its feature blocks (name, width) in order, and its sizes."""
+    """What the weights of a network fit: its feature blocks (name, width) in order, and its sizes.
+
+    With an `id_dim` (E) above 0 each of `num_pins` (P) pins has a learned vector of its own beside its features.
+    """
 
     blocks: tuple[tuple[str, int], ...]
     num_layers: int
     hidden_dim: int
     embedding_dim: int
     pooling: Pooling
+    id_dim: int = 0
+    num_pins: int = 0
 
     @property
     def num_features(self) -> int:
         """D, the columns of all feature blocks together."""
         return sum(width for _, width in self.blocks)
 
+    @property
+    def input_width(self) -> int:
+        """D + E, what the first layer reads of a pin."""
+        return self.num_features + self.id_dim
+
 
 @dataclass(frozen=True)
 class SubgraphTensors:
     """The arrays of a `batches.minibatch.Subgraph` as tensors on a device; its node sizes stay numbers."""
 
+    nodes: Tensor
     sizes: tuple[int, ...]
     neighbors: Tensor
     weights: Tensor
@@ -51,7 +63,9 @@ class SubgraphTensors:
             return torch.from_numpy(array).to(device, non_blocking=True)
 
         transposes = tuple((moved(item.offsets), moved(item.positions)) for item in subgraph.transposes)
-        return cls(subgraph.sizes, moved(subgraph.neighbors), moved(subgraph.weights), transposes)
+        return cls(
+            moved(subgraph.nodes), subgraph.sizes, moved(subgraph.neighbors), moved(subgraph.weights), transposes
+        )
 
 
 class PinSageNetwork(nn.Module):
@@ -59,7 +73,7 @@ class PinSageNetwork(nn.Module):
 
     Differs from the paper: the output of the head is divided by its length, so that the dot product of the loss and
     of the retrieval is the cosine, and the margin has a scale. Features are standardized by a mean and a scale that
-    are part of the network.
+    are part of the network. An id embedding may stand beside the features, for data sets without content.
     """
 
     mean: Tensor
@@ -70,12 +84,13 @@ class PinSageNetwork(nn.Module):
         self.shape = shape
         self.register_buffer("mean", torch.zeros(shape.num_features))
         self.register_buffer("scale", torch.ones(shape.num_features))
-        widths = [shape.num_features] + [shape.hidden_dim] * shape.num_layers
+        widths = [shape.input_width] + [shape.hidden_dim] * shape.num_layers
         self.convolutions = nn.ModuleList(
             Convolve(width, shape.hidden_dim, shape.pooling) for width in widths[: shape.num_layers]
         )
         self.head_hidden = nn.Linear(widths[-1], shape.hidden_dim)  # G1, g
         self.head_output = nn.Linear(shape.hidden_dim, shape.embedding_dim, bias=False)  # G2
+        self.ids = nn.Embedding(shape.num_pins, shape.id_dim) if shape.id_dim else None
         self._initialize(torch.Generator().manual_seed(seed))
 
     def set_moments(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
@@ -95,12 +110,22 @@ class PinSageNetwork(nn.Module):
 
         Source: PinSage Algorithm 2.
         """
-        hidden = self.standardized(features)
+        hidden = self.inputs(features, subgraph.nodes)
         for layer, convolution in enumerate(self.convolutions):
             count = subgraph.sizes[-2 - layer]
             transpose = subgraph.transposes[layer] if subgraph.transposes else None
             hidden = convolution(hidden, subgraph.neighbors[:count], subgraph.weights[:count], transpose)
         return self.head(hidden)
+
+    def inputs(self, features: Tensor, pins: Tensor) -> Tensor:
+        """What the first layer reads of pins: float [n, D + E].
+
+        Args:
+            features: float [n, D], raw.
+            pins: int [n], whose features they are.
+        """
+        content = self.standardized(features)
+        return content if self.ids is None else torch.cat([content, self.ids(pins)], dim=1)
 
     def standardized(self, features: Tensor) -> Tensor:
         """The features with mean 0 and scale 1 per column, cut at ±10: float [n, D]."""
@@ -123,3 +148,5 @@ class PinSageNetwork(nn.Module):
                 nn.init.xavier_uniform_(module.weight, nn.init.calculate_gain("relu"), generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
+        if self.ids is not None:
+            nn.init.normal_(self.ids.weight, std=_ID_DEVIATION, generator=generator)

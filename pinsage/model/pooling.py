@@ -32,6 +32,7 @@ def pooled(table: Tensor, neighbors: Tensor, weights: Tensor, *, pooling: Poolin
         return _maximum(table, neighbors, weights)
     if pooling == "mean":
         weights = _uniform(weights)
+    weights = weights.to(table.dtype)  # bf16, where the projection is
     if transpose is None or not table.requires_grad:
         return _weighted_sum(table, neighbors, weights)
     summed: Tensor = _WeightedSum.apply(table, neighbors, weights, *transpose)  # type: ignore[no-untyped-call]

@@ -1,7 +1,8 @@
 """Checkpoints: a killed training goes on from the last one and ends with the same bytes.
 
-A checkpoint is `step-<n>.safetensors` (tensors) and `step-<n>.json` (numbers, and the checksum of the other). Each file
-appears by one rename of a synced file, and the JSON comes last: it is the sign that the checkpoint is whole.
+A checkpoint is `step-<n>.safetensors` (tensors) and `step-<n>.json` (numbers, what it is a training of, the checksum of
+the other). Each file appears by one rename of a synced file, and the JSON comes last: the sign that the checkpoint is
+whole.
 """
 
 import hashlib
@@ -17,6 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from pinsage.errors import CheckpointMismatchError
+from pinsage.store.disk import full_disk_named
+from pinsage.training.identity import Identity, differences
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 
 log = logging.getLogger(__name__)
@@ -26,11 +30,11 @@ KEPT = 2
 class Checkpoints:
     """The checkpoints of one training in one folder.
 
-    `digest` names everything that decides the result; checkpoints that carry another one are of another training.
+    `identity` is everything that decides the result; a checkpoint with another one is of another training.
     """
 
-    def __init__(self, folder: Path, digest: str) -> None:
-        self._folder, self._digest = folder, digest
+    def __init__(self, folder: Path, identity: Identity) -> None:
+        self._folder, self._identity = folder, identity
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -40,27 +44,44 @@ class Checkpoints:
         return found[-1] if found else None
 
     def save(self, state: TrainingState) -> None:
-        """Write the state down, and forget all but the newest KEPT checkpoints."""
+        """Write the state down, and forget all but the newest KEPT checkpoints.
+
+        Raises:
+            DiskFullError: there is no room for it; the checkpoints before it are still there.
+        """
         blob, numbers = save(_tensors(state)), _numbers(state)
         name = f"step-{state.step:010d}"
-        _replace(self._folder / f"{name}.safetensors", blob)
-        body = {"digest": self._digest, "sha256": hashlib.sha256(blob).hexdigest(), **numbers}
-        _replace(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
+        body = {**numbers, "sha256": hashlib.sha256(blob).hexdigest(), "training": self._identity}
+        last = f"; the last checkpoint is {self.last.name if self.last else 'none'}"
+        with full_disk_named(self._folder, f" at step {state.step} of training{last}"):
+            _replace(self._folder / f"{name}.safetensors", blob)
+            _replace(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
         for path in self._all()[:-KEPT]:
             self._forget(path)
 
     def restore(self, state: TrainingState) -> int:
-        """Bring `state` to the newest usable checkpoint; the step it stands at, 0 when there is none."""
+        """Bring `state` to the newest whole checkpoint; the step it stands at, 0 when there is none.
+
+        Raises:
+            CheckpointMismatchError: it belongs to a training of other settings or data; it is left where it is.
+        """
         for path in reversed(self._all()):
             body, tensors = _read(path)
-            if body.get("digest") == self._digest and tensors is not None:
+            if tensors is not None:
+                self._check(path, body["training"])
                 _fill(state, body, tensors)
                 log.info("train: resumed at step %d from %s", state.step, path.name)
                 return state.step
-            fact = "is damaged" if tensors is None else "belongs to other settings or data"
-            log.warning("train: checkpoint %s %s and is removed", path.name, fact)
+            log.warning("train: checkpoint %s is damaged and is removed", path.name)
             self._forget(path)
         return 0
+
+    def _check(self, path: Path, training: Identity) -> None:
+        if differing := differences(training, self._identity):
+            raise CheckpointMismatchError(
+                f"The checkpoint {path} belongs to another training: {differing}. Go on with what it was, or delete "
+                f"{path.parent} to begin anew."
+            )
 
     def _all(self) -> list[Path]:
         return sorted(self._folder.glob("step-*.json"))
@@ -93,10 +114,7 @@ def _fill(state: TrainingState, body: dict[str, Any], tensors: dict[str, Tensor]
     state.best = _below("best", tensors) or None
     for name, parameter in state.network.named_parameters():
         moments = _below(f"optimizer.{name}", tensors)
-        # AdamW counts its steps on the CPU; the moments live beside the parameter.
-        state.optimizer.state[parameter] = {
-            key: value if key == "step" else value.to(parameter.device) for key, value in moments.items()
-        }
+        state.optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
     state.pending = tensors["pending"].tolist()
     state.curve = [CurvePoint(int(a), b, c, int(d)) for a, b, c, d in tensors["curve"].tolist()]
     state.validation = [ValidationPoint(int(step), rate) for step, rate in tensors["validation"].tolist()]
@@ -112,8 +130,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
     try:
         body = json.loads(path.read_bytes())
         blob = path.with_suffix(".safetensors").read_bytes()
-        whole = isinstance(body, dict) and body.get("sha256") == hashlib.sha256(blob).hexdigest()
-        return (body, load(blob)) if whole else ({}, None)
+        is_whole = isinstance(body, dict) and body.get("sha256") == hashlib.sha256(blob).hexdigest()
+        return (body, load(blob)) if is_whole and "training" in body else ({}, None)
     except (OSError, ValueError, SafetensorError):
         return {}, None
 
@@ -121,11 +139,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
 def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # an orphaned attempt writes to its own
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     descriptor = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(descriptor)

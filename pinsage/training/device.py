@@ -1,4 +1,4 @@
-"""Where training runs."""
+"""Where training runs, and in what precision."""
 
 import os
 
@@ -17,9 +17,26 @@ def chosen_device(settings: TrainSettings) -> torch.device:
     has_gpu = torch.cuda.is_available()
     if settings.device == "cuda" and not has_gpu:
         raise SettingsError("train.device is 'cuda', but PyTorch sees no GPU here. Use 'auto' or 'cpu', or a GPU node.")
-    return torch.device("cuda" if has_gpu and settings.device != "cpu" else "cpu")
+    if has_gpu and settings.device != "cpu":
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
 
 
-def use_threads(settings: TrainSettings) -> None:
-    """Let PyTorch use as many CPU threads as the settings say, or all cores this process may run on."""
-    torch.set_num_threads(settings.num_threads or len(os.sched_getaffinity(0)))
+def chosen_precision(settings: TrainSettings, device: torch.device) -> torch.dtype:
+    """The type of the matrix products; `auto` takes bf16 on a GPU that computes in it, and float32 elsewhere.
+
+    Raises:
+        SettingsError: bf16 is asked for and the GPU emulates it.
+    """
+    has_bf16 = device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False)
+    if settings.precision == "bf16" and not has_bf16:
+        raise SettingsError(
+            f"train.precision is 'bf16', which {torch.cuda.get_device_name(device)} does not compute in. Use 'float32'."
+        )
+    is_mixed = settings.precision == "bf16" or (settings.precision == "auto" and device.type == "cuda" and has_bf16)
+    return torch.bfloat16 if is_mixed else torch.float32
+
+
+def use_threads(settings: TrainSettings, num_processes: int = 1) -> None:
+    """Let PyTorch use as many CPU threads as the settings say, or this process's part of the cores it may run on."""
+    torch.set_num_threads(settings.num_threads or max(1, len(os.sched_getaffinity(0)) // num_processes))

@@ -4,29 +4,29 @@ Differs from the paper: AdamW takes the place of plain SGD, which needs a learni
 returned is the one with the highest validation hit rate, not the last one.
 """
 
-import hashlib
-import json
-import zlib
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
-from pinsage.batches.minibatch import Expander
 from pinsage.batches.producer import BatchProducer
-from pinsage.batches.recipe import BatchRecipe, BatchSettings
+from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.curriculum import hard_negatives_at
 from pinsage.training.data import TrainingData, checked_moments
-from pinsage.training.device import chosen_device, use_threads
+from pinsage.training.device import chosen_device, chosen_precision, use_threads
+from pinsage.training.distributed import Ranks, this_rank
+from pinsage.training.identity import identity_of
+from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
+from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
-from pinsage.training.steps import LogMetrics, Steps
+from pinsage.training.steps import LogMetrics, Steps, Surroundings, log_nothing
+from pinsage.training.supply import Supply, num_producers
+from pinsage.training.validation import Validator
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Fitted:
         network: with the weights of the highest validation hit rate; the last ones without validation pairs.
         curve, validation: what was seen on the way, resumed parts included.
         steps: all steps of the training. `resumed_from`: the step this process began at, 0 if it began anew.
-        device: cpu or cuda.
+        has_stopped_early: patience with the validation hit rate ended before the steps did.
+        device, precision: cpu or cuda; float32 or bfloat16.
+        num_processes: how many trained together.
+        is_resident: the tables were on the device.
         pairs_per_s, wait_share: of this process; see Pace.
         num_replaced: hard negatives drawn at random for want of candidates.
     """
@@ -47,7 +50,11 @@ class Fitted:
     validation: list[ValidationPoint]
     steps: int
     resumed_from: int
+    has_stopped_early: bool
     device: str
+    precision: str
+    num_processes: int
+    is_resident: bool
     pairs_per_s: float
     wait_share: float
     num_replaced: int
@@ -64,9 +71,12 @@ def fit(
     train: TrainSettings,
     *,
     scratch: Path | None = None,
-    log_metrics: LogMetrics | None = None,
+    log_metrics: LogMetrics = log_nothing,
+    tell: Tell = tell_nobody,
 ) -> Fitted:
     """The network that the settings make of the data.
+
+    Within `distributed.joined` all processes call this with the same arguments, and all return the same network.
 
     Args:
         data: features, neighborhoods and pairs of one catalog.
@@ -74,22 +84,35 @@ def fit(
         train: losses, negatives and optimization.
         scratch: a folder for checkpoints, from which the same training goes on after a kill. None: no checkpoints.
         log_metrics: told the metrics of a step every `log_every` steps and at every validation.
+        tell: told after every step how far training is.
 
     Raises:
-        InputError: the data cannot be trained on, or a GPU is asked for and absent.
+        InputError: the data cannot be trained on, a GPU is asked for and absent or too small, or the checkpoints in
+            `scratch` are of another training.
         TrainingDivergedError: the loss became NaN or infinite.
         TrainingInterruptedError: the process was told to end (SIGTERM).
+        DiskFullError: there is no room for a checkpoint.
     """
-    device = chosen_device(train)
-    use_threads(train)
-    state = _start(data, model, train)
-    state.network.to(device)
-    checkpoints = Checkpoints(scratch, _digest(data, model, train)) if scratch else None
+    device, ranks = chosen_device(train), this_rank()
+    use_threads(train, ranks.count)
+    state = _start(data, model, train, device)
+    checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
-    steps = Steps(data, train, state, checkpoints, log_metrics or _log_nothing)
-    minibatch = _recipe(data, model, train).minibatch
-    with TerminationNotice() as notice, BatchProducer(minibatch, first=first, last=train.steps) as producer:
-        pace = Pace(producer, batch_size=train.batch_size, first=first, last=train.steps)
+    supply = Supply.of(data, model, train, share=ranks.share, device=device)
+    objective = _objective(state, train, supply.inputs, ranks)
+    surroundings = Surroundings(checkpoints, log_metrics).of(ranks)
+    steps = Steps(state, objective, _validator(data, train), surroundings)
+    last = first if state.has_stalled(train.patience) else train.steps
+    producers = num_producers(train, device, ranks.count)
+    batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
+    with TerminationNotice() as notice, batches as producer:
+        pace = Pace(
+            producer,
+            tell if ranks.is_first else tell_nobody,
+            batch_size=train.batch_size,
+            first=first,
+            last=train.steps,
+        )
         steps.run(producer, pace, notice)
     if state.best is not None:
         state.network.load_state_dict(state.best)
@@ -99,38 +122,38 @@ def fit(
         validation=state.validation,
         steps=state.step,
         resumed_from=first,
+        has_stopped_early=state.step < train.steps,
         device=device.type,
+        precision=str(objective.precision).removeprefix("torch."),
+        num_processes=ranks.count,
+        is_resident=supply.is_resident,
         pairs_per_s=pace.pairs_per_s,
         wait_share=pace.wait_share,
         num_replaced=state.num_replaced,
     )
 
 
-def _start(data: TrainingData, model: ModelSettings, train: TrainSettings) -> TrainingState:
+def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
     moments = checked_moments(data, model.num_layers)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay)
-    return TrainingState(network, optimizer)
+    network.to(device)
+    rate, decay = train.learning_rate, train.weight_decay
+    return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True))
 
 
-def _recipe(data: TrainingData, model: ModelSettings, train: TrainSettings) -> BatchRecipe:
+def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks: Ranks) -> Objective:
+    network: torch.nn.Module = state.network
+    if train.compile:
+        network = cast(torch.nn.Module, torch.compile(network, dynamic=True))
+    return Objective(ranks.together(network), train, inputs, chosen_precision(train, state.network.mean.device), ranks)
+
+
+def _validator(data: TrainingData, train: TrainSettings) -> Validator:
     neighbors, weights = data.tables()
-    most = train.max_hard_negatives
-    settings = BatchSettings(
-        batch_size=train.batch_size,
-        num_negatives=train.num_negatives,
-        seed=train.seed,
-        hard_negatives_at=partial(hard_negatives_at, steps=train.steps, most=most),
-    )
-    return BatchRecipe(
-        data.train,
-        Expander(neighbors, weights, num_layers=model.num_layers),
-        data.features.rows,
-        settings=settings,
-        candidates=data.candidates(),
-    )
+    limit, seed = train.validation_pairs, train.seed
+    return Validator(data.validation, data.features.rows, neighbors=neighbors, weights=weights, limit=limit, seed=seed)
 
 
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
@@ -140,16 +163,13 @@ def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
         hidden_dim=model.hidden_dim,
         embedding_dim=model.embedding_dim,
         pooling=model.pooling,
+        id_dim=model.id_dim if _has_ids(data, model) else 0,
+        num_pins=data.features.num_pins if _has_ids(data, model) else 0,
     )
 
 
-def _digest(data: TrainingData, model: ModelSettings, train: TrainSettings) -> str:
-    """Names the training that a checkpoint belongs to: the settings that decide the result, and the data's outline."""
-    pairs = zlib.crc32(data.train.positive.tobytes(), zlib.crc32(data.train.query.tobytes()))
-    outline = [data.features.num_pins, data.features.widths, data.tables()[0].shape[1], len(data.validation), pairs]
-    text = json.dumps([model.content(), train.content(), outline], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-
-def _log_nothing(metrics: Mapping[str, float], step: int) -> None:
-    """No experiment is being tracked."""
+def _has_ids(data: TrainingData, model: ModelSettings) -> bool:
+    """Whether each pin gets a vector of its own."""
+    if model.id_embedding == "auto":
+        return not data.features.has_content
+    return model.id_embedding == "always"

@@ -8,8 +8,17 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
 
     Source: PinSage §3.3, gradual warm-up and exponential decay; counted in steps, not epochs.
     """
-    warmup = round(settings.warmup_share * settings.steps)
+    warmup, peak = round(settings.warmup_share * settings.steps), peak_rate(settings)
     if step < warmup:
-        return settings.learning_rate * ((step + 1) / warmup)
+        return peak * ((step + 1) / warmup)
     progress = (step - warmup) / max(1, settings.steps - 1 - warmup)
-    return float(settings.learning_rate * settings.final_rate_share**progress)
+    return float(peak * settings.final_rate_share**progress)
+
+
+def peak_rate(settings: TrainSettings) -> float:
+    """The highest rate, in proportion to the batch size where the settings say which size the rate is meant for.
+
+    Source: PinSage §3.3, linear scaling rule; Goyal et al., 2017.
+    """
+    meant_for = settings.rate_batch_size or settings.batch_size
+    return settings.learning_rate * (settings.batch_size / meant_for)

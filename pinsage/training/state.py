@@ -50,6 +50,11 @@ class TrainingState:
     curve: list[CurvePoint] = field(default_factory=list)
     validation: list[ValidationPoint] = field(default_factory=list)
 
+    def has_stalled(self, patience: int) -> bool:
+        """Whether the last `patience` looks at the validation pairs brought no gain; never if that is 0."""
+        rates = [point.hit_rate_at_10 for point in self.validation]
+        return 0 < patience <= len(rates) - 1 - rates.index(max(rates)) if rates else False
+
     def look(self, hit_rate: float) -> None:
         """Write down a validation hit rate, and keep the weights if it is the highest so far."""
         self.validation.append(ValidationPoint(self.step, hit_rate))

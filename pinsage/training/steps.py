@@ -1,6 +1,7 @@
 """One training step after the other, and what is due between two of them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,12 +9,13 @@ import torch
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
 from pinsage.errors import TrainingDivergedError
-from pinsage.settings import TrainSettings
 from pinsage.training.checkpoint import Checkpoints
 from pinsage.training.curriculum import hard_negatives_at
-from pinsage.training.data import TrainingData
+from pinsage.training.distributed import Ranks
+from pinsage.training.inputs import InFlight
 from pinsage.training.interruption import TerminationNotice, TrainingInterruptedError
-from pinsage.training.objective import minibatch_loss
+from pinsage.training.memory import full_device_named
+from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.schedule import learning_rate_at
 from pinsage.training.state import CurvePoint, TrainingState
@@ -22,97 +24,111 @@ from pinsage.training.validation import Validator
 LogMetrics = Callable[[Mapping[str, float], int], None]
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """Whom a training tells: the checkpoints, if there is a place for them, and the tracker."""
+
+    checkpoints: Checkpoints | None
+    log_metrics: LogMetrics
+
+    def of(self, ranks: Ranks) -> "Surroundings":
+        """Those of a process: only the first one among several writes and tells."""
+        return self if ranks.is_first else Surroundings(None, log_nothing)
+
+
+def log_nothing(metrics: Mapping[str, float], step: int) -> None:
+    """No experiment is being tracked."""
+
+
 class Steps:
     """The steps of one training, and what is due between them: a point of the curve, a validation, a checkpoint."""
 
     def __init__(
-        self,
-        data: TrainingData,
-        settings: TrainSettings,
-        state: TrainingState,
-        checkpoints: Checkpoints | None,
-        log_metrics: LogMetrics,
+        self, state: TrainingState, objective: Objective, validator: Validator, surroundings: Surroundings
     ) -> None:
-        self._settings, self._state, self._checkpoints = settings, state, checkpoints
-        self._log_metrics = log_metrics
+        self._state, self._objective, self._validator = state, objective, validator
+        self._settings, self._ranks = objective.settings, objective.ranks
+        self._checkpoints, self._log_metrics = surroundings.checkpoints, surroundings.log_metrics
+        self._in_flight = InFlight() if state.network.mean.is_cuda else None
         self._losses: list[torch.Tensor] = []  # on the device, not yet looked at
-        neighbors, weights = data.tables()
-        self._validator = Validator(
-            data.validation,
-            data.features.rows,
-            neighbors=neighbors,
-            weights=weights,
-            limit=settings.validation_pairs,
-            seed=settings.seed,
-        )
 
-    def run(self, producer: BatchProducer, pace: Pace, notice: TerminationNotice) -> None:
-        """Take every step whose minibatch the producer gives.
+    def run(self, producer: BatchProducer[Minibatch], pace: Pace, notice: TerminationNotice) -> None:
+        """Take the steps whose minibatches the producer gives, until patience ends.
 
         Raises:
             TrainingDivergedError: the loss became NaN or infinite.
             TrainingInterruptedError: the process was told to end.
+            DeviceMemoryError: a step does not fit the GPU.
         """
         for batch in producer:
-            self._step(batch)
+            with full_device_named(batch, self._state.network.shape, self._settings):
+                self._step(batch)
+                self._validate()
             self._record(pace)
-            self._validate()
             pace.tick(self._state.curve[-1].loss if self._state.curve else None)
-            self._keep(notice)
+            self._keep(is_told_to_end=self._ranks.any(notice.received))
+            if self._is_over:
+                return
 
     def _step(self, batch: Minibatch) -> None:
-        state, settings = self._state, self._settings
+        state = self._state
         for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate_at(batch.step, settings)
+            group["lr"] = learning_rate_at(batch.step, self._settings)
         state.network.train()
-        loss = minibatch_loss(state.network, batch, settings)
+        loss = self._objective.loss(batch)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         self._losses.append(loss.detach())
         state.num_replaced += batch.num_replaced
         state.step = batch.step + 1
-
-    def _record(self, pace: Pace) -> None:
-        """Every `log_every` steps, and at the last one, a point of the curve."""
-        state, settings = self._state, self._settings
-        if not self._due(settings.log_every):
-            return
-        self._read_losses()
-        loss, state.pending = float(np.mean(state.pending)), []
-        step = state.step - 1
-        hard = hard_negatives_at(step, steps=settings.steps, most=settings.max_hard_negatives)
-        point = CurvePoint(state.step, loss, learning_rate_at(step, settings), hard)
-        state.curve.append(point)
-        metrics = {
-            "train/loss": point.loss,
-            "train/learning_rate": point.learning_rate,
-            "train/hard_negatives": float(hard),
-            "train/pairs_per_s": pace.pairs_per_s,
-            "train/wait_share": pace.wait_share,
-        }
-        self._log_metrics(metrics, state.step)
+        if self._in_flight:
+            self._in_flight.hold(batch)
 
     def _validate(self) -> None:
         state = self._state
         if not len(self._validator) or not self._due(self._settings.validate_every):
             return
         self._read_losses()
-        state.look(self._validator.hit_rate(state.network.eval()))
+        hit_rate = self._validator.hit_rate(state.network.eval()) if self._ranks.is_first else 0.0
+        state.look(self._ranks.from_first(hit_rate))
         self._log_metrics({"validation/hit_rate_at_10": state.validation[-1].hit_rate_at_10}, state.step)
 
-    def _keep(self, notice: TerminationNotice) -> None:
-        """A checkpoint when one is due, and when the process has been told to end."""
-        if not notice.received and not self._due(self._settings.checkpoint_every):
+    def _record(self, pace: Pace) -> None:
+        """Every `log_every` steps, and at the last one, a point of the curve."""
+        state, settings = self._state, self._settings
+        if not self._due(settings.log_every) and not self._is_over:
+            return
+        self._read_losses()
+        loss, state.pending = float(np.mean(state.pending)), []
+        step = state.step - 1
+        point = CurvePoint(state.step, loss, learning_rate_at(step, settings), hard_negatives_at(step, settings))
+        state.curve.append(point)
+        metrics = {
+            "train/loss": point.loss,
+            "train/learning_rate": point.learning_rate,
+            "train/hard_negatives": float(point.hard_negatives),
+            "train/pairs_per_s": pace.pairs_per_s,
+            "train/wait_share": pace.wait_share,
+        }
+        self._log_metrics(metrics, state.step)
+
+    def _keep(self, *, is_told_to_end: bool) -> None:
+        """A checkpoint when one is due, at the end, and when a process has been told to end."""
+        if not is_told_to_end and not self._due(self._settings.checkpoint_every) and not self._is_over:
             return
         self._read_losses()
         if self._checkpoints:
             self._checkpoints.save(self._state)
-        if notice.received and self._state.step < self._settings.steps:
+        if is_told_to_end and not self._is_over:
             where = "A checkpoint was written; run the stage again to go on from it." if self._checkpoints else ""
             raise TrainingInterruptedError(
                 f"Training was told to end at step {self._state.step} of {self._settings.steps}. {where}".rstrip()
             )
+
+    @property
+    def _is_over(self) -> bool:
+        return self._state.step == self._settings.steps or self._state.has_stalled(self._settings.patience)
 
     def _due(self, every: int) -> bool:
         return self._state.step % every == 0 or self._state.step == self._settings.steps
@@ -121,7 +137,7 @@ class Steps:
         """Fetch the losses from the device, all at once: asking after every step would make a GPU wait."""
         if not self._losses:
             return
-        losses = torch.stack(self._losses).double().cpu().numpy()
+        losses = self._ranks.mean(torch.stack(self._losses)).double().cpu().numpy()
         first = self._state.step - len(losses)
         self._losses = []
         bad = ~np.isfinite(losses)

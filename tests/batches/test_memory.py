@@ -58,11 +58,21 @@ def test_blocks_never_outnumber_the_arrays_alive_at_once():
         return memoryview(np.empty(size_bytes, np.uint8))
 
     memory = ReusedMemory(counted)
-    for rows in (10, 9, 11, 50, 40, 55):
+    for rows in (1000, 900, 1100, 1400, 1200, 1500):
         pair = [memory.array((rows, 3)), memory.array((rows, 3))]
         del pair
     assert len(memory._free) == 2
-    assert len(sizes) == 4  # 10 and 11 fit one block with its slack, 50 and 55 another
+    assert len(sizes) == 4  # 1000 and 1100 fit one block with its slack, 1400 and 1500 another
+
+
+def test_a_small_array_does_not_take_the_block_of_a_large_one():
+    """The features of a minibatch and its masks come back to blocks of their own sizes."""
+    memory = ReusedMemory()
+    large, small = memory.array((100_000, 3)), memory.array((50, 3), np.int32)
+    places = address(large), address(small)
+    del large, small
+    again = memory.array((50, 3), np.int32), memory.array((100_000, 3))
+    assert (address(again[1]), address(again[0])) == places
 
 
 def test_threads_never_share_a_block():

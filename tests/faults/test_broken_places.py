@@ -1,6 +1,5 @@
 """A disk that fills, a graph that is cut short, a scheduler that dies: one sentence that says so, and no hang."""
 
-import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,18 +36,6 @@ def work(tmp_path):
 def with_settings(work, **chosen):
     overrides = QUICK | {name.replace("__", "."): value for name, value in chosen.items()}
     return replace(work, settings=load_settings(overrides=overrides))
-
-
-@pytest.fixture
-def tiny_disk(tmp_path):
-    """A folder on a file system of its own with room for 1 MB."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if mount.returncode:
-        pytest.skip(f"a file system may not be mounted here ({mount.stderr.decode().strip()})")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
 
 
 def test_a_disk_that_fills_while_workers_write_is_named(work, tiny_disk):

@@ -45,6 +45,7 @@ def test_sampled_softmax_equals_a_loop():
     others = InBatch(
         scores=torch.tensor([[0.5, 0.7], [0.6, 0.1]]),
         mask=torch.tensor([[False, True], [True, False]]),
+        own_log_q=torch.tensor([-1.0, -2.0]),
         positive_log_q=torch.tensor([-1.0, -2.0]),
         shared_log_q=torch.tensor([-3.0, -4.0]),
         hard_log_q=-0.5,

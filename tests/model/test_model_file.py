@@ -57,4 +57,13 @@ def test_a_damaged_model_is_refused(saved, damage):
 def test_features_of_other_blocks_are_refused(saved, widths):
     """Other widths, another order or a missing block would be read as nonsense."""
     with pytest.raises(InputError, match=r"visual 3 \| log_degree 1"):
-        check_features(load_network(saved), widths)
+        check_features(load_network(saved), widths, 10)
+
+
+def test_pins_without_an_id_embedding_are_refused(tmp_path):
+    """A catalog that has grown holds pins the network was not trained on."""
+    shape = NetworkShape((("text", 3),), 1, 5, 4, "mean", id_dim=2, num_pins=10)
+    save_network(PinSageNetwork(shape), tmp_path)
+    check_features(load_network(tmp_path), {"text": 3}, 10)
+    with pytest.raises(InputError, match=r"10 pins and the catalog 11 pins"):
+        check_features(load_network(tmp_path), {"text": 3}, 11)

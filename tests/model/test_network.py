@@ -10,10 +10,10 @@ from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 P, T, D = 60, 4, 7
 
 
-def world(num_layers, pooling="importance", seed=0):
+def world(num_layers, pooling="importance", seed=0, id_dim=0):
     """A network in float64 with real moments, features and a neighborhood table with padding."""
     rng = np.random.default_rng(seed)
-    shape = NetworkShape((("visual", 5), ("text", 2)), num_layers, 6, 3, pooling)
+    shape = NetworkShape((("visual", 5), ("text", 2)), num_layers, 6, 3, pooling, id_dim, P if id_dim else 0)
     network = PinSageNetwork(shape, seed=1).double()
     features = rng.normal(3.0, 2.0, (P, D))
     network.set_moments(features.mean(axis=0), features.std(axis=0))
@@ -31,7 +31,7 @@ def slow_embedding(network, pin, features, neighbors, weights):
     def hidden(pin, layer):
         if layer == 0:
             raw = (torch.from_numpy(features[pin]) - network.mean) / network.scale
-            return raw.clamp(-10, 10)
+            return torch.cat([raw.clamp(-10, 10)] + ([] if network.ids is None else [network.ids.weight[pin]]))
         c = network.convolution(layer - 1)
         n = torch.zeros(c.neighbor.out_features, dtype=torch.float64)
         for v, alpha in zip(neighbors[pin], weights[pin], strict=True):
@@ -44,10 +44,11 @@ def slow_embedding(network, pin, features, neighbors, weights):
     return z / z.norm().clamp_min(1e-6)
 
 
+@pytest.mark.parametrize("id_dim", [0, 3])
 @pytest.mark.parametrize("num_layers", [0, 1, 2, 3])
-def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers):
+def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, id_dim):
     """The minibatch form of K layers is the definition, forward and backward, to 1e-9."""
-    network, features, neighbors, weights = world(num_layers)
+    network, features, neighbors, weights = world(num_layers, id_dim=id_dim)
     targets = np.array([5, 0, 33], np.int32)
     subgraph, _ = Expander(neighbors, weights, num_layers=num_layers).expand(targets, transposed=True)
     tensors = SubgraphTensors.of(subgraph, torch.device("cpu"))

@@ -15,7 +15,8 @@ from pinsage.model.layerwise import embedded
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.pairs.pairs import Pairs
 from pinsage.settings import TrainSettings
-from pinsage.training.objective import minibatch_loss
+from pinsage.training.inputs import Streamed
+from pinsage.training.objective import Objective
 
 D, M, OUT, PAIRS, BATCH = 4, 6, 3, 9, 6
 
@@ -110,7 +111,7 @@ def slow_loss(world, sample):
 
 def fast_loss(world, batch):
     chosen = TrainSettings(loss=world.case.loss, margin=0.4, temperature=0.5)
-    return minibatch_loss(world.network, batch, chosen)
+    return Objective(world.network, chosen, Streamed(torch.device("cpu"))).loss(batch)
 
 
 def gradients(loss, network):

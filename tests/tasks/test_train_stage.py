@@ -1,12 +1,18 @@
 """The stage train: what it publishes, and that doing it again gives the same bytes."""
 
+import signal
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow.parquet as pq
 import pytest
 
 from pinsage.config import load_settings
+from pinsage.errors import InputError, PinSageError
 from pinsage.graph.build import build_graph
 from pinsage.model.file import load_network
 from pinsage.pairs.pairs import Pairs
@@ -91,3 +97,65 @@ def test_metrics_reach_the_tracker_while_training(inputs, tmp_path):
     work = work_of(inputs, tmp_path / "run")
     train(StageWork(**{**vars(work), "log_metrics": lambda metrics, step: steps.append(step)}))
     assert steps == [4, 5, 8, 10, 12, 12]
+
+
+def on_two(inputs, folder: Path, **overrides):
+    return work_of(inputs, folder, **{"train.num_processes": 2, **overrides})
+
+
+def test_two_processes_publish_what_one_does(inputs, tmp_path):
+    """The same files, losses to 1e-5, and metrics on the way."""
+    one, two = work_of(inputs, tmp_path / "one"), on_two(inputs, tmp_path / "two")
+    steps = []
+    alone = train(one)
+    together = train(replace(two, log_metrics=lambda metrics, step: steps.append(step)))
+    assert (alone["processes"], together["processes"]) == (1, 2)
+    curves = [pq.read_table(work.out / "curve.parquet")["loss"].to_numpy() for work in (one, two)]
+    np.testing.assert_allclose(curves[0], curves[1], atol=1e-5)
+    assert steps == [4, 5, 8, 10, 12, 12]
+    assert load_network(two.out).shape == load_network(one.out).shape
+
+
+def test_what_stops_one_of_the_processes_stops_the_stage_in_its_words(inputs, tmp_path):
+    """One sentence, and whether a retry can help."""
+    with pytest.raises(InputError, match=r"^There are 0 training pairs\. Use more saves"):
+        Pairs(np.empty(0, np.int32), np.empty(0, np.int32)).write(inputs["pair"] / "train.parquet")
+        train(on_two(inputs, tmp_path / "run"))
+
+
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGKILL"])
+def test_a_process_that_is_ended_ends_all_and_the_next_attempt_goes_on(inputs, tmp_path, signal_name):
+    """Told to end, the second process has all write a checkpoint; killed, it takes the first one with it."""
+    work = on_two(inputs, tmp_path / "run", **{"train.steps": 200, "train.checkpoint_every": 5})
+    strike = threading.Thread(target=strike_second_rank, args=(work.scratch, getattr(signal, signal_name)))
+    strike.start()
+    words = r"told to end at step \d+ of 200" if signal_name == "SIGTERM" else "processes died without a word"
+    with pytest.raises(PinSageError, match=words) as caught:
+        train(work)
+    strike.join()
+    assert caught.value.retry_can_help
+    assert not ranks()
+    facts = train(work)
+    assert facts["resumed_from"] >= 5
+    assert facts["steps"] == 200
+
+
+def strike_second_rank(scratch, number):
+    """Wait for the first checkpoint, then send a signal to the process of rank 1."""
+    while not list(scratch.glob("step-*.json")):
+        time.sleep(0.02)
+    [victim] = [process for process in ranks() if process.environ()["RANK"] == "1"]
+    victim.send_signal(number)
+
+
+def ranks():
+    """The processes that train for this test."""
+    descendants = psutil.Process().children(recursive=True)
+    return [process for process in descendants if is_rank(process)]
+
+
+def is_rank(process):
+    try:
+        return process.cmdline()[1:4] == ["-u", "-m", "tasks.train_rank"] and "RANK" in process.environ()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return False

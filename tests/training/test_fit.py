@@ -1,6 +1,6 @@
 """Training end to end on a planted world."""
 
-import logging
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -75,19 +75,22 @@ def test_the_best_weights_are_returned_not_the_last(world):
     assert weights_of(result) != weights_of(again)
 
 
-def test_metrics_and_progress_are_told(world, caplog):
-    """The tracker gets a point per interval with its step; the log gets a line with the pace."""
-    told = []
-    with caplog.at_level(logging.INFO):
-        result = fitted(world(), log_metrics=lambda metrics, step: told.append((step, dict(metrics))))
+def test_metrics_and_progress_are_told(world):
+    """The tracker gets a point per interval with its step; who watches is told of every step and of the pace."""
+    told, seen = [], []
+    result = fitted(world(), log_metrics=lambda metrics, step: told.append((step, dict(metrics))), tell=seen.append)
     losses = [(step, metrics["train/loss"]) for step, metrics in told if "train/loss" in metrics]
     assert losses == [(point.step, point.loss) for point in result.curve]
     assert [step for step, _ in losses] == list(range(5, 41, 5))
     assert [metrics["validation/hit_rate_at_10"] for _, metrics in told if "train/loss" not in metrics] == [
         point.hit_rate_at_10 for point in result.validation
     ]
-    assert "step 40/40" in caplog.text
-    assert "pairs/s" in caplog.text
+    assert [(progress.done, progress.total) for progress in seen] == [(step, 40) for step in range(1, 41)]
+    assert re.fullmatch(
+        r"train: 40 of 40 steps \(100 %\), [\d.,e+]+ steps/s, 0 s left; "
+        rf"loss {result.curve[-1].loss:.4f}, [\d,]+ pairs/s, \d+% waiting for minibatches",
+        str(seen[-1]),
+    )
 
 
 def test_the_curriculum_and_the_schedule_show_in_the_curve(world):
@@ -117,9 +120,9 @@ def test_a_diverged_training_stops_with_the_step_and_the_checkpoint(world, tmp_p
     class Poisoned(FeatureMatrix):
         calls = 0
 
-        def rows(self, pins):
+        def rows(self, pins, into=None):
             self.calls += 1
-            found = rows(pins)
+            found = rows(pins, into)
             return found * np.nan if self.calls > 14 else found
 
     poisoned = Poisoned({"visual": start.data.features.block("visual")})

@@ -1,13 +1,15 @@
 """A training that was killed goes on and ends with the same bytes."""
 
-import json
 import os
 import signal
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pinsage.errors import CheckpointMismatchError
+from pinsage.pairs.pairs import Pairs
 from pinsage.training.interruption import TrainingInterruptedError
 from pinsage.training.loop import fit
 
@@ -94,13 +96,29 @@ def test_two_checkpoints_are_kept(world, tmp_path):
     ]
 
 
-def test_checkpoints_of_other_settings_are_not_taken(world, tmp_path, caplog):
-    """Another seed is another training; its checkpoints are removed, and that is said."""
-    killed_at(world(seed=1), tmp_path, 25)
-    result = trained(world(**{"learning_rate": 1e-3}), tmp_path)
-    assert result.resumed_from == 0
-    assert "other settings" in caplog.text
-    assert all(json.loads(path.read_text())["step"] in (35, 40) for path in tmp_path.glob("*.json"))
+@pytest.mark.parametrize(("change", "words"), [
+    ({"train": {"learning_rate": 1e-3}}, r"train\.learning_rate was 0\.005 and is 0\.001"),
+    ({"model": {"embedding_dim": 9}}, r"model\.embedding_dim was 8 and is 9"),
+    ({"train": {"seed": 1, "margin": 0.2, "steps": 50, "temperature": 0.5}}, r"steps was 40 and is 50;.* and 1 more"),
+])  # fmt: skip
+def test_a_checkpoint_of_another_training_is_refused(world, undisturbed, tmp_path, change, words):
+    """The differences are named with both values, nothing is deleted, and the former settings go on."""
+    start = world()
+    killed_at(start, tmp_path, 25)
+    model = start.model.model_copy(update=change.get("model", {}))
+    train = start.train.model_copy(update=change.get("train", {}))
+    with pytest.raises(CheckpointMismatchError, match=words):
+        fit(start.data, model, train, scratch=tmp_path)
+    assert outcome(trained(world(), tmp_path)) == undisturbed
+
+
+def test_a_checkpoint_of_other_pairs_is_refused(world, tmp_path):
+    """The data are outlined too."""
+    start = world()
+    killed_at(start, tmp_path, 25)
+    fewer = Pairs(start.data.train.query[:-1], start.data.train.positive[:-1])
+    with pytest.raises(CheckpointMismatchError, match="data: checksum of the training pairs was"):
+        fit(replace(start.data, train=fewer), start.model, start.train, scratch=tmp_path)
 
 
 def test_sigterm_leaves_a_checkpoint_and_the_signal_handler_as_it_was(world, undisturbed, tmp_path):

@@ -1,0 +1,42 @@
+"""What a training is the training of: a checkpoint carries it, and goes on with nothing else."""
+
+import json
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.training.data import TrainingData
+
+Identity = Mapping[str, Any]
+_NAMED = 3  # differences that fit a sentence
+
+
+def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
+    """Everything that decides the result, by name, as plain JSON values: settings, and an outline of the data."""
+    pairs = zlib.crc32(data.train.positive.tobytes(), zlib.crc32(data.train.query.tobytes()))
+    outline = {
+        "pins": data.features.num_pins,
+        "feature blocks": data.features.widths,
+        "neighbors of a pin": data.tables()[0].shape[1],
+        "checksum of the training pairs": pairs,
+        "validation pairs": len(data.validation),
+    }
+    sections = {"model": model.content(), "train": train.content()}
+    settings = {f"{section}.{name}": value for section, fields in sections.items() for name, value in fields.items()}
+    plain: Identity = json.loads(
+        json.dumps({**settings, **{f"data: {name}": value for name, value in outline.items()}})
+    )
+    return plain
+
+
+def differences(before: Identity, now: Identity) -> str:
+    """What differs, with both values, in words; empty where nothing does."""
+    names = [name for name in {**now, **before} if before.get(name) != now.get(name)]
+    told = [f"{name} was {_told(before, name)} and is {_told(now, name)}" for name in names[:_NAMED]]
+    more = len(names) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _told(identity: Identity, name: str) -> str:
+    return json.dumps(identity[name]) if name in identity else "unknown"

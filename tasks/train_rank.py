@@ -1,0 +1,44 @@
+"""`python -m tasks.train_rank JOB.json`: one of several processes that train together, started by torchrun."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pinsage.config import load_settings
+from pinsage.training.distributed import joined
+from tasks.orphan import die_with
+from tasks.progress import ProgressLines
+from tasks.ranks import say, speaking
+from tasks.train import fitted, published
+from tasks.work import Metrics, StageWork
+
+
+def main(job: Path) -> None:
+    """Train with the others; the first one publishes."""
+    die_with(os.getppid())
+    with speaking(), joined() as ranks:
+        if not ranks.is_first:
+            logging.getLogger().setLevel(logging.WARNING)  # what all have to tell is told once
+        work = read_job(job)
+        result = fitted(work)
+        if ranks.is_first:
+            say(facts=published(result, work))
+
+
+def read_job(path: Path) -> StageWork:
+    """The work of the stage, as `tasks.train` wrote it down."""
+    job = json.loads(path.read_text(encoding="utf-8"))
+    inputs = {name: Path(folder) for name, folder in job["inputs"].items()}
+    out, scratch, home = (Path(job[name]) for name in ("out", "scratch", "home"))
+    settings = load_settings(overrides=job["settings"])
+    return StageWork(settings, inputs, out, scratch, home, log_metrics=_say_metrics, tell=ProgressLines())
+
+
+def _say_metrics(metrics: Metrics, step: int) -> None:
+    say(metrics=dict(metrics), step=step)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,35 @@
+"""One of the processes of test_distributed: trains every case with the others and writes down what came out."""
+
+import json
+import sys
+from pathlib import Path
+
+from conftest import planted
+
+from pinsage.training.distributed import joined
+from pinsage.training.loop import fit
+
+CASES = {
+    "max margin": {},
+    "sampled softmax": {"loss": "sampled_softmax"},
+    "negatives that two cannot share evenly": {"num_negatives": 41},
+    "hard negatives from the first step": {"curriculum": False},
+    "no hard negatives": {"max_hard_negatives": 0, "loss": "sampled_softmax"},
+}
+
+
+def outcome(case):
+    """The losses, the validation and the final weights of a case, as plain numbers."""
+    world = planted(**CASES[case])
+    result = fit(world.data, world.model, world.train)
+    return {
+        "losses": [point.loss for point in result.curve],
+        "hit_rates": [point.hit_rate_at_10 for point in result.validation],
+        "weights": result.network.head_output.weight.flatten().tolist(),
+    }
+
+
+if __name__ == "__main__":
+    with joined() as ranks:
+        found = {case: outcome(case) for case in CASES}
+        (Path(sys.argv[1]) / f"{ranks.rank}.json").write_text(json.dumps(found))
