@@ -17,7 +17,7 @@ from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.allocator import freed_memory_kept
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.data import TrainingData, checked_moments
+from pinsage.training.data import TrainingData, check_negatives, checked_moments
 from pinsage.training.device import chosen_device, chosen_precision, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
@@ -139,6 +139,7 @@ def fit(
 def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
     moments = checked_moments(data, model.num_layers)
+    check_negatives(data.features.num_pins, train.num_negatives)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
     network.to(device)
