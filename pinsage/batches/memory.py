@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from pinsage.batches.minibatch import Minibatch, Transpose
 
-_SUBGRAPH = ("nodes", "neighbors", "weights")
 _SLACK = 1.1  # minibatches differ a little in size; a block that fits the largest so far serves them all
+
+_PAGE = 4096
 
 
 def plain_block(size_bytes: int) -> memoryview:
@@ -44,44 +45,37 @@ class ReusedMemory:
         weakref.finalize(lent, self._free.__setitem__, id(block), block).atexit = False
         return lent.reshape(shape)
 
-    def _block(self, size_bytes: int) -> memoryview:
-        # A dictionary's methods are atomic, so the garbage collector may hand a block back in the midst of this.
-        with self._lock:
-            free = sorted(self._free.copy().values(), key=len)
-            fitting = next((block for block in free if len(block) >= size_bytes), None)
-            if fitting is not None:
-                return self._free.pop(id(fitting))
-            if free:
-                del self._free[id(free[0])]  # too small for the minibatches of now
-        return self._new_block(max(1, int(size_bytes * _SLACK)))
-
-
-class MemoryByName:
-    """A memory for every array of a minibatch: blocks of one name are nearly of one size, and fit again and again."""
-
-    def __init__(self, new_block: Callable[[int], memoryview]) -> None:
-        """`new_block` as for ReusedMemory."""
-        self._new_block = new_block
-        self._memories: dict[str, ReusedMemory] = {}
-
-    def copy(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
-        """The array in the memory of that name."""
-        memory = self._memories.setdefault(name, ReusedMemory(self._new_block))
-        lent = memory.array(array.shape, array.dtype)
+    def copy(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The array in this memory."""
+        lent = self.array(array.shape, array.dtype)
         np.copyto(lent, array)
         return lent
 
-    def hold(self, batch: Minibatch) -> Minibatch:
-        """The minibatch with all its arrays in this memory, but for the features."""
-        subgraph = batch.subgraph
-        transposes = tuple(
-            Transpose(self.copy(f"offsets {k}", item.offsets), self.copy(f"positions {k}", item.positions))
-            for k, item in enumerate(subgraph.transposes)
-        )
-        inner: dict[str, Any] = {name: self.copy(name, getattr(subgraph, name)) for name in _SUBGRAPH}
-        outer: dict[str, Any] = {
-            name: self.copy(name, value)
-            for name, value in vars(batch).items()
-            if isinstance(value, np.ndarray) and name != "features"
-        }
-        return replace(batch, subgraph=replace(subgraph, transposes=transposes, **inner), **outer)
+    def _block(self, size_bytes: int) -> memoryview:
+        # A dictionary's methods are atomic, so the garbage collector may hand a block back in the midst of this.
+        with self._lock:
+            like = [
+                block for block in self._free.copy().values() if size_bytes < 2 * len(block) < 4 * size_bytes + _PAGE
+            ]
+            like.sort(key=len)
+            fitting = next((block for block in like if len(block) >= size_bytes), None)
+            if fitting is not None:
+                return self._free.pop(id(fitting))
+            if like:
+                del self._free[id(like[0])]  # too small for the minibatches of now
+        return self._new_block(max(1, int(size_bytes * _SLACK)))
+
+
+def held_in(memory: ReusedMemory, batch: Minibatch) -> Minibatch:
+    """The minibatch with all its arrays in `memory`, where its features are already."""
+    subgraph = batch.subgraph
+    transposes = tuple(
+        Transpose(memory.copy(item.offsets), memory.copy(item.positions)) for item in subgraph.transposes
+    )
+    arrays: dict[str, Any] = {name: memory.copy(getattr(subgraph, name)) for name in ("nodes", "neighbors", "weights")}
+    parts: dict[str, Any] = {
+        name: memory.copy(value)
+        for name, value in vars(batch).items()
+        if isinstance(value, np.ndarray) and name != "features"
+    }
+    return replace(batch, subgraph=replace(subgraph, transposes=transposes, **arrays), **parts)

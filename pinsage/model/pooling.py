@@ -74,13 +74,13 @@ class _WeightedSum(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         weights, offsets, positions = ctx.saved_tensors
-        outputs = positions // weights.shape[1]  # which output pooled from the node
+        outputs = torch.div(positions, weights.shape[1], rounding_mode="trunc")  # which output pooled from the node
         back = F.embedding_bag(
             outputs,
             gradient.contiguous(),
             offsets,
             mode="sum",
-            per_sample_weights=weights.flatten()[positions],
+            per_sample_weights=weights.flatten().index_select(0, positions),
             include_last_offset=True,
         )
         return back, None, None, None, None

@@ -4,6 +4,7 @@ Differs from the paper: AdamW takes the place of plain SGD, which needs a learni
 returned is the one with the highest validation hit rate, not the last one.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -14,8 +15,9 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.training.allocator import freed_memory_kept
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.data import TrainingData, checked_moments
+from pinsage.training.data import TrainingData, check_negatives, checked_moments
 from pinsage.training.device import chosen_device, chosen_precision, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
@@ -105,7 +107,8 @@ def fit(
     last = first if state.has_stalled(train.patience) else train.steps
     producers = num_producers(train, device, ranks.count)
     batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
-    with TerminationNotice() as notice, batches as producer:
+    keeping = freed_memory_kept() if device.type == "cpu" else nullcontext()
+    with keeping, TerminationNotice() as notice, batches as producer:
         pace = Pace(
             producer,
             tell if ranks.is_first else tell_nobody,
@@ -136,6 +139,7 @@ def fit(
 def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
     moments = checked_moments(data, model.num_layers)
+    check_negatives(data.features.num_pins, train.num_negatives)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
     network.to(device)

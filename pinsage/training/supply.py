@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pinsage.batches.memory import MemoryByName, ReusedMemory, plain_block
+from pinsage.batches.memory import ReusedMemory, held_in, plain_block
 from pinsage.batches.minibatch import Expander, Minibatch
 from pinsage.batches.recipe import BatchRecipe, BatchSettings, Share
 from pinsage.settings import ModelSettings, TrainSettings
@@ -37,8 +37,7 @@ class Supply:
         is_resident = _is_resident(data, train, device)
         memory = ReusedMemory(pinned_block if device.type == "cuda" else plain_block)
         recipe = _recipe(data, model, train, share, None if is_resident else memory)
-        pinned = MemoryByName(pinned_block)
-        build = recipe.minibatch if device.type == "cpu" else lambda step: pinned.hold(recipe.minibatch(step))
+        build = recipe.minibatch if device.type == "cpu" else lambda step: held_in(memory, recipe.minibatch(step))
         if not is_resident:
             return cls(build, Streamed(device), is_resident)
         neighbors, weights = data.tables()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinsage.batches.memory import MemoryByName, ReusedMemory
+from pinsage.batches.memory import ReusedMemory, held_in
 from pinsage.batches.minibatch import Expander
 from pinsage.batches.recipe import BatchRecipe, BatchSettings
 from pinsage.pairs.pairs import Pairs
@@ -62,11 +62,21 @@ def test_blocks_never_outnumber_the_arrays_alive_at_once():
         return memoryview(np.empty(size_bytes, np.uint8))
 
     memory = ReusedMemory(counted)
-    for rows in (10, 9, 11, 50, 40, 55):
+    for rows in (1000, 900, 1100, 1400, 1200, 1500):
         pair = [memory.array((rows, 3)), memory.array((rows, 3))]
         del pair
     assert len(memory._free) == 2
-    assert len(sizes) == 4  # 10 and 11 fit one block with its slack, 50 and 55 another
+    assert len(sizes) == 4  # 1000 and 1100 fit one block with its slack, 1400 and 1500 another
+
+
+def test_a_small_array_does_not_take_the_block_of_a_large_one():
+    """The features of a minibatch and its masks come back to blocks of their own sizes."""
+    memory = ReusedMemory()
+    large, small = memory.array((100_000, 3)), memory.array((50, 3), np.int32)
+    places = address(large), address(small)
+    del large, small
+    again = memory.array((50, 3), np.int32), memory.array((100_000, 3))
+    assert (address(again[1]), address(again[0])) == places
 
 
 def test_threads_never_share_a_block():
@@ -90,12 +100,12 @@ def test_threads_never_share_a_block():
 
 
 def minibatch(step):
-    """One of a world of 30 pins."""
+    """One of a world of 300 pins."""
     rng = np.random.default_rng(0)
-    neighbors, features = rng.integers(30, size=(30, 3), dtype=np.int32), rng.random((30, 2), dtype=np.float32)
-    settings = BatchSettings(batch_size=6, num_negatives=4, seed=0, hard_negatives_at=lambda step: 2)
-    expander = Expander(neighbors, np.ones((30, 3), np.float32), num_layers=2)
-    pairs = Pairs(*rng.integers(30, size=(2, 20), dtype=np.int32))
+    neighbors, features = rng.integers(300, size=(300, 3), dtype=np.int32), rng.random((300, 2), dtype=np.float32)
+    settings = BatchSettings(batch_size=60, num_negatives=40, seed=0, hard_negatives_at=lambda step: 2)
+    expander = Expander(neighbors, np.ones((300, 3), np.float32), num_layers=2)
+    pairs = Pairs(*rng.integers(300, size=(2, 200), dtype=np.int32))
     recipe = BatchRecipe(pairs, expander, features.__getitem__, settings=settings, candidates=neighbors)
     return recipe.minibatch(step)
 
@@ -108,13 +118,14 @@ def test_a_minibatch_is_held_with_all_its_arrays():
         blocks.append(np.empty(size_bytes, np.uint8).data)
         return blocks[-1]
 
-    memory, number = MemoryByName(new_block), 0
-    for step in range(3):
+    memory, counts = ReusedMemory(new_block), []
+    for step in range(4):
         batch = minibatch(step)
-        held = memory.hold(batch)
+        held = held_in(memory, batch)
         np.testing.assert_equal(asdict(held), asdict(batch))
         assert not np.shares_memory(held.query, batch.query)
+        assert not np.shares_memory(held.subgraph.transposes[0].positions, batch.subgraph.transposes[0].positions)
         assert held.features is batch.features
-        number = number or len(blocks)
+        counts.append(len(blocks))
         del held
-    assert len(blocks) == number
+    assert counts[-1] - counts[0] <= 2

@@ -56,15 +56,6 @@ def test_rows_come_in_the_order_asked_for_and_as_often(folders):
     assert opened(folders).rows(np.array([], dtype=np.int32)).shape == (0, 8)
 
 
-def test_content_is_a_picture_or_a_word_of_any_pin():
-    """The last pin of several chunks is enough; flags and degrees are not content."""
-    visual, text = np.zeros((20_000, 2), np.float32), np.zeros((20_000, 3), np.float32)
-    features = FeatureMatrix({"visual": visual, "text": text, "log_degree": np.ones(20_000, np.float32)})
-    assert not features.has_content
-    text[-1, -1] = 0.5
-    assert features.has_content
-
-
 def test_rows_are_gathered_into_memory_that_is_given(folders):
     """The very array comes back, every value overwritten; one of another shape is refused."""
     pins, into = np.array([3, 0], dtype=np.int32), np.full((2, 8), np.nan, np.float32)
@@ -72,6 +63,15 @@ def test_rows_are_gathered_into_memory_that_is_given(folders):
     assert np.array_equal(into, dense(folders)[pins])
     with pytest.raises(ValueError, match=r"\[2, 8\] do not fit float32 \[3, 8\]"):
         opened(folders).rows(pins, np.empty((3, 8), np.float32))
+
+
+def test_content_is_a_picture_or_a_word_of_any_pin():
+    """The last pin of several chunks is enough; flags and degrees are not content."""
+    visual, text = np.zeros((20_000, 2), np.float32), np.zeros((20_000, 3), np.float32)
+    features = FeatureMatrix({"visual": visual, "text": text, "log_degree": np.ones(20_000, np.float32)})
+    assert not features.has_content
+    text[-1, -1] = 0.5
+    assert features.has_content
 
 
 @pytest.mark.parametrize("pins", [[-1], [0, 4]])

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from conftest import planted
+from planted_world import planted
 
 from pinsage.training.distributed import joined
 from pinsage.training.loop import fit
