@@ -77,7 +77,8 @@ def trained(chosen: argparse.Namespace, name: str, seed: int, home: Path) -> tup
         chosen.preset or None,
         overrides={"data.dataset": chosen.dataset, **overrides, **VARIANTS[name], "train.seed": seed},
     )
-    run = RunStore(home / "runs").open_or_start(f"{name.replace(' ', '-')}-{seed}", settings)
+    run_id = f"{Path(chosen.dataset).name}-{name.replace(' ', '-')}-{seed}"
+    run = RunStore(home / "runs").open_or_start(run_id, settings)
     for stage in STAGES:
         run_stage(stage, run, home)
     looks = pq.read_table(folder(run, home, "train") / "validation.parquet").to_pydict()
@@ -117,20 +118,23 @@ def spread(values: list[float]) -> str:
 
 
 def plotted(curves: dict[str, list[dict[str, list[float]]]], path: Path) -> None:
-    """Draw mean and spread of the hit rate by step."""
+    """Draw the mean of hit rate and loss by step, and the spread of the hit rate."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(7, 4.2))
+    figure, (axes, below) = pyplot.subplots(2, figsize=(7, 7), sharex=True)
     for name, of_seeds in curves.items():
         rates = np.array([curve["hit_rates"] for curve in of_seeds])
         mean, deviation = rates.mean(axis=0), rates.std(axis=0, ddof=1) if len(rates) > 1 else 0
         [line] = axes.plot(of_seeds[0]["steps"], mean, label=name)
         axes.fill_between(of_seeds[0]["steps"], mean - deviation, mean + deviation, color=line.get_color(), alpha=0.15)
-    axes.set_xlabel("step")
+        losses = np.mean([curve["losses"] for curve in of_seeds], axis=0)
+        below.plot(of_seeds[0]["loss_steps"], losses, color=line.get_color())
     axes.set_ylabel("validation hit rate at 10")
+    below.set_ylabel("training loss")
+    below.set_xlabel("step")
     axes.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=120)

@@ -8,8 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,12 +24,17 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.batches.recipe import Share
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.training.allocator import freed_memory_kept
 from pinsage.training.data import TrainingData
+from pinsage.training.device import chosen_precision
 from pinsage.training.inputs import Inputs
 from pinsage.training.objective import Objective
 from pinsage.training.supply import Supply
 
 CPU = torch.device("cpu")
+
+
+stack = ExitStack()
 
 
 class Trainer:
@@ -36,7 +43,7 @@ class Trainer:
     def __init__(self, data: TrainingData, model: ModelSettings, train: TrainSettings, network: PinSageNetwork) -> None:
         self.network, self.next_step, self.losses = network, 0, list[float]()
         self._supply = self.supply(data, model, train)
-        self._objective = Objective(network, train, self.inputs(data))
+        self._objective = Objective(network, train, self.inputs(data), chosen_precision(train, CPU))
         self._optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, fused=True)
 
     def supply(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Supply:
@@ -109,12 +116,15 @@ class Contestant:
     kind: type[Trainer]
     num_negatives: int
     num_hard_negatives: int
+    precision: Literal["float32", "bf16"] = "float32"
 
 
 CONTESTANTS = {
     "ours": Contestant(Trainer, 500, 6),
     "gather_and_sum": Contestant(GatherAndSum, 500, 6),
+    "ours_bf16": Contestant(Trainer, 500, 6, "bf16"),
     "ours_like_dgl": Contestant(Trainer, 0, 0),  # as many targets as DGL's example has
+    "ours_like_dgl_bf16": Contestant(Trainer, 0, 0, "bf16"),
 }
 
 
@@ -128,10 +138,12 @@ def trainer(
     train = TrainSettings(
         batch_size=batch_size, num_negatives=contestant.num_negatives or batch_size,
         max_hard_negatives=contestant.num_hard_negatives, curriculum=False, num_threads=num_threads, device="cpu",
+        precision=contestant.precision,
     )  # fmt: skip
     shape = NetworkShape((("visual", data.features.dim),), 2, width, width // 2, "importance")
     network = PinSageNetwork(shape, seed=0)
     network.set_moments(*data.features.moments())
+    stack.enter_context(freed_memory_kept())  # for as long as the process runs, as `fit` has it
     return contestant.kind(data, model, train, network)
 
 

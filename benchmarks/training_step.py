@@ -5,8 +5,9 @@
 
 K = 2, T = 50, m = 256, d = 128, 320 feature columns, 512 pairs a step. `ours` and `gather_and_sum` train on the same
 minibatches with the paper's negatives (500 shared, 6 hard), and their first losses must agree. DGL's PinSage draws one
-negative per pair and no hard ones; `ours_like_dgl` has as many targets as it. Contestants are waiting processes that
-take turns, on one pinned core and then on all; figures are medians of wall and CPU time over the turns.
+negative per pair and no hard ones; `ours_like_dgl` has as many targets as it. Ours train in float32 and in bf16, which
+is the default where the processor multiplies in it. Contestants are waiting processes that take turns, on one pinned
+core and then on all; figures are medians of wall and CPU time over the turns.
 
 With --tables: the step by batch size and by number of neighbors, as the paper's Tables 3 and 4.
 """
@@ -18,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,8 +28,10 @@ from typing import Any
 import torch
 from hardware import described
 from torch.profiler import ProfilerActivity, profile
-from training_peers import trainer
+from training_peers import CONTESTANTS, trainer
 from training_world import written_world
+
+from pinsage.training.device import cpu_has_bf16
 
 HERE = Path(__file__).parent
 FEATURES, NEIGHBORS, WIDTH = 320, 50, 256
@@ -80,7 +84,7 @@ def comparison(chosen: argparse.Namespace, folder: Path) -> Iterator[Row]:
 def in_turns(chosen: argparse.Namespace, folder: Path, threads: int) -> dict[str, list[Row]]:
     """What every contestant answered, turn by turn, after one that warms it up."""
     ours = [sys.executable, str(HERE / "training_peers.py")]
-    commands = {name: [*ours, name] for name in ("ours", "gather_and_sum", "ours_like_dgl")}
+    commands = {name: [*ours, name] for name in CONTESTANTS}
     if chosen.dgl_python:
         dgl = [chosen.dgl_python, str(HERE / "dgl_training.py")]
         commands |= {"dgl_tables": [*dgl, "tables"], "dgl_walks": [*dgl, "walks"]}
@@ -104,7 +108,7 @@ def waiting(command: list[str], threads: int) -> Iterator["subprocess.Popen[str]
     """A contestant that waits for its turns."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(HERE.parent)}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         yield process
         process.communicate()
@@ -146,7 +150,7 @@ def time_by_kind(folder: Path, batch: int) -> dict[str, float]:
 
 
 def step_table(chosen: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    """Our step by batch size at the most neighbors, and by neighbors at the smallest batch, on all cores."""
+    """Our step by batch size and by number of neighbors, on all cores, in the default precision."""
     threads = max(chosen.threads)
     torch.set_num_threads(threads)
     print(f"\n{folder.name} pins, {threads} thread(s)\n\n| batch | T | ms a step | pairs/s |\n|---|---|---|---|")
@@ -160,9 +164,8 @@ def step_table(chosen: argparse.Namespace, folder: Path) -> Iterator[Row]:
 
 def own_turns(folder: Path, batch: int, neighbors: int, threads: int, turns: int) -> Iterator[float]:
     """Seconds of each of several steps, after one."""
-    import time
-
-    contestant = trainer("ours", folder, batch_size=batch, width=WIDTH, num_threads=threads, num_neighbors=neighbors)
+    name = "ours_bf16" if cpu_has_bf16() else "ours"
+    contestant = trainer(name, folder, batch_size=batch, width=WIDTH, num_threads=threads, num_neighbors=neighbors)
     contestant.steps(1)
     for _ in range(turns):
         began = time.perf_counter()

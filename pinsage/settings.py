@@ -170,7 +170,7 @@ class TrainSettings(Section):
     validation_pairs: int = Field(2000, ge=1, description="Most validation pairs looked at during training.")
     patience: int = Field(0, ge=0, le=10_000, description="Looks without a gain after which training ends; 0: never.")
     precision: Literal["auto", "float32", "bf16"] = Field(
-        "auto", description="Of the matrix products; auto: bf16 on a GPU that has it, else float32."
+        "auto", description="Of the matrix products; auto: bf16 where the hardware has it, else float32."
     )
     seed: Seed = 0
     checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.", json_schema_extra=Execution)

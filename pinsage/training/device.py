@@ -1,6 +1,8 @@
 """Where training runs, and in what precision."""
 
 import os
+import re
+from pathlib import Path
 
 import torch
 
@@ -23,18 +25,25 @@ def chosen_device(settings: TrainSettings) -> torch.device:
 
 
 def chosen_precision(settings: TrainSettings, device: torch.device) -> torch.dtype:
-    """The type of the matrix products; `auto` takes bf16 on a GPU that computes in it, and float32 elsewhere.
+    """The type of the matrix products; `auto` takes bf16 where the hardware multiplies in it, and float32 elsewhere.
 
     Raises:
-        SettingsError: bf16 is asked for and the GPU emulates it.
+        SettingsError: bf16 is asked for and the GPU would emulate it.
     """
-    has_bf16 = device.type == "cpu" or torch.cuda.is_bf16_supported(including_emulation=False)
-    if settings.precision == "bf16" and not has_bf16:
+    has_bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if device.type == "cuda" else cpu_has_bf16()
+    if settings.precision == "bf16" and device.type == "cuda" and not has_bf16:
         raise SettingsError(
             f"train.precision is 'bf16', which {torch.cuda.get_device_name(device)} does not compute in. Use 'float32'."
         )
-    is_mixed = settings.precision == "bf16" or (settings.precision == "auto" and device.type == "cuda" and has_bf16)
+    is_mixed = settings.precision == "bf16" or (settings.precision == "auto" and has_bf16)
     return torch.bfloat16 if is_mixed else torch.float32
+
+
+def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this processor multiplies in bf16 (AVX-512 BF16 or AMX); False where the system does not say."""
+    text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    flags = re.findall(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return bool(flags) and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[0].split())
 
 
 def use_threads(settings: TrainSettings, num_processes: int = 1) -> None:

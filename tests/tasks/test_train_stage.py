@@ -30,6 +30,7 @@ SMALL = {
     "train.validate_every": 5,
     "train.log_every": 4,
     "train.num_threads": 1,
+    "train.precision": "float32",
     "train.device": "cpu",
 }
 

@@ -51,5 +51,12 @@ def planted(seed=0, *, are_neighbors_real=True, **train):
         validation=pairs(300),
     )
     settings = {"steps": 40, "batch_size": 32, "num_negatives": 40, "max_hard_negatives": 2, "validate_every": 20}
-    settings |= {"learning_rate": 5e-3, "num_threads": 1, "device": "cpu", "log_every": 5, "checkpoint_every": 7}
+    settings |= {
+        "learning_rate": 5e-3,
+        "num_threads": 1,
+        "device": "cpu",
+        "log_every": 5,
+        "checkpoint_every": 7,
+        "precision": "float32",
+    }
     return PlantedWorld(data, ModelSettings(hidden_dim=16, embedding_dim=8), TrainSettings(**{**settings, **train}))

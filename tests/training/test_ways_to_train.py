@@ -11,8 +11,8 @@ import torch
 from pinsage.batches.minibatch import Expander
 from pinsage.errors import DeviceMemoryError
 from pinsage.model.network import NetworkShape, SubgraphTensors
-from pinsage.training import memory
-from pinsage.training.device import chosen_precision
+from pinsage.training import device, memory
+from pinsage.training.device import chosen_precision, cpu_has_bf16
 from pinsage.training.inputs import Resident
 from pinsage.training.loop import fit
 from pinsage.training.memory import full_device_named, step_gb
@@ -101,9 +101,18 @@ def losses(result):
     return [point.loss for point in result.curve]
 
 
-def test_auto_precision_is_float32_on_a_cpu(world):
-    """bf16 pays on a GPU only."""
-    assert chosen_precision(world().train, torch.device("cpu")) == torch.float32
+@pytest.mark.parametrize(("flags", "has_bf16"), [
+    ("fpu avx2 avx512f avx512_bf16", True), ("fpu amx_bf16 amx_tile", True), ("fpu avx2 avx512f", False), (None, False),
+])  # fmt: skip
+def test_auto_precision_asks_the_processor(world, tmp_path, monkeypatch, flags, has_bf16):
+    """bf16 where it multiplies in it; float32 where it does not, or nobody knows."""
+    cpuinfo = tmp_path / "cpuinfo"
+    if flags:
+        cpuinfo.write_text(f"processor : 0\nflags\t\t: {flags}\nbugs : none\n")
+    assert cpu_has_bf16(cpuinfo) == has_bf16
+    monkeypatch.setattr(device, "cpu_has_bf16", lambda: has_bf16)
+    expected = torch.bfloat16 if has_bf16 else torch.float32
+    assert chosen_precision(world(precision="auto").train, torch.device("cpu")) == expected
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
