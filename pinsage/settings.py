@@ -195,7 +195,9 @@ class TrainSettings(Section):
         json_schema_extra=Execution,
     )
     compile: bool = Field(
-        False, description="Compile the network (torch.compile); pays on a GPU, once warm.", json_schema_extra=Execution
+        False,
+        description="Compile the network (torch.compile): slower on a CPU, worth a try on a GPU.",
+        json_schema_extra=Execution,
     )
 
 

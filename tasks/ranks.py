@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
@@ -46,33 +47,42 @@ class SayLines(logging.Handler):
 
 
 def done_together(module: str, arguments: list[str], *, count: int, log_metrics: LogMetrics) -> Facts:
-    """What the first of `count` ranks, each `python -m MODULE ARGUMENTS`, says it came to.
+    """What the first of `count` ranks, each `python -m MODULE ARGUMENTS MEETING`, says it came to.
 
-    Log lines are logged here, metrics passed on as they come. SIGTERM is passed on to all ranks.
+    MEETING is a file in which they find each other. Log lines are logged here, metrics passed on as they come. SIGTERM
+    is passed on to all ranks.
 
     Raises:
         PinSageError: a rank failed, in its own words; or died without a word, which a retry may survive.
     """
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}",
-        "--local-addr=127.0.0.1", f"--shutdown-timeout={SHUTDOWN_S}", "--monitor-interval=0.1",
-        "-m", module, *arguments,
-    ]  # fmt: skip
     log.info("%s on %d processes, started by torchrun", module, count)
-    process = subprocess.Popen(
+    listener = _Listener(log_metrics)
+    with TemporaryDirectory(prefix="pinsage-ranks-") as folder:
+        process = _started(module, arguments, count, Path(folder))
+        with process, _ended_with_us(process) as was_told_to_end:
+            for line in process.stdout or ():
+                listener.hear(line.rstrip("\n"))
+    return listener.outcome(process.returncode, count, was_told_to_end=was_told_to_end())
+
+
+def _started(module: str, arguments: list[str], count: int, folder: Path) -> "subprocess.Popen[str]":
+    """Torchrun, which meets its ranks in files: its server would listen on every network interface, and unpickle."""
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={count}",
+        "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'torchrun'}", "--rdzv-conf=store_type=file",
+        "--local-addr=127.0.0.1", f"--shutdown-timeout={SHUTDOWN_S}", "--monitor-interval=0.1",
+        "-m", module, *arguments, str(folder / "ranks"),
+    ]  # fmt: skip
+    return subprocess.Popen(
         command,
         cwd=ROOT,
+        env={**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
     )
-    listener = _Listener(log_metrics)
-    with process, _ended_with_us(process) as was_told_to_end:
-        for line in process.stdout or ():
-            listener.hear(line.rstrip("\n"))
-    return listener.outcome(process.returncode, count, was_told_to_end=was_told_to_end())
 
 
 class _Listener:

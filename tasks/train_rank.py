@@ -1,4 +1,4 @@
-"""`python -m tasks.train_rank JOB.json`: one of several processes that train together, started by torchrun."""
+"""`python -m tasks.train_rank JOB.json MEETING`: one of several processes that train together, started by torchrun."""
 
 import json
 import logging
@@ -15,10 +15,10 @@ from tasks.train import fitted, published
 from tasks.work import Metrics, StageWork
 
 
-def main(job: Path) -> None:
+def main(job: Path, meeting: Path) -> None:
     """Train with the others; the first one publishes."""
     die_with(os.getppid())
-    with speaking(), joined() as ranks:
+    with speaking(), joined(meeting) as ranks:
         if not ranks.is_first:
             logging.getLogger().setLevel(logging.WARNING)  # what all have to tell is told once
         work = read_job(job)
@@ -41,4 +41,4 @@ def _say_metrics(metrics: Metrics, step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -106,17 +107,24 @@ def this_rank() -> Ranks:
 
 
 @contextmanager
-def joined() -> Iterator[Ranks]:
+def joined(meeting: Path) -> Iterator[Ranks]:
     """Join the processes that torchrun started with this one; all of them run on this machine.
+
+    They meet in a file instead of at torchrun's server, which would listen on every network interface.
+
+    Args:
+        meeting: a file of theirs alone that does not exist before.
 
     Yields:
         this process among them.
     """
     has_gpu = torch.cuda.is_available()
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    for library in ("GLOO", "NCCL"):
+        os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    dist.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo")
+    backend, rank, count = "cpu:gloo,cuda:nccl" if has_gpu else "gloo", os.environ["RANK"], os.environ["WORLD_SIZE"]
+    dist.init_process_group(backend, init_method=f"file://{meeting}", rank=int(rank), world_size=int(count))
     yield this_rank()
     dist.destroy_process_group()  # not after an error: the others may wait for this process in a sum
 

@@ -109,14 +109,14 @@ def fit(
     batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
     keeping = freed_memory_kept() if device.type == "cpu" else nullcontext()
     with keeping, TerminationNotice() as notice, batches as producer:
-        pace = Pace(
-            producer,
-            tell if ranks.is_first else tell_nobody,
-            batch_size=train.batch_size,
-            first=first,
-            last=train.steps,
-        )
+        told = tell if ranks.is_first else tell_nobody
+        pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
+    return _fitted(state, objective, supply, pace)
+
+
+def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pace) -> Fitted:
+    """What came out, with the best weights in the network."""
     if state.best is not None:
         state.network.load_state_dict(state.best)
     return Fitted(
@@ -124,11 +124,11 @@ def fit(
         curve=state.curve,
         validation=state.validation,
         steps=state.step,
-        resumed_from=first,
-        has_stopped_early=state.step < train.steps,
-        device=device.type,
+        resumed_from=pace.first,
+        has_stopped_early=state.step < objective.settings.steps,
+        device=state.network.mean.device.type,
         precision=str(objective.precision).removeprefix("torch."),
-        num_processes=ranks.count,
+        num_processes=objective.ranks.count,
         is_resident=supply.is_resident,
         pairs_per_s=pace.pairs_per_s,
         wait_share=pace.wait_share,

@@ -8,13 +8,13 @@ from pinsage.cluster.progress import Progress, Tell
 
 
 class Pace:
-    """Counts the steps since training began or was resumed, and tells how it goes."""
+    """Counts the steps since training began, or was resumed at step `first`, and tells how it goes."""
 
     def __init__(
         self, producer: BatchProducer[Minibatch], tell: Tell, *, batch_size: int, first: int, last: int
     ) -> None:
         self._producer, self._tell, self._batch_size = producer, tell, batch_size
-        self._first, self._last = first, last
+        self.first, self._last = first, last
         self._started = time.monotonic()
         self._done = 0
 
@@ -32,11 +32,14 @@ class Pace:
     def _seconds(self) -> float:
         return max(time.monotonic() - self._started, 1e-9)
 
-    def tick(self, loss: float | None) -> None:
-        """Count one step and tell how things stand. `loss` is the newest one known."""
+    def count(self) -> None:
+        """Count one step."""
         self._done += 1
+
+    def tell(self, loss: float | None) -> None:
+        """Tell how things stand. `loss` is the newest one known."""
         rate = self._done / self._seconds
-        step = self._first + self._done
+        step = self.first + self._done
         known = "" if loss is None else f"loss {loss:.4f}, "
         note = f"{known}{self.pairs_per_s:,.0f} pairs/s, {self.wait_share:.0%} waiting for minibatches"
         self._tell(Progress("train", "steps", step, self._last, rate, (self._last - step) / rate, note))

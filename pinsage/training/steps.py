@@ -64,8 +64,9 @@ class Steps:
             with full_device_named(batch, self._state.network.shape, self._settings):
                 self._step(batch)
                 self._validate()
+            pace.count()
             self._record(pace)
-            pace.tick(self._state.curve[-1].loss if self._state.curve else None)
+            pace.tell(self._state.curve[-1].loss if self._state.curve else None)
             self._keep(is_told_to_end=self._ranks.any(notice.received))
             if self._is_over:
                 return

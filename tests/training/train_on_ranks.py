@@ -30,6 +30,6 @@ def outcome(case):
 
 
 if __name__ == "__main__":
-    with joined() as ranks:
+    with joined(Path(sys.argv[1]) / "meeting") as ranks:
         found = {case: outcome(case) for case in CASES}
         (Path(sys.argv[1]) / f"{ranks.rank}.json").write_text(json.dumps(found))
