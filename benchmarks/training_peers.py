@@ -80,7 +80,7 @@ class GatherAndSum(Trainer):
 
     def inputs(self, data: TrainingData) -> Inputs:
         """Nothing but the targets; the forward pass does the rest."""
-        self.features = torch.from_numpy(data.features.block("visual"))
+        self.features = torch.from_numpy(data.features.block("visual").copy())
         self.neighbors, self.weights = (torch.from_numpy(table) for table in data.tables())
         network = self.network
         network.forward = self.forward  # type: ignore[method-assign]
@@ -143,7 +143,8 @@ def trainer(
     shape = NetworkShape((("visual", data.features.dim),), 2, width, width // 2, "importance")
     network = PinSageNetwork(shape, seed=0)
     network.set_moments(*data.features.moments())
-    stack.enter_context(freed_memory_kept())  # for as long as the process runs, as `fit` has it
+    if contestant.kind is Trainer:  # as `fit` has it, for as long as the process runs
+        stack.enter_context(freed_memory_kept())
     return contestant.kind(data, model, train, network)
 
 
