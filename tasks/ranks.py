@@ -152,10 +152,9 @@ def _ended_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bo
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Within the block this process is a rank: log lines and errors are said to the one who listens.
+    """Within the block this process is a rank: log lines are said to the one who listens, and so is an error of ours.
 
-    Raises:
-        SystemExit: something went wrong, and has been said.
+    After such an error the process ends at once.
     """
     logging.basicConfig(level=logging.INFO, handlers=[SayLines()])
     try:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pinsage.batches.minibatch import Minibatch, Transpose
 
 _SLACK = 1.1  # minibatches differ a little in size; a block that fits the largest so far serves them all
-
 _PAGE = 4096
 
 

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -164,26 +163,3 @@ class _Marks:
 def _transposes(local: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Transpose, ...]:
     inner_first = range(len(sizes) - 1, 0, -1)
     return tuple(Transpose(*kernels.transposed(local[: sizes[k - 1]], sizes[k])) for k in inner_first)
-
-
-def gathered(table: NDArray[np.float32], pins: Pins) -> NDArray[np.float32]:
-    """The rows of a table, read by a kernel that lets other threads run.
-
-    Args:
-        table: float32 [P, C], may be a memory map.
-        pins: int32 [n].
-
-    Returns:
-        float32 [n, C].
-    """
-    rows: NDArray[np.float32] = _gather(table, pins)
-    return rows
-
-
-@numba.njit(nogil=True, cache=True)
-def _gather(table, pins):  # type: ignore[no-untyped-def]
-    rows = np.empty((len(pins), table.shape[1]), table.dtype)
-    for i in range(len(pins)):
-        for c in range(table.shape[1]):
-            rows[i, c] = table[pins[i], c]
-    return rows

@@ -161,14 +161,15 @@ def _validator(data: TrainingData, train: TrainSettings) -> Validator:
 
 
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
+    id_dim = model.id_dim if _has_ids(data, model) else 0
     return NetworkShape(
         blocks=tuple(data.features.widths.items()),
         num_layers=model.num_layers,
         hidden_dim=model.hidden_dim,
         embedding_dim=model.embedding_dim,
         pooling=model.pooling,
-        id_dim=model.id_dim if _has_ids(data, model) else 0,
-        num_pins=data.features.num_pins if _has_ids(data, model) else 0,
+        id_dim=id_dim,
+        num_pins=data.features.num_pins if id_dim else 0,
     )
 
 
