@@ -1,4 +1,4 @@
-"""The words of a pin: its annotations, or what its title, description and link say when it has none."""
+"""The words of a pin: its annotations, then what its title, link and description say."""
 
 import re
 import unicodedata
@@ -20,8 +20,8 @@ _SECOND_LEVEL = frozenset("ac co com edu gov ne net or org".split())
 def words_of_pins(pins: pa.Table, *, max_words: int) -> Iterator[list[str]]:
     """The words of each pin in turn, read in chunks of rows so that only the table itself is held in memory.
 
-    A pin with annotations has those and nothing else; any other pin has the words of its title, of its link's domain
-    and of its description, in this order, so that a long description cannot crowd out the others.
+    They are its annotations, then the words of its title, of its link's domain and of its description, in this order,
+    so that a long description cannot crowd out the others.
 
     Args:
         pins: a table with any of the columns `annotations`, `title`, `description` and `link`.
@@ -31,8 +31,7 @@ def words_of_pins(pins: pa.Table, *, max_words: int) -> Iterator[list[str]]:
     for batch in kept.to_batches(max_chunksize=_CHUNK_ROWS):
         columns = [_values(batch, name) for name in COLUMNS]
         for annotations, title, description, link in zip(*columns, strict=True):
-            words = list(islice(_annotation_words(annotations or ()), max_words))
-            yield words or list(islice(_fallback_words(title, link, description), max_words))
+            yield list(islice(_words(annotations or (), title, link, description), max_words))
 
 
 def tokens(text: str) -> Iterator[str]:
@@ -68,11 +67,11 @@ def domain_words(link: str) -> Iterator[str]:
             yield from tokens(label)
 
 
-def _annotation_words(annotations: Sequence[str | None]) -> Iterator[str]:
-    return (word for annotation in annotations if annotation for word in annotation_words(annotation))
-
-
-def _fallback_words(title: str | None, link: str | None, description: str | None) -> Iterator[str]:
+def _words(
+    annotations: Sequence[str | None], title: str | None, link: str | None, description: str | None
+) -> Iterator[str]:
+    for annotation in annotations:
+        yield from annotation_words(annotation or "")
     yield from tokens(title or "")
     yield from domain_words(link or "")
     yield from tokens(description or "")

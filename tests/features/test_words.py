@@ -58,10 +58,15 @@ def test_a_link_gives_the_names_of_its_host(link, words):
     assert list(domain_words(link)) == words
 
 
-def test_annotations_replace_all_other_words():
-    """A pin with annotations has no words of its title; a pin without any (or with empty ones) has."""
+def test_annotations_come_before_all_other_words():
+    """A pin with annotations keeps its title and description: those may say what the annotation does not."""
     table = pins(annotations=[["Pie", "Easy Pie"], [], ["", None, "!"], None], title=["Tart"] * 4)
-    assert list(words_of_pins(table, max_words=9)) == [["pie", "easy_pie", "easy", "pie"], ["tart"], ["tart"], ["tart"]]
+    assert list(words_of_pins(table, max_words=9)) == [
+        ["pie", "easy_pie", "easy", "pie", "tart"], ["tart"], ["tart"], ["tart"],
+    ]  # fmt: skip
+    card = pins(annotations=[["Blue"]], title=["Opt"], link=["https://cards.com/1"], description=["Scry, then draw."])
+    assert list(words_of_pins(card, max_words=9)) == [["blue", "opt", "cards", "scry", "then", "draw"]]
+    assert list(words_of_pins(card, max_words=4)) == [["blue", "opt", "cards", "scry"]]
 
 
 def test_a_long_description_leaves_room_for_title_and_link():
