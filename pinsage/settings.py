@@ -59,7 +59,11 @@ class PairSettings(Section):
     validation_share: Share = Field(0.1, description="Share of pairs held out to choose by (PinSage §4.2: 10 %).")
     test_share: Share = Field(0.2, description="Share of pairs held out to report once (PinSage §4.2: 20 %).")
     min_board_saves: int = Field(3, ge=2, le=1000, description="Smaller boards keep all their saves in the graph.")
-    max_gap: int = Field(1, ge=1, le=50, description="Saves this far apart on a board form a pair (saves source only).")
+    max_gap: int = Field(1, ge=1, le=50, description="Training saves this far apart on a board form a pair.")
+    order: Literal["auto", "time", "none"] = Field(
+        "auto",
+        description="none: any two pins of a board are a training pair; auto: where adjacent saves share their time.",
+    )
     seed: Seed = 0
 
 
@@ -87,7 +91,7 @@ class TextSettings(Section):
     dim: int = Field(256, ge=2, le=1024, description="Dimension of a word vector (paper: 256).")
     epochs: int = Field(5, ge=1, le=100, description="Passes over the pins.")
     min_count: int = Field(2, ge=1, le=1000, description="Rarer words get no vector.")
-    max_words: int = Field(64, ge=1, le=1000, description="Words of a pin beyond this many are not read.")
+    max_words: int = Field(128, ge=1, le=1000, description="Words of a pin beyond this many are not read.")
     seed: Seed = 0
 
 
@@ -142,12 +146,19 @@ class ModelSettings(Section):
         "auto", description="A learned vector per pin beside its features; auto: where no pin has a picture or words."
     )
     id_dim: int = Field(64, ge=1, le=1024, description="Size of that vector.")
+    popularity: Literal["auto"] | Annotated[float, Field(ge=0, le=10)] = Field(
+        "auto",
+        description="β: a pin's score is the cosine + β · log(1 + its saves); auto: chosen on validation; 0: no term.",
+    )
 
 
 class TrainSettings(Section):
     """Loss, negatives, curriculum and optimization (PinSage §3.3)."""
 
-    steps: int = Field(500, ge=1, le=10_000_000, description="Minibatches to train on.")
+    epochs: float = Field(
+        20.0, gt=0, le=10_000, description="Length of the training; in an epoch every pair comes once."
+    )
+    steps: int = Field(0, ge=0, le=10_000_000, description="Length in minibatches, in place of epochs; 0: by epochs.")
     batch_size: int = Field(
         256, ge=2, le=65_536, description="Pairs in a minibatch, of all GPUs together (paper: 2,048)."
     )
@@ -166,9 +177,11 @@ class TrainSettings(Section):
     warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises linearly.")
     final_rate_share: float = Field(0.1, gt=0, le=1, description="Rate at the last step as a share of the peak.")
     weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay.")
-    validate_every: int = Field(100, ge=1, description="Steps between looks at the validation pairs.")
-    validation_pairs: int = Field(2000, ge=1, description="Most validation pairs looked at during training.")
-    patience: int = Field(0, ge=0, le=10_000, description="Looks without a gain after which training ends; 0: never.")
+    validate_every: int = Field(
+        0, ge=0, description="Steps between looks at the validation pairs; 0: a twentieth of the training."
+    )
+    validation_pairs: int = Field(5000, ge=1, description="Most validation pairs looked at during training.")
+    patience: int = Field(6, ge=0, le=10_000, description="Looks without a gain after which training ends; 0: never.")
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="Of the matrix products; auto: bf16 where the hardware has it, else float32."
     )

@@ -1,4 +1,4 @@
-"""Which held-out pairs are training pairs too: a table of the held-out ones, past which the training pairs stream.
+"""The held-out pairs that training has as well: a table of the held-out ones, past which the training pairs stream.
 
 N pairs.
 """

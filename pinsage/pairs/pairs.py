@@ -52,3 +52,21 @@ class Pairs:
         """int64 [N]: one number per pair, the same for (a, b) and (b, a)."""
         low, high = np.minimum(self.query, self.positive), np.maximum(self.query, self.positive)
         return (low.astype(np.int64) << 32) | high
+
+
+@dataclass(frozen=True)
+class HeldOutPairs(Pairs):
+    """Pairs that training does not get, and the `board` of each, int32 [N]: -1 where an engagement made it."""
+
+    board: NDArray[np.int32]
+
+    @classmethod
+    def read(cls, path: Path) -> "HeldOutPairs":
+        """The pairs of a Parquet file that `write` made."""
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            table = parquet.read(columns=["query", "positive", "board"])
+        return cls(*(table.column(name).to_numpy() for name in ("query", "positive", "board")))
+
+    def write(self, path: Path) -> None:
+        """Write the pairs as Parquet: `query` int32, `positive` int32, `board` int32."""
+        write_parquet(path, pa.table({"query": self.query, "positive": self.positive, "board": self.board}))

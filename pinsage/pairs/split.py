@@ -1,11 +1,10 @@
 """The split of positive pairs into train, validation and test, made before the graph exists.
 
-No unordered pair is in two splits, whatever the source. Source: PinSage §4.2.
-Differs from the paper: without a table of engagements, pairs are made of saves to the same board.
+Source: PinSage §4.2. Differs from the paper: without a table of engagements, pairs are made of saves to the same board.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,22 +18,45 @@ from pinsage.pairs.draws import hashed_draws, id_hashes
 from pinsage.pairs.membership import PairTable
 from pinsage.pairs.pairs import Pairs
 from pinsage.pairs.row_groups import Int32Writer, row_groups
-from pinsage.pairs.timeline import TEST, TRAIN, VALIDATION, by_board_and_pin, in_time, neighbors, save_splits
+from pinsage.pairs.timeline import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    AdjacentSaves,
+    by_board_and_pin,
+    held_out_pairs,
+    in_time,
+    neighbors,
+    save_splits,
+)
 from pinsage.settings import PairSettings
 
 NAMES = ("train", "validation", "test")
+IN_TIME = 0.5  # the share of adjacent saves at different times from which on the order of a board means something
+NO_BOARD = -1  # of a pair that an engagement made
 
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """How many pairs and saves each part has. `source` is "engagements" or "saves"."""
+    """How many pairs and saves each part has, and what they were made of.
+
+    Attributes:
+        source: "engagements" or "saves".
+        order: "time" where the pins of a training pair are meant in that order, "none" where the order of saves on a
+            board says nothing, so that any two pins of a board are as good a pair.
+        share_in_time: share of the adjacent saves of a board whose times differ; 0 for engagements, which do not ask.
+        known_validation_pairs, known_test_pairs: held-out pairs that are, in either direction, training pairs too.
+    """
 
     source: str
+    order: str
+    share_in_time: float
     train_pairs: int
     validation_pairs: int
     test_pairs: int
+    known_validation_pairs: int
+    known_test_pairs: int
     self_pairs_dropped: int
-    repeated_pairs_removed: int
     training_saves: int
     held_out_saves: int
     cold_pins: int
@@ -43,18 +65,19 @@ class SplitFigures:
 def write_split(catalog: Catalog, settings: PairSettings, folder: Path) -> SplitFigures:
     """Split the positive pairs of a catalog without leaks, some boards at a time.
 
-    Writes `train.parquet`, `validation.parquet` and `test.parquet` (`query` int32, `positive` int32), `saves.parquet`
-    (`board` int32, `pin` int32: what the graph may know, by board and pin) and `cold_pins.npy` (int32, ascending: pins
-    that no training save touches). In memory are a block of boards and the held-out pairs.
+    Writes `train.parquet` (`query` int32, `positive` int32), `validation.parquet` and `test.parquet` (`query`,
+    `positive` and `board` int32), `saves.parquet` (`board` int32, `pin` int32: what the graph may know, by board and
+    pin) and `cold_pins.npy` (int32, ascending: pins that no training save touches). In memory are a block of boards
+    and a table of the held-out pairs.
 
     From engagements: a hash of the unordered pair decides, so that a repeated or reversed engagement stays on one
     side. Saves are no engagements: all of them are training saves.
 
     From saves: on every board of at least `min_board_saves` the last saves are test and those before them validation.
-    They never reach the graph. Two saves at most `max_gap` apart on a board are a pair (earlier, later) that belongs
-    to the split of the later save. Saves without a time come last, and like saves of the same instant in an order
-    drawn by hash, because the number of a pin says nothing about when it was saved. A held-out pair that another
-    board has among its training pairs is removed, so that a test pair is always new.
+    They never reach the graph. Each is the positive of the save right before it. Two training saves at most `max_gap`
+    apart on a board are a training pair (earlier, later). Saves without a time come last, and like saves of the same
+    instant in an order drawn by hash, because the number of a pin says nothing about when it was saved. A held-out
+    pair may be a training pair by another board: such pairs are kept and counted, because a person wants them, too.
 
     Raises:
         SettingsError: the shares leave nothing to train on, or engagements are asked for and there are none.
@@ -79,8 +102,7 @@ def write_split(catalog: Catalog, settings: PairSettings, folder: Path) -> Split
 
 def _from_engagements(catalog: Catalog, settings: PairSettings, folder: Path) -> SplitFigures:
     hashes, num_self = id_hashes(catalog.pins(["pin_id"]).column(0)), 0
-    with ExitStack() as stack:
-        files = [stack.enter_context(_pair_writer(folder, name)) for name in NAMES]
+    with _pair_files(folder) as files:
         for table in row_groups(catalog.folder / "engagements.parquet", ["query", "positive"]):
             everything = Pairs(table.column("query").to_numpy(), table.column("positive").to_numpy())
             pairs = everything.where(everything.query != everything.positive)
@@ -88,46 +110,50 @@ def _from_engagements(catalog: Catalog, settings: PairSettings, folder: Path) ->
             splits = _hashed_splits(hashes[pairs.query], hashes[pairs.positive], settings)
             for split, file in enumerate(files):
                 chosen = pairs.where(splits == split)
-                file.write(chosen.query, chosen.positive)
+                boards = [] if split == TRAIN else [np.full(len(chosen), NO_BOARD, np.int32)]
+                file.write(chosen.query, chosen.positive, *boards)
     num_saves, num_cold = _write_saves(catalog, folder, ((block.board, block.pin) for block in board_blocks(catalog)))
     train, validation, test = (file.num_rows for file in files)
-    return SplitFigures("engagements", train, validation, test, num_self, 0, num_saves, 0, num_cold)
+    return SplitFigures(
+        "engagements", "time", 0.0, train, validation, test,
+        known_validation_pairs=0, known_test_pairs=0, self_pairs_dropped=num_self,
+        training_saves=num_saves, held_out_saves=0, cold_pins=num_cold,
+    )  # fmt: skip
 
 
 def _from_saves(catalog: Catalog, settings: PairSettings, folder: Path) -> SplitFigures:
-    held_out: dict[int, list[Pairs]] = {VALIDATION: [], TEST: []}
-    with _pair_writer(folder, "train") as file:
-        saves = _training_saves(catalog, settings, file, held_out)
-        num_saves, num_cold = _write_saves(catalog, folder, saves)
-    validation, test = Pairs.joined(held_out[VALIDATION]), Pairs.joined(held_out[TEST])
-    new_validation, new_test = _new(validation, test, folder / "train.parquet")
-    new_validation.write(folder / "validation.parquet")
-    new_test.write(folder / "test.parquet")
+    adjacent = AdjacentSaves()
+    with _pair_files(folder) as files:
+        num_saves, num_cold = _write_saves(catalog, folder, _training_saves(catalog, settings, files, adjacent))
+    train, validation, test = (file.num_rows for file in files)
+    known_validation, known_test = _num_known(folder, validation + test)
     return SplitFigures(
-        "saves",
-        file.num_rows,
-        len(new_validation),
-        len(new_test),
-        self_pairs_dropped=0,
-        repeated_pairs_removed=len(test) - len(new_test) + len(validation) - len(new_validation),
-        training_saves=num_saves,
-        held_out_saves=catalog.num_saves - num_saves,
-        cold_pins=num_cold,
-    )
+        "saves", _order(settings, adjacent), round(adjacent.share_in_time, 6), train, validation, test,
+        known_validation_pairs=known_validation, known_test_pairs=known_test, self_pairs_dropped=0,
+        training_saves=num_saves, held_out_saves=catalog.num_saves - num_saves, cold_pins=num_cold,
+    )  # fmt: skip
+
+
+def _order(settings: PairSettings, adjacent: AdjacentSaves) -> str:
+    if settings.order != "auto":
+        return settings.order
+    return "time" if adjacent.share_in_time >= IN_TIME else "none"
 
 
 def _training_saves(
-    catalog: Catalog, settings: PairSettings, file: Int32Writer, held_out: dict[int, list[Pairs]]
+    catalog: Catalog, settings: PairSettings, files: list[Int32Writer], adjacent: AdjacentSaves
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """The training saves of each block; on the way its training pairs go to `file`, the others to `held_out`."""
+    """The training saves of each block; on the way its pairs go to `files`, and its adjacent saves are counted."""
     boards, pins = id_hashes(catalog.boards().column(0)), id_hashes(catalog.pins(["pin_id"]).column(0))
     for block in board_blocks(catalog):
+        adjacent.add(block)
         draws = hashed_draws(boards[block.board], pins[block.pin], settings.seed)
         ordered, splits = in_time(block, draws), save_splits(block.board, settings)
-        train, validation, test = neighbors(block.board, ordered, splits, settings.max_gap)
-        file.write(train.query, train.positive)
-        held_out[VALIDATION].append(validation)
-        held_out[TEST].append(test)
+        train = neighbors(block.board, ordered, splits, settings.max_gap)
+        files[TRAIN].write(train.query, train.positive)
+        for split in (VALIDATION, TEST):
+            held_out = held_out_pairs(block.board, ordered, splits, split)
+            files[split].write(held_out.query, held_out.positive, held_out.board)
         is_train = splits == TRAIN
         yield block.board[is_train], ordered[is_train]
 
@@ -146,16 +172,25 @@ def _write_saves(
     return file.num_rows, len(cold_pins)
 
 
-def _new(validation: Pairs, test: Pairs, train: Path) -> tuple[Pairs, Pairs]:
-    """The validation pairs that are neither training nor test pairs, and the test pairs that are no training pairs."""
-    known = PairTable(len(validation) + len(test))
-    known.add(validation)
-    known.add(test)
-    for table in row_groups(train, ["query", "positive"]):
-        known.mark(Pairs(table.column("query").to_numpy(), table.column("positive").to_numpy()))
-    new_test = test.where(~known.are_marked(test))
-    known.mark(new_test)
-    return validation.where(~known.are_marked(validation)), new_test
+def _num_known(folder: Path, num_held_out: int) -> tuple[int, int]:
+    """How many validation and how many test pairs are training pairs, too."""
+    known = PairTable(num_held_out)
+    for name in ("validation", "test"):
+        for pairs in _pairs_of(folder / f"{name}.parquet"):
+            known.add(pairs)
+    for pairs in _pairs_of(folder / "train.parquet"):
+        known.mark(pairs)
+    validation, test = (
+        sum(int(known.are_marked(pairs).sum()) for pairs in _pairs_of(folder / f"{name}.parquet"))
+        for name in ("validation", "test")
+    )
+    return validation, test
+
+
+def _pairs_of(path: Path) -> Iterator[Pairs]:
+    """The pairs of a file, a row group at a time."""
+    for table in row_groups(path, ["query", "positive"]):
+        yield Pairs(table.column("query").to_numpy(), table.column("positive").to_numpy())
 
 
 def _hashed_splits(
@@ -168,8 +203,16 @@ def _hashed_splits(
     return splits.astype(np.int8)
 
 
-def _pair_writer(folder: Path, name: str) -> AbstractContextManager[Int32Writer]:
-    return Int32Writer.open(folder / f"{name}.parquet", ("query", "positive"))
+@contextmanager
+def _pair_files(folder: Path) -> Iterator[list[Int32Writer]]:
+    """The files of train, validation and test pairs, open for writing."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(
+                Int32Writer.open(folder / f"{name}.parquet", ("query", "positive", *(["board"] if split else [])))
+            )
+            for split, name in enumerate(NAMES)
+        ]
 
 
 def _check_filled(split: SplitFigures, catalog: Catalog, settings: PairSettings) -> None:
@@ -185,6 +228,5 @@ def _check_filled(split: SplitFigures, catalog: Catalog, settings: PairSettings)
     raise DatasetError(
         f"No {' and no '.join(empty)} pairs are left after the split of the {split.source} ({figures}; "
         f"{catalog.num_saves:,} saves on {catalog.num_boards:,} boards, "
-        f"{split.self_pairs_dropped:,} self-pairs dropped, "
-        f"{split.repeated_pairs_removed:,} repeated pairs removed). {advice}"
+        f"{split.self_pairs_dropped:,} self-pairs dropped). {advice}"
     )

@@ -3,6 +3,7 @@
 N saves of some boards; the saves of a board lie together, and boards ascend.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,35 @@ from numpy.typing import NDArray
 
 from pinsage.pairs.board_blocks import UNTIMED, BoardBlock
 from pinsage.pairs.draws import Hashes
-from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import PairSettings
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 FEW = 32  # as many as are sorted by insertion: most saves that share their time with others share it with few
 Splits = NDArray[np.int8]
+
+
+@dataclass
+class AdjacentSaves:
+    """How many saves follow another one of their board, and how many of these came at another time than that one.
+
+    A save without a time is taken to be of the same time as the one before it.
+    """
+
+    count: int = 0
+    in_time: int = 0
+
+    def add(self, block: BoardBlock) -> None:
+        """Count those of some more boards."""
+        is_adjacent = block.board[1:] == block.board[:-1]
+        is_timed = block.saved_at[:-1] != UNTIMED  # a block has those without a time first: the next one is timed, too
+        self.count += int(is_adjacent.sum())
+        self.in_time += int((is_adjacent & is_timed & (block.saved_at[1:] != block.saved_at[:-1])).sum())
+
+    @property
+    def share_in_time(self) -> float:
+        """The share of them whose times differ; 0 where no board has two saves."""
+        return self.in_time / self.count if self.count else 0.0
 
 
 def in_time(block: BoardBlock, draws: Hashes) -> NDArray[np.int32]:
@@ -38,12 +62,18 @@ def save_splits(boards: NDArray[np.int32], settings: PairSettings) -> Splits:
     return splits
 
 
-def neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> tuple[Pairs, ...]:
-    """Pairs (earlier, later) of saves at most `max_gap` apart on a board, by the split of the later one.
+def neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> Pairs:
+    """Pairs (earlier, later) of training saves at most `max_gap` apart on a board.
 
-    They are in the order of the later save, the nearest earlier one first. Returns train, validation, test.
+    They are in the order of the later save, the nearest earlier one first.
     """
-    return tuple(Pairs(*_neighbors(boards, pins, splits, max_gap, split)) for split in (TRAIN, VALIDATION, TEST))
+    return Pairs(*_neighbors(boards, pins, splits, max_gap))
+
+
+def held_out_pairs(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, split: int) -> HeldOutPairs:
+    """Each save of a split as the positive of the save right before it on its board, in the order of the saves."""
+    positives = np.flatnonzero(splits == split)  # never a board's first save: that one is for training
+    return HeldOutPairs(pins[positives - 1], pins[positives], boards[positives])
 
 
 def by_board_and_pin(boards: NDArray[np.int32], pins: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -111,16 +141,14 @@ def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32], dra
 
 
 @njit(nogil=True, cache=True)
-def _neighbors(
-    boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int, split: int
-) -> tuple[Any, Any]:
+def _neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> tuple[Any, Any]:
     count = 0
     for write in (False, True):
         if write:
             queries, positives = np.empty(count, np.int32), np.empty(count, np.int32)
             count = 0
         for later in range(len(pins)):
-            if splits[later] != split:
+            if splits[later] != TRAIN:
                 continue
             for earlier in range(later - 1, max(later - max_gap, 0) - 1, -1):
                 if boards[earlier] != boards[later]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.parquet_files import write_parquet
 from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_ENGAGEMENTS, PUBLISHED_PINS, PUBLISHED_SAVES
-from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.pairs.split import SplitFigures, write_split
 from pinsage.settings import PairSettings
 
@@ -68,8 +68,8 @@ class PairSplit(SplitFigures):
     """The figures of a split and what its files hold."""
 
     train: Pairs
-    validation: Pairs
-    test: Pairs
+    validation: HeldOutPairs
+    test: HeldOutPairs
     saves: Saves
     cold_pins: np.ndarray
 
@@ -79,7 +79,8 @@ def split_pairs(catalog: Catalog, settings: PairSettings) -> PairSplit:
     folder: Path = catalog.folder / "split"
     folder.mkdir(exist_ok=True)
     figures = write_split(catalog, settings, folder)
-    pairs = {name: Pairs.read(folder / f"{name}.parquet") for name in ("train", "validation", "test")}
+    readers = {"train": Pairs.read, "validation": HeldOutPairs.read, "test": HeldOutPairs.read}
+    pairs = {name: read(folder / f"{name}.parquet") for name, read in readers.items()}
     saves = pq.read_table(folder / "saves.parquet")
     known = {field.name: getattr(figures, field.name) for field in fields(figures)}
     cold = np.load(folder / "cold_pins.npy")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.pairs import HeldOutPairs, Pairs
 
 
 def listed(pairs: Pairs) -> list[tuple[int, int]]:
@@ -16,3 +16,12 @@ def test_pairs_are_read_as_they_were_written(tmp_path):
         again = Pairs.read(tmp_path / "pairs.parquet")
         assert listed(again) == listed(pairs)
         assert again.query.dtype == again.positive.dtype == np.int32
+
+
+def test_held_out_pairs_keep_their_board(tmp_path):
+    """And whoever wants the pairs alone reads them from the same file."""
+    pairs = HeldOutPairs(*(np.array(column, np.int32) for column in ([3, 1], [2, 3], [7, -1])))
+    pairs.write(tmp_path / "pairs.parquet")
+    again = HeldOutPairs.read(tmp_path / "pairs.parquet")
+    assert listed(again) == listed(Pairs.read(tmp_path / "pairs.parquet")) == [(3, 2), (1, 3)]
+    assert (again.board.tolist(), again.board.dtype) == ([7, -1], np.int32)

@@ -55,20 +55,31 @@ def test_pairs_reach_as_far_as_max_gap(tmp_path):
 @pytest.mark.parametrize("has_times", [True, False])
 @pytest.mark.parametrize("max_gap", [1, 3])
 def test_nothing_held_out_leaks_back(tmp_path, has_times, max_gap):
-    """No held-out save is known to the graph, and no unordered pair is in two splits."""
+    """No held-out save is known to the graph, and each is the positive of one held-out pair of its board."""
     saves = world(has_times=has_times)
     split = split_pairs(catalog_of(tmp_path, saves, num_pins=60), PairSettings(max_gap=max_gap))
     everything, known = {(board, pin) for board, pin, _ in saves}, known_saves(split)
     assert known < everything
     assert split.held_out_saves == len(everything) - len(known)
-    boards_of: dict[int, set[int]] = {}
-    for board, pin in everything - known:
-        boards_of.setdefault(pin, set()).add(board)
-    for pairs in (split.validation, split.test):
-        assert len(pairs)
-        assert all(positive in boards_of for _, positive in listed(pairs))
-    sets = [unordered(pairs) for pairs in (split.train, split.validation, split.test)]
-    assert sum(map(len, sets)) == len(set.union(*sets))
+    positives = [
+        save
+        for pairs in (split.validation, split.test)
+        for save in zip(pairs.board.tolist(), pairs.positive.tolist(), strict=True)
+    ]
+    assert sorted(positives) == sorted(everything - known)
+
+
+def test_max_gap_does_not_change_what_is_held_out(tmp_path):
+    """It makes more training pairs, and nothing else."""
+    saves = world()
+    one, three = (
+        split_pairs(catalog_of(tmp_path / str(gap), saves, num_pins=60), PairSettings(max_gap=gap)) for gap in (1, 3)
+    )
+    for name in ("validation", "test"):
+        near, far = getattr(one, name), getattr(three, name)
+        assert listed(near) == listed(far)
+        assert near.board.tolist() == far.board.tolist()
+    assert set(listed(one.train)) < set(listed(three.train))
 
 
 def test_a_training_pair_lies_on_training_saves_of_one_board(tmp_path):
@@ -79,14 +90,15 @@ def test_a_training_pair_lies_on_training_saves_of_one_board(tmp_path):
         assert any((board, query) in known and (board, positive) in known for board in range(40))
 
 
-def test_a_held_out_pair_that_training_knows_is_removed_and_counted(tmp_path):
+def test_a_held_out_pair_that_training_knows_is_kept_and_counted(tmp_path):
     """Board 1 trains on (8, 9), which is the test pair of board 0, and in reverse that of board 2."""
     saves = [(0, 7, 0), (0, 8, 1), (0, 9, 2), (1, 8, 0), (1, 9, 1), (1, 1, 2), (2, 0, 0), (2, 9, 1), (2, 8, 2)]
     choices = PairSettings(validation_share=0.0)
     split = split_pairs(catalog_of(tmp_path, saves), choices)
     assert listed(split.train) == [(7, 8), (8, 9), (0, 9)]
-    assert listed(split.test) == [(9, 1)]
-    assert split.repeated_pairs_removed == 2
+    assert listed(split.test) == [(8, 9), (9, 1), (9, 8)]
+    assert split.test.board.tolist() == [0, 1, 2]
+    assert (split.known_validation_pairs, split.known_test_pairs) == (0, 2)
 
 
 def test_saves_without_a_time_come_last_in_no_order_of_their_numbers(tmp_path):
@@ -128,15 +140,17 @@ def slow_split(catalog, choices):
     boards, pins = ([rows[row][name] for row in order] for name in ("board", "pin"))
     splits, found = save_splits(np.array(boards, np.int32), choices).tolist(), [[], [], []]
     for later in range(len(order)):
-        for earlier in range(later - 1, max(-1, later - choices.max_gap - 1), -1):
+        gap = choices.max_gap if splits[later] == 0 else 1
+        for earlier in range(later - 1, max(-1, later - gap - 1), -1):
             if boards[earlier] == boards[later]:
                 found[splits[later]].append((pins[earlier], pins[later]))
     known = {frozenset(pair) for pair in found[0]}
-    test = [pair for pair in found[2] if frozenset(pair) not in known]
-    known |= {frozenset(pair) for pair in test}
-    validation = [pair for pair in found[1] if frozenset(pair) not in known]
+    counts = [sum(frozenset(pair) in known for pair in part) for part in found]
+    differ = [times[order[row]] != times[order[row - 1]] and not times[order[row]][0] for row in range(1, len(order))]
+    adjacent = [boards[row] == boards[row - 1] for row in range(1, len(order))]
+    share = sum(a and b for a, b in zip(adjacent, differ, strict=True)) / sum(adjacent)
     saves = sorted(save for save, split in zip(zip(boards, pins, strict=True), splits, strict=True) if split == 0)
-    return found[0], validation, test, saves
+    return found, saves, counts[1:], share
 
 
 @pytest.mark.parametrize("block", [1, 40, 10_000])
@@ -147,9 +161,40 @@ def test_the_split_is_what_lists_and_sets_give(tmp_path, monkeypatch, block, see
     monkeypatch.setattr(split, "board_blocks", partial(board_blocks, at_least=block))
     catalog, choices = catalog_of(tmp_path, saves, num_pins=60), PairSettings(max_gap=max_gap, seed=seed)
     fast = split_pairs(catalog, choices)
-    *pairs, known = slow_split(catalog, choices)
+    pairs, saves, known, share = slow_split(catalog, choices)
     assert [listed(part) for part in (fast.train, fast.validation, fast.test)] == pairs
-    assert list(zip(fast.saves.board.tolist(), fast.saves.pin.tolist(), strict=True)) == known
+    assert list(zip(fast.saves.board.tolist(), fast.saves.pin.tolist(), strict=True)) == saves
+    assert [fast.known_validation_pairs, fast.known_test_pairs] == known
+    assert fast.share_in_time == pytest.approx(share, abs=1e-6)
+
+
+def in_decks(num_times):
+    """Ten boards of twelve saves that came at `num_times` times each."""
+    return [(board, 12 * board + place, place % num_times) for board in range(10) for place in range(12)]
+
+
+@pytest.mark.parametrize(("num_times", "share", "order"), [(12, 1, "time"), (7, 6 / 11, "time"), (6, 5 / 11, "none")])
+def test_saves_are_in_order_where_most_adjacent_ones_differ_in_time(tmp_path, num_times, share, order):
+    """At one instant each board is a bag of pins."""
+    split = split_pairs(catalog_of(tmp_path, in_decks(num_times), num_pins=120), PairSettings())
+    assert (split.order, split.share_in_time) == (order, pytest.approx(share, abs=1e-6))
+
+
+def test_saves_without_times_have_no_order(tmp_path):
+    """Nor have those of which most have none: a step from a time to no time is no order."""
+    undated = [(board, pin, None) for board, pin, _ in in_decks(12)]
+    assert split_pairs(catalog_of(tmp_path / "a", undated, num_pins=120), PairSettings()).share_in_time == 0
+    some = [(board, pin, day if day < 6 else None) for board, pin, day in in_decks(12)]
+    split = split_pairs(catalog_of(tmp_path / "b", some, num_pins=120), PairSettings())
+    assert (split.order, split.share_in_time) == ("none", pytest.approx(5 / 11, abs=1e-6))
+
+
+def test_the_order_can_be_set(tmp_path):
+    """Then the data are not asked; the pairs on disk are the same in any case."""
+    catalog = catalog_of(tmp_path, in_decks(12), num_pins=120)
+    splits = [split_pairs(catalog, PairSettings(order=order)) for order in ("auto", "time", "none")]
+    assert [split.order for split in splits] == ["time", "time", "none"]
+    assert all(listed(split.train) == listed(splits[0].train) for split in splits)
 
 
 def engaged(count=4000, num_pins=100, seed=0) -> list[tuple[int, int]]:
@@ -175,7 +220,8 @@ def test_engagements_hold_out_no_saves(tmp_path):
     saves = world()
     split = split_pairs(catalog_of(tmp_path, saves, num_pins=100, engagements=engaged()), PairSettings())
     assert known_saves(split) == {(board, pin) for board, pin, _ in saves}
-    assert (split.source, split.held_out_saves) == ("engagements", 0)
+    assert (split.source, split.order, split.held_out_saves) == ("engagements", "time", 0)
+    assert set(split.test.board.tolist()) == {-1}
     touched = {pin for _, pin, _ in saves}
     assert split.cold_pins.tolist() == [pin for pin in range(100) if pin not in touched]
 

@@ -6,7 +6,16 @@ from hypothesis import strategies as st
 
 from pinsage.pairs import timeline
 from pinsage.pairs.board_blocks import UNTIMED, BoardBlock
-from pinsage.pairs.timeline import TEST, TRAIN, VALIDATION, by_board_and_pin, in_time, neighbors, save_splits
+from pinsage.pairs.timeline import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    by_board_and_pin,
+    held_out_pairs,
+    in_time,
+    neighbors,
+    save_splits,
+)
 from pinsage.settings import PairSettings
 
 
@@ -75,16 +84,17 @@ def test_a_long_run_of_one_time_is_in_the_order_of_its_draws():
 @given(BOARDS, st.integers(1, 4), st.integers(0, 2**31))
 @settings(max_examples=100, deadline=None)
 def test_neighbors_are_what_a_double_loop_finds(sizes, max_gap, seed):
-    """In the order of the later save, the nearest first, by the split of the later one."""
-    rng = np.random.default_rng(seed)
+    """In the order of the later save, the nearest first; a held-out save is paired with the one before it alone."""
     boards = np.repeat(np.arange(len(sizes)), sizes).astype(np.int32)
-    pins, splits = rng.permutation(len(boards)).astype(np.int32), rng.integers(0, 3, len(boards)).astype(np.int8)
+    pins = np.random.default_rng(seed).permutation(len(boards)).astype(np.int32)
+    splits = save_splits(boards, PairSettings())
     slow = [[], [], []]
     for later in range(len(boards)):
-        for gap in range(1, max_gap + 1):
+        for gap in range(1, (1 if splits[later] else max_gap) + 1):
             if later >= gap and boards[later - gap] == boards[later]:
                 slow[splits[later]].append((pins[later - gap], pins[later]))
-    found = neighbors(boards, pins, splits, max_gap)
+    held_out = [held_out_pairs(boards, pins, splits, split) for split in (VALIDATION, TEST)]
+    found = [neighbors(boards, pins, splits, max_gap), *held_out]
     assert [list(zip(part.query, part.positive, strict=True)) for part in found] == slow
 
 

@@ -42,6 +42,8 @@ def test_the_stage_writes_the_files_of_the_contract(home):
     names = ["cold_pins.npy", "manifest.json", "saves.parquet", "test.parquet", "train.parquet", "validation.parquet"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert str(pq.read_schema(folder / "train.parquet")) == "query: int32\npositive: int32"
+    for split in ("validation", "test"):
+        assert str(pq.read_schema(folder / f"{split}.parquet")) == "query: int32\npositive: int32\nboard: int32"
     assert str(pq.read_schema(folder / "saves.parquet")) == "board: int32\npin: int32"
     assert np.load(folder / "cold_pins.npy").dtype == np.int32
 
@@ -53,7 +55,7 @@ def test_the_facts_are_those_of_the_files(home):
         assert facts[f"{split}_pairs"] == len(Pairs.read(folder / f"{split}.parquet")) > 0
     assert facts["training_saves"] == pq.read_metadata(folder / "saves.parquet").num_rows
     assert facts["training_saves"] + facts["held_out_saves"] == 240
-    assert facts["source"] == "saves"
+    assert (facts["source"], facts["order"], facts["share_in_time"]) == ("saves", "none", 0)
 
 
 def test_pins_without_a_training_save_are_cold(home):
