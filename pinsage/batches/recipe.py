@@ -1,9 +1,8 @@
-"""Which pairs and negatives make the minibatch of a step: a function of the seed and the step alone.
+"""Minibatches of pairs and negatives: each a function of the seed and the step alone.
 
-N pairs, B pairs in a minibatch, S shared negatives, h hard negatives per query, P pins.
+B pairs in a minibatch, S shared negatives, h hard negatives per query, P pins.
 """
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,10 +11,10 @@ from numpy.typing import NDArray
 
 from pinsage.batches.minibatch import Expander, FeatureRows, Minibatch
 from pinsage.batches.negatives import accidental_mask, hard_negatives, shared_negatives
-from pinsage.pairs.pairs import Pairs
+from pinsage.batches.pair_source import PairSource
 
 Pins = NDArray[np.int32]
-_ORDER, _NEGATIVES = 0, 1  # the streams of random numbers that hang on one seed
+_NEGATIVES = 1  # the stream of random numbers, among those that hang on one seed; the order of pairs has another
 
 
 @dataclass(frozen=True)
@@ -49,44 +48,12 @@ class Share:
         return np.resize(pins, self.num_ranks * count)[self.rank * count : (self.rank + 1) * count]
 
 
-class PairOrder:
-    """The pairs of each step: one seeded permutation per epoch, laid end to end and cut into batches.
-
-    Safe to share between threads. The two epochs asked for last are kept, for near an epoch's end some threads are
-    still in it and others in the next one; 8 bytes per pair and epoch.
-    """
-
-    def __init__(self, num_pairs: int, *, batch_size: int, seed: int) -> None:
-        self._num_pairs, self._batch_size, self._seed = num_pairs, batch_size, seed
-        self._lock = threading.Lock()
-        self._epochs: dict[int, NDArray[np.int64]] = {}
-
-    def rows(self, step: int) -> NDArray[np.int64]:
-        """The rows of the pairs of a step: int64 [B]. A step number is all that a resumed run needs."""
-        start = step * self._batch_size
-        parts, wanted = [], self._batch_size
-        while wanted:
-            epoch, first = divmod(start, self._num_pairs)
-            part = self._permutation(epoch)[first : first + wanted]
-            parts.append(part)
-            start, wanted = start + len(part), wanted - len(part)
-        return np.concatenate(parts)
-
-    def _permutation(self, epoch: int) -> NDArray[np.int64]:
-        with self._lock:
-            if epoch not in self._epochs:
-                rng = np.random.default_rng([self._seed, _ORDER, epoch])
-                self._epochs = {other: self._epochs[other] for other in sorted(self._epochs)[-1:]}
-                self._epochs[epoch] = rng.permutation(self._num_pairs)
-            return self._epochs[epoch]
-
-
 class BatchRecipe:
     """Builds the minibatch of any step, for any number of threads at once."""
 
     def __init__(
         self,
-        pairs: Pairs,
+        source: PairSource,
         expander: Expander,
         rows: FeatureRows,
         *,
@@ -94,28 +61,28 @@ class BatchRecipe:
         candidates: Pins,
         share: Share = Share(),
     ) -> None:
-        """`rows` gives the features of pins; `candidates` are the hard-negative candidates, int32 [P, H].
+        """`source` gives the pairs, as many as `settings` say, and `rows` the features of pins.
+
+        `candidates` are the hard-negative candidates, int32 [P, H].
 
         With a `share`, the minibatches are that part of the whole ones.
         """
         self._share = share
-        self._pairs, self._expander, self._rows = pairs, expander, rows
+        self._source, self._expander, self._rows = source, expander, rows
         self._settings, self._candidates = settings, candidates
-        self._order = PairOrder(len(pairs), batch_size=settings.batch_size, seed=settings.seed)
-        num_pins = len(candidates)
-        self._positive_share = np.bincount(pairs.positive, minlength=num_pins) / len(pairs)  # [P]
+        self._positive_share = source.positive_share(len(candidates))  # [P]
 
     def minibatch(self, step: int) -> Minibatch:
         """The minibatch of a step. Its content and order depend on the seed and the step only."""
         settings, num_pins = self._settings, len(self._candidates)
         rng = np.random.default_rng([settings.seed, _NEGATIVES, step])
-        rows = self._order.rows(step)
-        query, positive = self._pairs.query[rows], self._pairs.positive[rows]
+        pairs = self._source.pairs(step)
+        query, positive = pairs.query, pairs.positive
         negatives = shared_negatives(num_pins, settings.num_negatives, rng)
         count = settings.hard_negatives_at(step)
         hard = hard_negatives(self._candidates, query, count=count, rng=rng)
 
-        own = self._share.pairs(len(rows))
+        own = self._share.pairs(len(pairs))
         parts = [query[own], positive[own], self._share.negatives(negatives), hard.pins[own].ravel()]
         subgraph, positions = self._expander.expand(np.concatenate(parts), transposed=True)
         ends = np.cumsum([len(part) for part in parts[:-1]])

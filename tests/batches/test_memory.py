@@ -10,6 +10,7 @@ import torch
 
 from pinsage.batches.memory import ReusedMemory, held_in
 from pinsage.batches.minibatch import Expander
+from pinsage.batches.pair_source import ListedPairs
 from pinsage.batches.recipe import BatchRecipe, BatchSettings
 from pinsage.pairs.pairs import Pairs
 
@@ -106,7 +107,8 @@ def minibatch(step):
     settings = BatchSettings(batch_size=60, num_negatives=40, seed=0, hard_negatives_at=lambda step: 2)
     expander = Expander(neighbors, np.ones((300, 3), np.float32), num_layers=2)
     pairs = Pairs(*rng.integers(300, size=(2, 200), dtype=np.int32))
-    recipe = BatchRecipe(pairs, expander, features.__getitem__, settings=settings, candidates=neighbors)
+    source = ListedPairs(pairs, batch_size=60, seed=0)
+    recipe = BatchRecipe(source, expander, features.__getitem__, settings=settings, candidates=neighbors)
     return recipe.minibatch(step)
 
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from pinsage.batches.minibatch import Expander
+from pinsage.batches.pair_source import CoMembers, ListedPairs, PairOrder
 from pinsage.batches.producer import BatchProducer
-from pinsage.batches.recipe import BatchRecipe, BatchSettings, PairOrder
+from pinsage.batches.recipe import BatchRecipe, BatchSettings
+from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
 
 P, N = 40, 25
@@ -15,23 +17,19 @@ RNG = np.random.default_rng(0)
 PAIRS = Pairs(RNG.integers(P, size=N, dtype=np.int32), RNG.integers(P, size=N, dtype=np.int32))
 NEIGHBORS = RNG.integers(P, size=(P, 3), dtype=np.int32)
 FEATURES = RNG.random((P, 2), dtype=np.float32)
+BOARDS = BoardPins.of(
+    np.repeat(np.arange(5), 6).astype(np.int32),
+    np.concatenate([RNG.choice(P, 6, replace=False) for _ in range(5)]).astype(np.int32),
+)
 CANDIDATES = RNG.integers(P, size=(P, 8), dtype=np.int32)
 
 
-def recipe(seed=0, hard=2, batch_size=6):
+def recipe(seed=0, hard=2, batch_size=6, boards=None):
     settings = BatchSettings(batch_size=batch_size, num_negatives=4, seed=seed, hard_negatives_at=lambda step: hard)
     expander = Expander(NEIGHBORS, np.ones((P, 3), np.float32), num_layers=2)
-    return BatchRecipe(PAIRS, expander, FEATURES.__getitem__, settings=settings, candidates=CANDIDATES)
-
-
-@pytest.mark.parametrize("batch_size", [4, 25, 60])
-def test_every_epoch_shows_every_pair_once(batch_size):
-    """Batches laid end to end are permutations laid end to end, also when a batch is larger than the set."""
-    order = PairOrder(N, batch_size=batch_size, seed=1)
-    rows = np.concatenate([order.rows(step) for step in range(3 * N)])
-    epochs = [rows[first : first + N].tolist() for first in range(0, len(rows) - N, N)]
-    assert all(sorted(epoch) == list(range(N)) for epoch in epochs)
-    assert epochs[0] != epochs[1]
+    sizes = {"batch_size": batch_size, "seed": seed}
+    source = ListedPairs(PAIRS, **sizes) if boards is None else CoMembers(boards, **sizes)
+    return BatchRecipe(source, expander, FEATURES.__getitem__, settings=settings, candidates=CANDIDATES)
 
 
 def test_a_step_number_is_all_that_decides_a_minibatch():
@@ -43,11 +41,12 @@ def test_a_step_number_is_all_that_decides_a_minibatch():
     assert not np.array_equal(recipe().minibatch(7).negatives, recipe(seed=1).minibatch(7).negatives)
 
 
-def test_threads_do_not_change_a_minibatch():
+@pytest.mark.parametrize("boards", [None, BOARDS])
+def test_threads_do_not_change_a_minibatch(boards):
     """One recipe behind one producer thread or four: the same minibatches in the same order, over epochs' ends."""
 
     def batches(num_producers):
-        with BatchProducer(recipe().minibatch, first=0, last=30, num_producers=num_producers) as producer:
+        with BatchProducer(recipe(boards=boards).minibatch, first=0, last=30, num_producers=num_producers) as producer:
             return [asdict(batch) for batch in producer]
 
     np.testing.assert_equal(batches(4), batches(1))
@@ -82,9 +81,10 @@ def test_masks_hide_exactly_the_pair_itself():
     assert not batch.positive_mask.diagonal().any()
 
 
-def test_log_q_is_the_log_of_the_expected_count():
+@pytest.mark.parametrize("boards", [None, BOARDS])
+def test_log_q_is_the_log_of_the_expected_count(boards):
     """Counted over many batches, a pin appears among positives and shared negatives as often as log q says."""
-    source, batches = recipe(), 500
+    source, batches = recipe(boards=boards), 500
     counts = np.zeros(P)
     for step in range(batches):
         batch = source.minibatch(step)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinsage.batches.minibatch import Expander
+from pinsage.batches.pair_source import ListedPairs
 from pinsage.batches.recipe import BatchRecipe, BatchSettings
 from pinsage.model.layerwise import embedded
 from pinsage.model.network import NetworkShape, PinSageNetwork
@@ -63,7 +64,8 @@ class RandomWorld:
         sizes = BatchSettings(BATCH, self.case.shared, self.case.seed, lambda _: self.case.hard)
         expander = Expander(self.neighbors, self.weights, num_layers=self.case.num_layers)
         rows = self.features.__getitem__
-        return BatchRecipe(self.pairs, expander, rows, settings=sizes, candidates=self.candidates).minibatch(step)
+        source = ListedPairs(self.pairs, batch_size=BATCH, seed=self.case.seed)
+        return BatchRecipe(source, expander, rows, settings=sizes, candidates=self.candidates).minibatch(step)
 
 
 def tables(rng, num_pins, width=4):
