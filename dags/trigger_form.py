@@ -48,10 +48,10 @@ def _bounds(spec: dict[str, Any]) -> str:
 
 
 def _one_type(spec: dict[str, Any]) -> dict[str, Any]:
-    """Pydantic's `anyOf [X, null]` as one schema with two types, which is what the form understands."""
+    """Pydantic's `anyOf` as one schema with two types, which is what the form understands; it knows no constants."""
     if "anyOf" not in spec:
         return dict(spec)
     merged: dict[str, Any] = {name: value for name, value in spec.items() if name != "anyOf"}
     for choice in spec["anyOf"]:
-        merged.update({name: value for name, value in choice.items() if name != "type"})
+        merged.update({name: value for name, value in choice.items() if name not in ("type", "const")})
     return {**merged, "type": [choice["type"] for choice in spec["anyOf"]]}

@@ -92,6 +92,8 @@ def _presets(folder: Path) -> Iterator[str]:
 def _type(spec: dict[str, Any]) -> str:
     if "anyOf" in spec:
         return " or ".join("empty" if choice["type"] == "null" else _type(choice) for choice in spec["anyOf"])
+    if "const" in spec:
+        return f"`{spec['const']}`"
     if "enum" in spec:
         return "choice"
     if spec.get("type") == "array":
@@ -100,6 +102,8 @@ def _type(spec: dict[str, Any]) -> str:
 
 
 def _bounds(spec: dict[str, Any]) -> str:
+    if "anyOf" in spec:
+        return ", ".join(filter(None, map(_bounds, spec["anyOf"])))
     if "enum" in spec:
         return ", ".join(f"`{choice}`" for choice in spec["enum"])
     if spec.get("type") == "array":

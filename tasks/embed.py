@@ -1,12 +1,17 @@
-"""Embed every pin, in partitions on Dask."""
+"""Embed every pin, in partitions on Dask, and say how popular it is."""
 
 import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from pinsage.cluster.between import exchange_through
 from pinsage.cluster.connection import connected
+from pinsage.graph.csr import BipartiteGraph
 from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
+from pinsage.model.file import load_network
+from pinsage.model.popularity import popularity_term
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
@@ -15,14 +20,23 @@ _PARTS_PER_THREAD = 8
 
 
 def embed(work: StageWork) -> Facts:
-    """Facts of the embeddings: how many, and how many of them are zero. Source: PinSage §3.4."""
+    """Write the embeddings, and beside them what popularity adds to the cosine with each pin.
+
+    Returns:
+        how many embeddings there are, how many of them are zero, and the strength of popularity.
+
+    Source: PinSage §3.4.
+    """
     work.scratch.mkdir(parents=True, exist_ok=True)
     # A folder of its own: an orphaned attempt that still runs must not write into the arrays between our passes.
     with TemporaryDirectory(dir=work.scratch, ignore_cleanup_errors=True) as between:
         embedded = _embedded(work, Path(between))
     if embedded.num_zero:
         log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
-    return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero}
+    strength = load_network(work.inputs["train"]).popularity
+    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
+    np.save(work.out / "popularity.npy", popularity_term(strength, degrees))
+    return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero, "popularity": strength}
 
 
 def _embedded(work: StageWork, between: Path) -> EmbeddingFacts:

@@ -11,9 +11,10 @@ from pinsage.config import flat
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import save_network
+from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
 from pinsage.store.arrays import open_array
-from pinsage.store.manifest import Facts
+from pinsage.store.manifest import Facts, Manifest
 from pinsage.training.data import TrainingData
 from pinsage.training.distributed import num_processes
 from pinsage.training.loop import Fitted, fit
@@ -24,11 +25,11 @@ from tasks.work import StageWork
 CURVE = pa.schema(
     [("step", pa.int64()), ("loss", pa.float64()), ("learning_rate", pa.float64()), ("hard_negatives", pa.int32())]
 )
-VALIDATION = pa.schema([("step", pa.int64()), ("hit_rate_at_10", pa.float64())])
+VALIDATION = pa.schema([("step", pa.int64()), ("hit_rate_at_10", pa.float64()), ("popularity", pa.float64())])
 
 
 def train(work: StageWork) -> Facts:
-    """Facts of the training: steps, final loss, validation hit rate, pace.
+    """Facts of the training: length, final loss, validation hit rate, pace.
 
     Where there are several GPUs, or the settings say so, several processes train together.
 
@@ -90,12 +91,20 @@ def training_data(work: StageWork) -> TrainingData:
         hard_negatives=open_array(walk / "hard_negatives.npy", np.int32, (None, None)),
         train=Pairs.read(pairs / "train.parquet"),
         validation=Pairs.read(pairs / "validation.parquet"),
+        boards=BoardPins.read(pairs / "saves.parquet") if _has_no_order(pairs) else None,
+        pin_degrees=degrees,
     )
+
+
+def _has_no_order(pairs: Path) -> bool:
+    """Whether any two pins of a board are as good a training pair: see `pairs.split.SplitFigures`."""
+    return Manifest.read(pairs).facts.get("order") == "none"
 
 
 def _facts(result: Fitted) -> Facts:
     facts: Facts = {
         "steps": result.steps,
+        "epochs": round(result.epochs, 3),
         "stopped_early": result.has_stopped_early,
         "final_loss": result.curve[-1].loss,
         "pairs_per_s": round(result.pairs_per_s, 1),
@@ -107,6 +116,7 @@ def _facts(result: Fitted) -> Facts:
         "resident": result.is_resident,
         "id_dim": result.network.shape.id_dim,
         "hard_negatives_replaced": result.num_replaced,
+        "popularity": result.popularity,
     }
     if result.best_hit_rate is not None:
         facts["validation_hit_rate_at_10"] = result.best_hit_rate

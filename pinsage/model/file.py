@@ -1,4 +1,7 @@
-"""A network on disk: `model.safetensors` with the weights, mean and scale; `model.json` with what they fit."""
+"""A network on disk: `model.safetensors` with the weights, mean and scale; `model.json` with what they fit.
+
+Beside the shape `model.json` holds the strength of popularity that goes with the embeddings.
+"""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +22,7 @@ def save_network(network: PinSageNetwork, folder: Path) -> None:
     """Write the two files of a network into `folder`."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     (folder / WEIGHTS).write_bytes(save(tensors))
-    text = json.dumps(asdict(network.shape), indent=1) + "\n"
+    text = json.dumps({**asdict(network.shape), "popularity": network.popularity}, indent=1) + "\n"
     (folder / SHAPE).write_text(text, encoding="utf-8")
 
 
@@ -30,9 +33,12 @@ def load_network(folder: Path) -> PinSageNetwork:
         ArtifactDamagedError: a file is missing or unreadable, or the weights do not fit the shape.
     """
     try:
-        network = PinSageNetwork(_shape(json.loads((folder / SHAPE).read_text(encoding="utf-8"))))
+        raw = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
+        popularity = float(raw.pop("popularity", 0.0))
+        network = PinSageNetwork(_shape(raw))
+        network.popularity = popularity
         network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError, SafetensorError) as error:
         raise ArtifactDamagedError(
             f"The model in {folder} cannot be read ({error}). Delete the folder; the next run trains it again."
         ) from None

@@ -74,6 +74,7 @@ class PinSageNetwork(nn.Module):
     Differs from the paper: the output of the head is divided by its length, so that the dot product of the loss and
     of the retrieval is the cosine, and the margin has a scale. Features are standardized by a mean and a scale that
     are part of the network. An id embedding may stand beside the features, for data sets without content.
+    `popularity` is the strength of the popularity that ranking adds to the cosine: see `model.popularity`.
     """
 
     mean: Tensor
@@ -81,7 +82,7 @@ class PinSageNetwork(nn.Module):
 
     def __init__(self, shape: NetworkShape, *, seed: int = 0) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.popularity = shape, 0.0
         self.register_buffer("mean", torch.zeros(shape.num_features))
         self.register_buffer("scale", torch.ones(shape.num_features))
         widths = [shape.input_width] + [shape.hidden_dim] * shape.num_layers

@@ -104,12 +104,17 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
 
 
 def _numbers(state: TrainingState) -> dict[str, Any]:
-    return {"step": state.step, "best_hit_rate": state.best_hit_rate, "num_replaced": state.num_replaced}
+    return {
+        "step": state.step,
+        "best_hit_rate": state.best_hit_rate,
+        "best_popularity": state.best_popularity,
+        "num_replaced": state.num_replaced,
+    }
 
 
 def _fill(state: TrainingState, body: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     state.step, state.best_hit_rate = int(body["step"]), float(body["best_hit_rate"])
-    state.num_replaced = int(body["num_replaced"])
+    state.best_popularity, state.num_replaced = float(body["best_popularity"]), int(body["num_replaced"])
     state.network.load_state_dict(_below("network", tensors))
     state.best = _below("best", tensors) or None
     for name, parameter in state.network.named_parameters():
@@ -117,7 +122,7 @@ def _fill(state: TrainingState, body: dict[str, Any], tensors: dict[str, Tensor]
         state.optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
     state.pending = tensors["pending"].tolist()
     state.curve = [CurvePoint(int(a), b, c, int(d)) for a, b, c, d in tensors["curve"].tolist()]
-    state.validation = [ValidationPoint(int(step), rate) for step, rate in tensors["validation"].tolist()]
+    state.validation = [ValidationPoint(int(step), *rest) for step, *rest in tensors["validation"].tolist()]
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

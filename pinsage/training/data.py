@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import InputError
 from pinsage.features.matrix import FeatureMatrix
+from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
 from pinsage.walks.neighborhood import Neighborhoods
 
@@ -17,6 +18,8 @@ class TrainingData:
 
     `neighborhoods` may be None for a network without convolutions. `hard_negatives` is int32 [P, H], padding -1, or
     None where none are drawn. Training looks at `train`; `validation` chooses among the weights it passes through.
+    With `boards` the training pairs are co-members of these, drawn anew every epoch, in place of `train`: for saves
+    whose order means nothing. `pin_degrees` int64 [P] are the saves of each pin, None where popularity is not asked.
     """
 
     features: FeatureMatrix
@@ -24,6 +27,13 @@ class TrainingData:
     hard_negatives: NDArray[np.int32] | None
     train: Pairs
     validation: Pairs
+    boards: BoardPins | None = None
+    pin_degrees: NDArray[np.int64] | None = None
+
+    @property
+    def num_pairs(self) -> int:
+        """Training pairs in an epoch."""
+        return len(self.train) if self.boards is None else len(self.boards.pins)
 
     def tables(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Neighbors and weights, [P, T] each; [P, 0] without neighborhoods."""
@@ -49,7 +59,7 @@ def checked_moments(data: TrainingData, num_layers: int) -> tuple[NDArray[np.flo
         PinSageError: a feature is NaN or infinite.
     """
     num_pins = data.features.num_pins
-    if len(data.train) == 0:
+    if data.num_pairs == 0:
         raise InputError("There are 0 training pairs. Use more saves, or a smaller pairs.validation_share.")
     if num_pins < 3:
         raise InputError(f"The catalog has {num_pins} pins, and a negative needs a third one. Use a larger data set.")
@@ -60,7 +70,8 @@ def checked_moments(data: TrainingData, num_layers: int) -> tuple[NDArray[np.flo
 
 
 def _check_rows(data: TrainingData, num_pins: int) -> None:
-    largest = max(int(pairs.max()) for pairs in (data.train.query, data.train.positive))
+    paired = (data.train.query, data.train.positive) if data.boards is None else (data.boards.pins,)
+    largest = max(int(pins.max()) for pins in paired)
     for name, table in (("neighborhoods", data.tables()[0]), ("hard negatives", data.candidates())):
         if len(table) != num_pins:
             raise InputError(

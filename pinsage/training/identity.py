@@ -5,6 +5,9 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 
@@ -14,12 +17,14 @@ _NAMED = 3  # differences that fit a sentence
 
 def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
     """Everything that decides the result, by name, as plain JSON values: settings, and an outline of the data."""
-    pairs = zlib.crc32(data.train.positive.tobytes(), zlib.crc32(data.train.query.tobytes()))
+    drawn_from = () if data.boards is None else (data.boards.offsets, data.boards.pins)
     outline = {
         "pins": data.features.num_pins,
         "feature blocks": data.features.widths,
         "neighbors of a pin": data.tables()[0].shape[1],
-        "checksum of the training pairs": pairs,
+        "checksum of the training pairs": _checksum(data.train.query, data.train.positive),
+        "checksum of the training boards": _checksum(*drawn_from),
+        "checksum of the degrees": _checksum(*(() if data.pin_degrees is None else (data.pin_degrees,))),
         "validation pairs": len(data.validation),
     }
     sections = {"model": model.content(), "train": train.content()}
@@ -36,6 +41,13 @@ def differences(before: Identity, now: Identity) -> str:
     told = [f"{name} was {_told(before, name)} and is {_told(now, name)}" for name in names[:_NAMED]]
     more = len(names) - len(told)
     return "; ".join(told) + (f"; and {more} more" if more else "")
+
+
+def _checksum(*arrays: NDArray[Any]) -> int:
+    total = 0
+    for array in arrays:
+        total = zlib.crc32(np.ascontiguousarray(array).data, total)
+    return total
 
 
 def _told(identity: Identity, name: str) -> str:

@@ -23,12 +23,13 @@ from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
 from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
+from pinsage.training.length import in_steps
 from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 from pinsage.training.steps import LogMetrics, Steps, Surroundings, log_nothing
 from pinsage.training.supply import Supply, num_producers
-from pinsage.training.validation import Validator
+from pinsage.training.validation import STRENGTHS, Validator
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Fitted:
     Attributes:
         network: with the weights of the highest validation hit rate; the last ones without validation pairs.
         curve, validation: what was seen on the way, resumed parts included.
-        steps: all steps of the training. `resumed_from`: the step this process began at, 0 if it began anew.
+        steps, epochs: the length of the training. `resumed_from`: the step this process began at, 0 if it began anew.
         has_stopped_early: patience with the validation hit rate ended before the steps did.
         device, precision: cpu or cuda; float32 or bfloat16.
         num_processes: how many trained together.
@@ -51,6 +52,7 @@ class Fitted:
     curve: list[CurvePoint]
     validation: list[ValidationPoint]
     steps: int
+    epochs: float
     resumed_from: int
     has_stopped_early: bool
     device: str
@@ -60,6 +62,11 @@ class Fitted:
     pairs_per_s: float
     wait_share: float
     num_replaced: int
+
+    @property
+    def popularity(self) -> float:
+        """The strength of popularity beside the cosine, as it was set or as validation chose it."""
+        return self.network.popularity
 
     @property
     def best_hit_rate(self) -> float | None:
@@ -83,7 +90,7 @@ def fit(
     Args:
         data: features, neighborhoods and pairs of one catalog.
         model: the network. `num_layers` = 0 is the dense head on the content alone.
-        train: losses, negatives and optimization.
+        train: losses, negatives and optimization, and how long: see `length.in_steps`.
         scratch: a folder for checkpoints, from which the same training goes on after a kill. None: no checkpoints.
         log_metrics: told the metrics of a step every `log_every` steps and at every validation.
         tell: told after every step how far training is.
@@ -95,15 +102,16 @@ def fit(
         TrainingInterruptedError: the process was told to end (SIGTERM).
         DiskFullError: there is no room for a checkpoint.
     """
-    device, ranks = chosen_device(train), this_rank()
+    device, ranks, train = chosen_device(train), this_rank(), in_steps(train, data.num_pairs)
     use_threads(train, ranks.count)
-    state = _start(data, model, train, device)
+    state, validator = _start(data, model, train, device), _validator(data, model, train)
+    state.best_popularity = validator.strengths[0]  # without validation pairs it stays
     checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
     supply = Supply.of(data, model, train, share=ranks.share, device=device)
     objective = _objective(state, train, supply.inputs, ranks)
     surroundings = Surroundings(checkpoints, log_metrics).of(ranks)
-    steps = Steps(state, objective, _validator(data, train), surroundings)
+    steps = Steps(state, objective, validator, surroundings)
     last = first if state.has_stalled(train.patience) else train.steps
     producers = num_producers(train, device, ranks.count)
     batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
@@ -112,18 +120,20 @@ def fit(
         told = tell if ranks.is_first else tell_nobody
         pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
-    return _fitted(state, objective, supply, pace)
+    return _fitted(state, objective, supply, pace, data.num_pairs)
 
 
-def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pace) -> Fitted:
+def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pace, num_pairs: int) -> Fitted:
     """What came out, with the best weights in the network."""
     if state.best is not None:
         state.network.load_state_dict(state.best)
+    state.network.popularity = state.best_popularity
     return Fitted(
         network=state.network.eval(),
         curve=state.curve,
         validation=state.validation,
         steps=state.step,
+        epochs=state.step * objective.settings.batch_size / num_pairs,
         resumed_from=pace.first,
         has_stopped_early=state.step < objective.settings.steps,
         device=state.network.mean.device.type,
@@ -154,10 +164,18 @@ def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks
     return Objective(ranks.together(network), train, inputs, chosen_precision(train, state.network.mean.device), ranks)
 
 
-def _validator(data: TrainingData, train: TrainSettings) -> Validator:
+def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Validator:
     neighbors, weights = data.tables()
-    limit, seed = train.validation_pairs, train.seed
-    return Validator(data.validation, data.features.rows, neighbors=neighbors, weights=weights, limit=limit, seed=seed)
+    return Validator(
+        data.validation,
+        data.features.rows,
+        neighbors=neighbors,
+        weights=weights,
+        limit=train.validation_pairs,
+        seed=train.seed,
+        pin_degrees=data.pin_degrees,
+        strengths=STRENGTHS if model.popularity == "auto" else (model.popularity,),
+    )
 
 
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:

@@ -26,18 +26,20 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class ValidationPoint:
-    """The hit rate at 10 on validation pairs after `step` steps."""
+    """The hit rate at 10 on validation pairs after `step` steps, with popularity of that strength in the score."""
 
     step: int
     hit_rate_at_10: float
+    popularity: float
 
 
 @dataclass
 class TrainingState:
     """The network and the optimizer after `step` steps, and what has been seen on the way.
 
-    `best` are the weights with the highest validation hit rate so far, None before the first look. `pending` are the
-    losses since the last point of the curve.
+    `best` are the weights with the highest validation hit rate so far, None before the first look, and
+    `best_popularity` the strength of popularity that gave it. `pending` are the losses since the last point of the
+    curve.
     """
 
     network: PinSageNetwork
@@ -45,6 +47,7 @@ class TrainingState:
     step: int = 0
     best: Weights | None = None
     best_hit_rate: float = -1.0
+    best_popularity: float = 0.0
     num_replaced: int = 0
     pending: list[float] = field(default_factory=list)
     curve: list[CurvePoint] = field(default_factory=list)
@@ -55,11 +58,12 @@ class TrainingState:
         rates = [point.hit_rate_at_10 for point in self.validation]
         return 0 < patience <= len(rates) - 1 - rates.index(max(rates)) if rates else False
 
-    def look(self, hit_rate: float) -> None:
+    def look(self, hit_rate: float, popularity: float) -> None:
         """Write down a validation hit rate, and keep the weights if it is the highest so far."""
-        self.validation.append(ValidationPoint(self.step, hit_rate))
+        self.validation.append(ValidationPoint(self.step, hit_rate, popularity))
         if hit_rate > self.best_hit_rate:
-            self.best_hit_rate, self.best = hit_rate, copied(self.network)
+            self.best_hit_rate, self.best_popularity = hit_rate, popularity
+            self.best = copied(self.network)
 
 
 def copied(network: torch.nn.Module) -> Weights:

@@ -91,9 +91,11 @@ class Steps:
         if not len(self._validator) or not self._due(self._settings.validate_every):
             return
         self._read_losses()
-        hit_rate = self._validator.hit_rate(state.network.eval()) if self._ranks.is_first else 0.0
-        state.look(self._ranks.from_first(hit_rate))
-        self._log_metrics({"validation/hit_rate_at_10": state.validation[-1].hit_rate_at_10}, state.step)
+        found = self._validator.best_hit_rate(state.network.eval()) if self._ranks.is_first else (0.0, 0.0)
+        state.look(*map(self._ranks.from_first, found))
+        look = state.validation[-1]
+        metrics = {"validation/hit_rate_at_10": look.hit_rate_at_10, "validation/popularity": look.popularity}
+        self._log_metrics(metrics, state.step)
 
     def _record(self, pace: Pace) -> None:
         """Every `log_every` steps, and at the last one, a point of the curve."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.batches.memory import ReusedMemory, held_in, plain_block
 from pinsage.batches.minibatch import Expander, Minibatch
+from pinsage.batches.pair_source import CoMembers, ListedPairs, PairSource
 from pinsage.batches.recipe import BatchRecipe, BatchSettings, Share
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.curriculum import hard_negatives_at
@@ -84,4 +85,12 @@ def _recipe(
         return data.features.rows(pins, memory.array((len(pins), data.features.dim)))
 
     expander = Expander(neighbors, weights, num_layers=model.num_layers if memory else 0)
-    return BatchRecipe(data.train, expander, rows, settings=settings, candidates=data.candidates(), share=share)
+    return BatchRecipe(
+        _pair_source(data, train), expander, rows, settings=settings, candidates=data.candidates(), share=share
+    )
+
+
+def _pair_source(data: TrainingData, train: TrainSettings) -> PairSource:
+    if data.boards is not None:
+        return CoMembers(data.boards, batch_size=train.batch_size, seed=train.seed)
+    return ListedPairs(data.train, batch_size=train.batch_size, seed=train.seed)

@@ -1,6 +1,6 @@
 """The hit rate on validation pairs, looked at during training.
 
-P pins, V validation pairs looked at, C candidates.
+P pins, V validation pairs looked at, C candidates, G strengths of popularity.
 """
 
 import numpy as np
@@ -11,12 +11,15 @@ from torch import Tensor
 from pinsage.batches.minibatch import Expander, FeatureRows
 from pinsage.model.layerwise import CHUNK, embedded
 from pinsage.model.network import PinSageNetwork, SubgraphTensors
+from pinsage.model.popularity import popularity_term
 from pinsage.pairs.pairs import Pairs
+from pinsage.training.places import places
 
 TOP = 10
 MOST_PINS = 200_000  # a larger catalog is judged on a sample of candidates
 NUM_CANDIDATES = 20_000
-_QUERIES_AT_ONCE = 256
+STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2)  # of popularity, among which validation chooses
+_QUERIES_AT_ONCE = 128
 _STREAM = 2  # the stream of random numbers that hangs on the training seed
 
 
@@ -25,6 +28,9 @@ class Validator:
 
     In a catalog of at most MOST_PINS pins every pin is a candidate. In a larger one NUM_CANDIDATES pins, drawn once,
     and the pins of the pairs are: the figure is then higher than the true one, but ranks networks alike.
+
+    Attributes:
+        strengths: of popularity, each of which a look tries.
     """
 
     def __init__(
@@ -36,7 +42,10 @@ class Validator:
         weights: NDArray[np.float32],
         limit: int,
         seed: int,
+        pin_degrees: NDArray[np.int64] | None = None,
+        strengths: tuple[float, ...] = STRENGTHS,
     ) -> None:
+        """Choose at most `limit` of the pairs. Without `pin_degrees`, int64 [P], popularity has no say."""
         rng = np.random.default_rng([seed, _STREAM])
         chosen = np.sort(rng.permutation(len(pairs))[:limit])
         query, positive = pairs.query[chosen], pairs.positive[chosen]
@@ -47,16 +56,24 @@ class Validator:
             self._sample = np.unique(np.concatenate([query, positive, drawn]))
             query, positive = (np.searchsorted(self._sample, pins).astype(np.int32) for pins in (query, positive))
         self._query, self._positive = query, positive
+        degrees = np.zeros(len(neighbors), np.int64) if pin_degrees is None else pin_degrees
+        self._degrees = degrees if self._sample is None else degrees[self._sample]  # [C]
+        self.strengths = (0.0,) if pin_degrees is None else strengths
 
     def __len__(self) -> int:
         return len(self._query)
 
-    def hit_rate(self, network: PinSageNetwork) -> float:
-        """The share of validation pairs whose positive is among the TOP pins nearest to its query."""
+    def best_hit_rate(self, network: PinSageNetwork) -> tuple[float, float]:
+        """The share of validation pairs whose positive is among the TOP candidates of its query, and the strength.
+
+        A candidate scores its cosine plus its popularity, at the strength that gives the highest share.
+        """
+        terms = np.stack([popularity_term(strength, self._degrees) for strength in self.strengths])  # [G, C]
         with torch.inference_mode():
-            embeddings = self._embeddings(network)
-            ranks = rank_of_positives(embeddings, self._query, self._positive)
-        return float((ranks < TOP).mean())
+            found = _places(self._embeddings(network), self._query, self._positive, terms=terms, enough=TOP)
+        rates = (found < TOP).mean(axis=1)
+        best = int(rates.argmax())
+        return float(rates[best]), self.strengths[best]
 
     def _embeddings(self, network: PinSageNetwork) -> Tensor:
         if self._sample is None:
@@ -75,23 +92,41 @@ def embedded_some(network: PinSageNetwork, rows: FeatureRows, expander: Expander
     return vectors
 
 
-def rank_of_positives(embeddings: Tensor, query: NDArray[np.int32], positive: NDArray[np.int32]) -> NDArray[np.int64]:
-    """How many pins, besides the query, score at least as high as the positive does: int64 [V].
+def rank_of_positives(
+    embeddings: Tensor,
+    query: NDArray[np.int32],
+    positive: NDArray[np.int32],
+    popularity: NDArray[np.float32] | None = None,
+) -> NDArray[np.float64]:
+    """How many pins, besides the query, score higher than the positive does: float64 [V].
 
-    Equal scores count against the positive, so a network that maps all pins to one point scores nothing.
+    Of the other pins that score the same half count, so that a network which maps all pins to one point is as good as
+    chance.
 
     Args:
         embeddings: float32 [C, d].
         query, positive: int32 [V], rows of `embeddings`.
+        popularity: float32 [C], added to the score of each pin.
     """
-    ranks = []
+    terms = np.zeros((1, len(embeddings)), np.float32) if popularity is None else popularity[None]
+    found: NDArray[np.float64] = _places(embeddings, query, positive, terms=terms, enough=len(embeddings))[0]
+    return found
+
+
+def _places(
+    embeddings: Tensor,
+    query: NDArray[np.int32],
+    positive: NDArray[np.int32],
+    *,
+    terms: NDArray[np.float32],
+    enough: int,
+) -> NDArray[np.float64]:
+    """See `places`: float64 [G, V]. The query is no candidate of its own."""
+    found = [np.empty((len(terms), 0))]
     for first in range(0, len(query), _QUERIES_AT_ONCE):
         part = slice(first, first + _QUERIES_AT_ONCE)
-        own = torch.from_numpy(query[part].astype(np.int64)).to(embeddings.device)[:, None]
-        target = torch.from_numpy(positive[part].astype(np.int64)).to(embeddings.device)[:, None]
-        scores = embeddings[own[:, 0]] @ embeddings.T  # [v, C]
-        scores.scatter_(1, own, -torch.inf)
-        # In place and as floats: counting booleans would first copy them to 64-bit integers. Exact below 2^24 pins.
-        at_least = scores.ge_(scores.gather(1, target)).sum(dim=1)
-        ranks.append(at_least.long().cpu().numpy() - 1)  # the positive itself is one of them
-    return np.concatenate(ranks) if ranks else np.empty(0, np.int64)
+        own = torch.from_numpy(query[part].astype(np.int64)).to(embeddings.device)
+        scores = embeddings[own] @ embeddings.T  # [v, C]
+        scores.scatter_(1, own[:, None], -torch.inf)
+        found.append(places(scores.cpu().numpy(), terms, positive[part], enough=enough))
+    return np.concatenate(found, axis=1)

@@ -28,7 +28,7 @@ def test_every_setting_is_in_the_form_with_its_help_and_section(form):
 def test_the_bounds_of_a_number_are_said_in_words(form):
     """Airflow shows them only after they were broken."""
     assert form["walk.restart"].description.endswith("(at least 0.0, below 1.0)")
-    assert form["train.steps"].description.endswith("(at least 1, at most 10,000,000)")
+    assert form["train.steps"].description.endswith("(at least 0, at most 10,000,000)")
 
 
 def test_the_form_sent_as_it_stands_gives_the_deployments_settings():
@@ -36,6 +36,14 @@ def test_the_form_sent_as_it_stands_gives_the_deployments_settings():
     deployed = load_settings(overrides={"walk.num_walks": 77, "data.as_of": "2026-01-02T00:00:00Z"})
     params = ParamsDict(trigger_form(deployed)).validate()
     assert load_settings(overrides=chosen(json.loads(json.dumps(params)))) == deployed
+
+
+@pytest.mark.parametrize("value", ["auto", 0.05, 0])
+def test_a_choice_or_a_number_can_be_given(form, value):
+    """A setting of two types takes either."""
+    params = ParamsDict(form)
+    params["model.popularity"] = value
+    assert load_settings(overrides=chosen(params.validate())).model.popularity == value
 
 
 def test_an_emptied_text_field_means_the_default(form):
@@ -54,6 +62,7 @@ def test_an_emptied_text_field_means_the_default(form):
         ("walk.num_walks", None),
         ("train.loss", "hinge"),
         ("walk.restart", 1.0),
+        ("model.popularity", -1),
         ("evaluate.ranks", []),
         ("evaluate.ranks", [0]),
     ],

@@ -146,4 +146,5 @@ def _embed(work: StageWork) -> dict[str, int]:
     features = FeatureMatrix.open(visual=visual, text=text, pin_degrees=degrees)
     vectors = embed_all(load_network(work.inputs["train"]), features, Neighborhoods.open(work.inputs["walk"]))
     np.save(work.out / "embeddings.npy", vectors)
+    np.save(work.out / "popularity.npy", np.zeros(len(vectors), np.float32))
     return {"pins": len(vectors)}

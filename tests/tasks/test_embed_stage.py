@@ -34,14 +34,19 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path, store):
     weights = np.full((P, T), 1 / T, np.float32)
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(inputs["walk"])
     blocks = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
-    save_network(PinSageNetwork(NetworkShape(blocks, 2, 16, 8, "importance")), inputs["train"])
+    network = PinSageNetwork(NetworkShape(blocks, 2, 16, 8, "importance"))
+    network.popularity = 0.1
+    save_network(network, inputs["train"])
     url = f"file://{tmp_path}/{store}" if store else ""
     settings = load_settings(overrides={"cluster.num_workers": 2, "cluster.store": url})
 
     with dask.config.set({"temporary-directory": str(tmp_path)}):
         facts = embed(StageWork(settings, inputs, tmp_path / "out", tmp_path / "scratch", tmp_path))
 
-    assert facts == {"num_pins": P, "num_zero_embeddings": 0}
+    assert facts == {"num_pins": P, "num_zero_embeddings": 0, "popularity": 0.1}
+    popularity = np.load(tmp_path / "out/popularity.npy")
+    np.testing.assert_allclose(popularity, 0.1 * np.log1p(np.bincount(saves[:, 0], minlength=P)), rtol=1e-5)
+    assert popularity.dtype == np.float32
     vectors = np.load(tmp_path / "out/embeddings.npy")
     assert (vectors.dtype, vectors.shape) == (np.float32, (P, 8))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)

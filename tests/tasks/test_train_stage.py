@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pinsage.catalog.parquet_files import write_parquet
 from pinsage.config import load_settings
 from pinsage.errors import InputError, PinSageError
 from pinsage.graph.build import build_graph
 from pinsage.model.file import load_network
-from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.pairs import HeldOutPairs, Pairs
+from pinsage.store.manifest import Manifest
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.train import train
 from tasks.work import StageWork
@@ -52,10 +55,18 @@ def inputs(tmp_path):
     weights = np.full((P, 3), 1 / 3, np.float32)
     Neighborhoods(rng.integers(P, size=(P, 3), dtype=np.int32), weights).save(folders["walk"])
     np.save(folders["walk"] / "hard_negatives.npy", rng.integers(-1, P, size=(P, 5), dtype=np.int32))
-    for split in ("train", "validation"):
-        pairs = rng.integers(P, size=(2, 60), dtype=np.int32)
-        Pairs(pairs[0], pairs[1]).write(folders["pair"] / f"{split}.parquet")
+    Pairs(*rng.integers(P, size=(2, 60), dtype=np.int32)).write(folders["pair"] / "train.parquet")
+    HeldOutPairs(*rng.integers(P, size=(3, 60), dtype=np.int32)).write(folders["pair"] / "validation.parquet")
+    by_board = saves[np.lexsort((saves[:, 0], saves[:, 1]))]
+    write_parquet(folders["pair"] / "saves.parquet", pa.table({"board": by_board[:, 1], "pin": by_board[:, 0]}))
+    say_order(folders["pair"], "time")
     return folders
+
+
+def say_order(folder: Path, order: str) -> None:
+    """The manifest of the pairs, with this fact."""
+    facts = {"order": order}
+    (folder / "manifest.json").write_text(Manifest("pair", "k", 1, {}, {}, {}, "", facts=facts).to_json())
 
 
 def work_of(inputs, folder: Path, **overrides):
@@ -76,9 +87,12 @@ def test_the_stage_publishes_a_model_and_its_curves(inputs, tmp_path):
     assert curve["step"].to_pylist() == [4, 8, 12]
     validation = pq.read_table(work.out / "validation.parquet")
     assert validation["step"].to_pylist() == [5, 10, 12]
+    best = int(np.argmax(validation["hit_rate_at_10"].to_numpy()))
+    assert network.popularity == facts["popularity"] == validation["popularity"][best].as_py()
     assert facts["final_loss"] == curve["loss"][-1].as_py()
     assert facts["validation_hit_rate_at_10"] == max(validation["hit_rate_at_10"].to_pylist())
-    assert (facts["steps"], facts["device"], facts["resumed_from"]) == (12, "cpu", 0)
+    assert (facts["steps"], facts["epochs"]) == (12, 12 * 16 / 60)
+    assert (facts["device"], facts["resumed_from"]) == ("cpu", 0)
     assert facts["hard_negatives_replaced"] > 0
     assert all(isinstance(value, str | int | float | bool) for value in facts.values())
 
@@ -90,6 +104,23 @@ def test_the_stage_done_twice_gives_the_same_bytes(inputs, tmp_path):
     train(two)
     for name in ("model.safetensors", "model.json", "curve.parquet", "validation.parquet"):
         assert (one.out / name).read_bytes() == (two.out / name).read_bytes()
+
+
+def test_saves_without_an_order_are_trained_on_as_co_members(inputs, tmp_path):
+    """The fact of the pairs decides; an epoch is then as long as the saves, and the losses are others."""
+    listed = train(work_of(inputs, tmp_path / "listed"))
+    say_order(inputs["pair"], "none")
+    drawn = train(work_of(inputs, tmp_path / "drawn", **{"train.steps": 0, "train.epochs": 1.5}))
+    num_saves = pq.read_metadata(inputs["pair"] / "saves.parquet").num_rows
+    assert drawn["steps"] == -(-num_saves * 3 // (2 * 16))
+    assert drawn["final_loss"] != listed["final_loss"]
+
+
+def test_the_strength_of_popularity_can_be_set(inputs, tmp_path):
+    """Then no look chooses it."""
+    work = work_of(inputs, tmp_path / "run", **{"model.popularity": 0.3})
+    assert train(work)["popularity"] == load_network(work.out).popularity == 0.3
+    assert set(pq.read_table(work.out / "validation.parquet")["popularity"].to_pylist()) == {0.3}
 
 
 def test_metrics_reach_the_tracker_while_training(inputs, tmp_path):
@@ -127,7 +158,7 @@ def test_what_stops_one_of_the_processes_stops_the_stage_in_its_words(inputs, tm
 @pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGKILL"])
 def test_a_process_that_is_ended_ends_all_and_the_next_attempt_goes_on(inputs, tmp_path, signal_name):
     """Told to end, the second process has all write a checkpoint; killed, it takes the first one with it."""
-    work = on_two(inputs, tmp_path / "run", **{"train.steps": 200, "train.checkpoint_every": 5})
+    work = on_two(inputs, tmp_path / "run", **{"train.steps": 200, "train.checkpoint_every": 5, "train.patience": 0})
     strike = threading.Thread(target=strike_second_rank, args=(work.scratch, getattr(signal, signal_name)))
     strike.start()
     words = r"told to end at step \d+ of 200" if signal_name == "SIGTERM" else "processes died without a word"

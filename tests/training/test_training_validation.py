@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.pairs.pairs import Pairs
 from pinsage.training import validation
+from pinsage.training.places import places
 from pinsage.training.validation import Validator, rank_of_positives
 
 RNG = np.random.default_rng(0)
@@ -23,12 +26,56 @@ def test_ranks_equal_sorting_by_hand():
     ranks = rank_of_positives(torch.from_numpy(embeddings), query, positive)
     for q, i, rank in zip(query, positive, ranks, strict=True):
         order = [pin for pin in np.argsort(-(embeddings @ embeddings[q])) if pin != q]
-        assert order[rank] == i
+        assert order.index(i) == rank
 
 
-def test_a_network_that_maps_all_pins_to_one_point_scores_nothing():
-    """Equal scores count against the positive: the last rank of 19."""
-    assert rank_of_positives(torch.ones(20, 3), pins(0, 1), pins(5, 6)).tolist() == [18, 18]
+def test_equal_scores_count_half():
+    """All pins at one point: in the middle of the 19 others, as chance has it."""
+    assert rank_of_positives(torch.ones(20, 3), pins(0, 1), pins(5, 6)).tolist() == [9, 9]
+
+
+def test_a_network_that_gives_no_numbers_has_the_last_places():
+    """NaN is neither higher nor lower, and must not look like a hit."""
+    vectors = torch.ones(20, 3)
+    vectors[5:] = torch.nan
+    assert min(rank_of_positives(vectors, pins(0, 5), pins(5, 1))) >= 15
+
+
+def slow_places(embeddings, query, positive, popularity):
+    """Counted one by one."""
+    found = []
+    for q, i in zip(query, positive, strict=True):
+        scores = embeddings @ embeddings[q] + popularity
+        others = [score for pin, score in enumerate(scores) if pin not in (q, i)]
+        found.append(sum(s > scores[i] for s in others) + sum(s == scores[i] for s in others) / 2)
+    return found
+
+
+@given(st.integers(0, 2**31), st.integers(2, 1200))
+@settings(max_examples=30, deadline=None)
+def test_places_equal_counting_by_hand(seed, num_pins):
+    """With many equal scores, and with popularity beside them; more pins than a block has."""
+    rng = np.random.default_rng(seed)
+    embeddings = rng.integers(-1, 2, size=(num_pins, 2)).astype(np.float32)
+    popularity = rng.integers(3, size=num_pins).astype(np.float32)
+    query = rng.integers(num_pins, size=5, dtype=np.int32)
+    positive = ((query + rng.integers(1, num_pins, size=5)) % num_pins).astype(np.int32)
+    for term in (None, popularity):
+        found = rank_of_positives(torch.from_numpy(embeddings), query, positive, term)
+        assert found.tolist() == slow_places(embeddings, query, positive, 0 if term is None else term)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 700))
+@settings(max_examples=30, deadline=None)
+def test_counting_may_end_when_the_place_is_bad_enough(seed, enough):
+    """Which places are below that number stays the same, and those are exact."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(600, size=(20, 1500)).astype(np.float32)
+    positive, terms = rng.integers(1500, size=20, dtype=np.int32), np.zeros((2, 1500), np.float32)
+    terms[1] = rng.integers(9, size=1500)
+    exact, short = (places(scores, terms, positive, enough=most) for most in (1500, enough))
+    assert ((exact < enough) == (short < enough)).all()
+    assert (short[exact < enough] == exact[exact < enough]).all()
 
 
 @pytest.fixture
@@ -37,9 +84,10 @@ def validator_of():
     neighbors = RNG.integers(500, size=(500, 3), dtype=np.int32)
     pairs = Pairs(RNG.integers(500, size=90, dtype=np.int32), RNG.integers(500, size=90, dtype=np.int32))
 
-    def build(limit=1000):
+    def build(limit=1000, pairs=pairs, **popularity):
         weights = np.full((500, 3), 1 / 3, np.float32)
-        return Validator(pairs, features.__getitem__, neighbors=neighbors, weights=weights, limit=limit, seed=0)
+        rows = features.__getitem__
+        return Validator(pairs, rows, neighbors=neighbors, weights=weights, limit=limit, seed=0, **popularity)
 
     return build
 
@@ -48,22 +96,38 @@ def test_no_more_pairs_than_the_limit_are_looked_at(validator_of):
     """A seeded sample, the same each time."""
     network = PinSageNetwork(NetworkShape((("text", 4),), 2, 8, 4, "importance")).eval()
     assert len(validator_of(30)) == 30
-    assert validator_of(30).hit_rate(network) == validator_of(30).hit_rate(network)
+    assert validator_of(30).best_hit_rate(network) == validator_of(30).best_hit_rate(network)
 
 
 def test_a_sample_of_candidates_that_holds_every_pin_gives_the_exact_hit_rate(validator_of, monkeypatch):
     """The way for large catalogs agrees with the way for small ones where they must."""
+    by_degree = {"pin_degrees": np.arange(500), "strengths": (0.1,)}
     network = PinSageNetwork(NetworkShape((("text", 4),), 2, 8, 4, "importance")).eval()
-    exact = validator_of().hit_rate(network)
+    exact = validator_of(**by_degree).best_hit_rate(network)
     monkeypatch.setattr(validation, "MOST_PINS", 100)
     monkeypatch.setattr(validation, "CHUNK", 64)
-    assert validator_of().hit_rate(network) == exact
+    assert validator_of(**by_degree).best_hit_rate(network) == exact
 
 
 def test_fewer_candidates_make_hits_easier(validator_of, monkeypatch):
     """The sampled figure is an upper estimate."""
     network = PinSageNetwork(NetworkShape((("text", 4),), 2, 8, 4, "importance")).eval()
-    exact = validator_of(10).hit_rate(network)
+    exact, _ = validator_of(10).best_hit_rate(network)
     monkeypatch.setattr(validation, "MOST_PINS", 100)
     monkeypatch.setattr(validation, "NUM_CANDIDATES", 5)
-    assert validator_of(10).hit_rate(network) > exact
+    assert validator_of(10).best_hit_rate(network)[0] > exact
+
+
+def test_validation_chooses_how_much_popularity_counts(validator_of):
+    """None where it does not help; where all positives are the most popular pins, enough to bring them to the top."""
+    network = PinSageNetwork(NetworkShape((("text", 4),), 2, 8, 4, "importance")).eval()
+    degrees = np.zeros(500, np.int64)
+    assert validator_of(pin_degrees=degrees).best_hit_rate(network)[1] == 0
+    query = np.arange(90, dtype=np.int32)
+    popular = Pairs(query, 400 + query % 5)
+    degrees[400:405] = 10_000_000
+    plain, _ = validator_of(pairs=popular).best_hit_rate(network)
+    rate, strength = validator_of(pairs=popular, pin_degrees=degrees).best_hit_rate(network)
+    assert rate > plain
+    assert strength > 0
+    assert validator_of(pairs=popular, pin_degrees=degrees, strengths=(0.02,)).best_hit_rate(network)[1] == 0.02
