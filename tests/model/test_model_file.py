@@ -28,6 +28,17 @@ def test_a_network_is_read_back_with_its_shape(saved):
     assert all(torch.equal(expected[name], tensor) for name, tensor in network.state_dict().items())
 
 
+def test_the_strength_of_popularity_is_read_back(tmp_path):
+    """It goes with the embeddings; a model from before there was one has none."""
+    network = PinSageNetwork(SHAPE, seed=3)
+    network.popularity = 0.05
+    save_network(network, tmp_path)
+    assert load_network(tmp_path).popularity == 0.05
+    shape = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps({name: shape[name] for name in shape if name != "popularity"}))
+    assert load_network(tmp_path).popularity == 0
+
+
 def test_saving_twice_gives_the_same_bytes(saved, tmp_path_factory):
     """The files depend on the network alone."""
     other = tmp_path_factory.mktemp("other")

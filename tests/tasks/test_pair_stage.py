@@ -13,6 +13,8 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.store.run import RunStore
 from tasks.runner import run_stage
 
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory) -> Path:
@@ -74,3 +76,20 @@ def test_another_seed_is_another_artifact(home):
     run = RunStore(home / "runs").open_or_start("r2", load_settings(overrides=overrides))
     assert run_stage("ingest", run, home).reused
     assert run_stage("pair", run, home).key != folder_of(home, "pair").name
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("name", "order", "known"),
+    [("ml-latest-small-posters", "time", 0.11), ("mtg-duel-commander", "none", 0.78), ("gowalla", "none", 0.07)],
+)
+def test_real_data_sets_say_whether_their_saves_have_an_order(tmp_path, name, order, known):
+    """Films are rated one after the other, a deck has one date, and check-ins come without times."""
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"{SHARED / name} is not here: the real data sets are not part of the repository")
+    run = RunStore(tmp_path / "runs").open_or_start("r1", load_settings(overrides={"data.dataset": str(SHARED / name)}))
+    run_stage("ingest", run, tmp_path)
+    facts = run_stage("pair", run, tmp_path).facts
+    assert facts["order"] == order
+    assert facts["known_test_pairs"] / facts["test_pairs"] == pytest.approx(known, abs=0.01)
+    assert facts["test_pairs"] + facts["validation_pairs"] == facts["held_out_saves"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinsage.features.matrix import FeatureMatrix
+from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
@@ -29,8 +30,11 @@ def same_community(pins, rng):
     return (pins // SIZE * SIZE + (pins % SIZE + steps) % SIZE).astype(np.int32)
 
 
-def planted(seed=0, *, are_neighbors_real=True, **train):
-    """The world of a seed; with `are_neighbors_real=False` every pin has the neighbors of a random other pin."""
+def planted(seed=0, *, are_neighbors_real=True, are_pairs_drawn=False, **train):
+    """The world of a seed; with `are_neighbors_real=False` every pin has the neighbors of a random other pin.
+
+    With `are_pairs_drawn` every community is a board, and training draws its pairs from these.
+    """
     rng = np.random.default_rng(seed)
     community = np.arange(NUM_PINS) // SIZE
     features = rng.normal(size=(COMMUNITIES, 6))[community] + 1.6 * rng.normal(size=(NUM_PINS, 6))
@@ -49,6 +53,10 @@ def planted(seed=0, *, are_neighbors_real=True, **train):
         hard_negatives=rng.integers(NUM_PINS, size=(NUM_PINS, 10), dtype=np.int32),
         train=pairs(1500),
         validation=pairs(300),
+        boards=BoardPins.of(community.astype(np.int32), np.arange(NUM_PINS, dtype=np.int32))
+        if are_pairs_drawn
+        else None,
+        pin_degrees=rng.integers(1, 30, size=NUM_PINS),
     )
     settings = {"steps": 40, "batch_size": 32, "num_negatives": 40, "max_hard_negatives": 2, "validate_every": 20}
     settings |= {

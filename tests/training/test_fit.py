@@ -32,6 +32,33 @@ def test_training_finds_the_communities(world, loss):
     assert result.curve[-1].loss < result.curve[0].loss
 
 
+def test_training_on_co_members_finds_the_communities(world):
+    """As well as on listed pairs, which in this world are co-members too."""
+    assert fitted(world(steps=120, loss="sampled_softmax", are_pairs_drawn=True)).best_hit_rate > 0.4
+
+
+def test_an_epoch_is_every_pair_once(world):
+    """Of 1,500 listed pairs, or of the 240 saves that each draw a partner; 32 pairs a step."""
+    for is_drawn, steps in ((False, 94), (True, 15)):
+        result = fitted(world(steps=0, epochs=2, patience=0, validate_every=0, are_pairs_drawn=is_drawn))
+        assert (result.steps, len(result.validation)) == (steps, -(-steps // max(1, steps // 20)))
+        assert result.epochs == pytest.approx(2, rel=0.01)
+
+
+def test_validation_sees_the_popular_pins(world):
+    """Positives that are the pins on the most boards are found by their popularity, and the strength comes back."""
+    start = world()
+    query = np.arange(200, dtype=np.int32)
+    degrees = np.ones(240, np.int64)
+    degrees[200:205] = 10**9
+    popular = replace(start.data, validation=Pairs(query, 200 + query % 5), pin_degrees=degrees)
+    result = fit(popular, start.model, start.train)
+    assert result.popularity == result.network.popularity > 0
+    assert (
+        result.best_hit_rate > fit(popular, start.model.model_copy(update={"popularity": 0}), start.train).best_hit_rate
+    )
+
+
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
 def test_neighbors_matter(world, pooling):
     """With the neighbors of a stranger the same training does much worse: the gain comes from the graph."""
@@ -109,7 +136,7 @@ def test_without_validation_pairs_the_last_weights_are_returned(world):
     none = Pairs(np.empty(0, np.int32), np.empty(0, np.int32))
     result = fit(replace(start.data, validation=none), start.model, start.train)
     assert result.best_hit_rate is None
-    assert result.validation == []
+    assert (result.validation, result.popularity, result.steps) == ([], 0, 40)
 
 
 def test_a_diverged_training_stops_with_the_step_and_the_checkpoint(world, tmp_path):

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ class KilledError(RuntimeError):
 def outcome(result):
     """Everything of a training that must not depend on interruptions."""
     weights = {name: tensor.numpy().tobytes() for name, tensor in result.network.state_dict().items()}
-    return weights, result.curve, result.validation, result.steps, result.num_replaced
+    return weights, result.curve, result.validation, result.steps, result.num_replaced, result.popularity
 
 
 def killed_at(world, scratch, step):
@@ -52,6 +53,15 @@ def test_a_killed_training_ends_with_the_same_bytes(world, undisturbed, tmp_path
     result = trained(world(), tmp_path)
     assert result.resumed_from == (step - 1) // 7 * 7 > 0
     assert outcome(result) == undisturbed
+
+
+def test_a_killed_training_on_drawn_pairs_ends_with_the_same_bytes(world, tmp_path):
+    """Eight steps make an epoch here: those of the epochs after the kill are drawn as they would have been."""
+    drawn = partial(world, are_pairs_drawn=True, loss="sampled_softmax")
+    killed_at(drawn(), tmp_path, 25)
+    result = trained(drawn(), tmp_path)
+    assert result.resumed_from == 21
+    assert outcome(result) == outcome(trained(drawn()))
 
 
 def test_a_training_killed_many_times_ends_with_the_same_bytes(world, undisturbed, tmp_path):
@@ -119,6 +129,14 @@ def test_a_checkpoint_of_other_pairs_is_refused(world, tmp_path):
     fewer = Pairs(start.data.train.query[:-1], start.data.train.positive[:-1])
     with pytest.raises(CheckpointMismatchError, match="data: checksum of the training pairs was"):
         fit(replace(start.data, train=fewer), start.model, start.train, scratch=tmp_path)
+
+
+def test_a_checkpoint_of_other_boards_is_refused(world, tmp_path):
+    """Drawn pairs hang on them."""
+    start = world(are_pairs_drawn=True)
+    killed_at(start, tmp_path, 25)
+    with pytest.raises(CheckpointMismatchError, match="data: checksum of the training boards was"):
+        fit(replace(start.data, boards=None), start.model, start.train, scratch=tmp_path)
 
 
 def hopeless(world):

@@ -15,6 +15,7 @@ CASES = {
     "negatives that two cannot share evenly": {"num_negatives": 41},
     "hard negatives from the first step": {"curriculum": False},
     "no hard negatives": {"max_hard_negatives": 0, "loss": "sampled_softmax"},
+    "pairs drawn from boards": {"are_pairs_drawn": True, "loss": "sampled_softmax"},
 }
 
 
@@ -25,6 +26,7 @@ def outcome(case):
     return {
         "losses": [point.loss for point in result.curve],
         "hit_rates": [point.hit_rate_at_10 for point in result.validation],
+        "popularity": [*(point.popularity for point in result.validation), result.popularity],
         "weights": result.network.head_output.weight.flatten().tolist(),
     }
 
