@@ -75,7 +75,13 @@ def trained(chosen: argparse.Namespace, name: str, seed: int, home: Path) -> tup
     overrides = dict(parse_override(pair) for pair in chosen.set)
     settings = load_settings(
         chosen.preset or None,
-        overrides={"data.dataset": chosen.dataset, **overrides, **VARIANTS[name], "train.seed": seed},
+        overrides={
+            "data.dataset": chosen.dataset,
+            "train.patience": 0,
+            **overrides,
+            **VARIANTS[name],
+            "train.seed": seed,
+        },
     )
     run_id = f"{Path(chosen.dataset).name}-{name.replace(' ', '-')}-{seed}"
     run = RunStore(home / "runs").open_or_start(run_id, settings)
