@@ -106,7 +106,9 @@ class SpectralSettings(Section):
     """Leading singular vectors of the normalized pin-board matrix as features of a pin; not in the paper."""
 
     dim: int = Field(128, ge=0, le=1024, description="Columns of the spectral features; 0 does without them.")
-    iterations: int = Field(8, ge=1, le=100, description="Passes over the saves; more are nearer to the exact vectors.")
+    iterations: int = Field(
+        3, ge=1, le=100, description="Passes over the saves, and one more; many are exact, few mix in what comes after."
+    )
     oversampling: int = Field(32, ge=0, le=1024, description="Columns that are iterated beside those kept, at least.")
     pin_exponent: float = Field(0.5, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
     board_exponent: float = Field(0.5, ge=0, le=1, description="And by the board's degree to this power.")

@@ -48,7 +48,7 @@ def test_the_stage_writes_what_the_data_model_promises(work):
         "boards.npy": (np.float32, (B, 16)),
         "singular_values.npy": (np.float32, (16,)),
     }
-    assert (facts["dim"], facts["rank"], facts["iterations"]) == (16, 16, 8)
+    assert (facts["dim"], facts["rank"], facts["iterations"]) == (16, 16, 3)
     assert facts["pins_with_saves"] == arrays["has_saves.npy"].sum() <= P - 5
     assert 0.5 < facts["energy_captured"] <= 1
 
