@@ -3,10 +3,10 @@
     python benchmarks/data_stages.py [--sizes 1e6 1e7 1e8] [--repeats 3] [--set graph.edge_weights=both] [--json PATH]
 
 The world is that of benchmarks/ingest.py: Parquet tables with string ids, some rows of which cannot be used. The stages
-ingest, pair, connect and walk each run in a fresh process (compiled code comes from numba's cache on disk, made
-beforehand), and what one writes is the next one's input. Reported are CPU seconds (user and system, workers included),
-wall seconds, and the peaks of resident memory, memory maps included: of the largest process, and of all together.
-Medians over the repeats; the growth exponent is the slope of log(CPU) over log(saves).
+ingest, pair, connect, featurize_saves and walk each run in a fresh process (compiled code comes from numba's cache on
+disk, made beforehand), and what one writes is the next one's input. Reported are CPU seconds (user and system, workers
+included), wall seconds, and the peaks of resident memory, memory maps included: of the largest process, and of all
+together. Medians over the repeats; the growth exponent is the slope of log(CPU) over log(saves).
 """
 
 import argparse
@@ -22,7 +22,7 @@ import numpy as np
 from hardware import cpu_seconds, described, peak_gib, watched_children
 from ingest import make_world
 
-STAGES = ("ingest", "pair", "connect", "walk")
+STAGES = ("ingest", "pair", "connect", "featurize_saves", "walk")
 
 
 def run_stage(name: str, dataset: Path, home: Path, settings: list[str]) -> dict[str, float]:
@@ -105,10 +105,10 @@ def _print_tables(raw: dict[int, dict[str, list[dict]]]) -> None:
             spread = f"({min(runs['cpu_s']):.2f}-{max(runs['cpu_s']):.2f})"
             wall, peak, whole = np.median(runs["wall_s"]), max(runs["peak_gib"]), max(runs["all_gib"])
             seconds = f"{cpu[-1]:8.2f} CPU s {spread}  {wall:8.2f} wall s"
-            print(f"{name:8} {size:>11,} saves  {seconds}  {peak:5.2f} GiB ({whole:.2f} in all)")
+            print(f"{name:15} {size:>11,} saves  {seconds}  {peak:5.2f} GiB ({whole:.2f} in all)")
         if len(cpu) > 1:
             slope = np.polyfit(np.log(list(raw)), np.log(cpu), 1)[0]
-            print(f"{name:8} CPU seconds grow with saves to the power of {slope:.2f}")
+            print(f"{name:15} CPU seconds grow with saves to the power of {slope:.2f}")
 
 
 if __name__ == "__main__":

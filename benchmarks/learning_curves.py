@@ -28,7 +28,7 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.store.run import Run, RunStore
 from tasks.runner import run_stage
 
-STAGES = ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "walk", "train")
+STAGES = ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk", "train")
 VARIANTS: dict[str, dict[str, Any]] = {
     "curriculum": {},
     "all hard negatives from the first step": {"train.curriculum": False},

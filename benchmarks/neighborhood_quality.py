@@ -30,7 +30,8 @@ from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
 from tasks.runner import run_stage
 
-STAGES = ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "walk", "train", "embed")
+FEATURES = ("featurize_text", "featurize_visual", "featurize_saves")
+STAGES = ("ingest", "pair", "connect", *FEATURES, "walk", "train", "embed")
 METHODS = {
     "walks 100": {"walk.method": "walks", "walk.num_walks": 100},
     "walks 1,000": {"walk.method": "walks", "walk.num_walks": 1000},

@@ -43,6 +43,7 @@ with DAG(
     connect = StageTask(stage="connect")
     featurize_text = StageTask(stage="featurize_text")
     featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
+    featurize_saves = StageTask(stage="featurize_saves")
     walk = StageTask(stage="walk", limit=timedelta(hours=6))
     train = StageTask(stage="train", publishes=[MODEL], limit=timedelta(hours=24), pool="gpu", queue="gpu")
     embed = StageTask(stage="embed", limit=timedelta(hours=6))
@@ -52,5 +53,12 @@ with DAG(
     promote = StageTask(stage="promote", publishes=[RELEASE])
 
     ingest >> [pair, featurize_text, featurize_visual]
-    pair >> connect >> walk
-    [walk, featurize_text, featurize_visual] >> train >> embed >> [index, evaluate] >> report >> promote
+    pair >> connect >> [featurize_saves, walk]
+    (
+        [walk, featurize_saves, featurize_text, featurize_visual]
+        >> train
+        >> embed
+        >> [index, evaluate]
+        >> report
+        >> promote
+    )

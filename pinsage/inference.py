@@ -60,6 +60,7 @@ class InferenceJob:
     model: Path
     visual: Path
     text: Path
+    spectral: Path
     graph: Path
     walk: Path
     scratch: Path
@@ -86,6 +87,7 @@ class Lent:
     model: Loan
     visual: Loan
     text: Loan
+    spectral: Loan
     graph: Loan
     walk: Loan
 
@@ -150,7 +152,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
 
     Source: PinSage §3.4.
     """
-    network, features, _ = _read(job.model, job.visual, job.text, job.graph, job.walk)
+    network, features, _ = _read(*_artifacts(job))
     check_features(network, features.widths, features.num_pins)
     tables = _Tables(job, exchange)
     borders = _borders(features.num_pins, num_parts)
@@ -174,7 +176,7 @@ class _Tables:
 
     def __init__(self, job: InferenceJob, exchange: Exchange) -> None:
         self._job, self._exchange = job, exchange
-        self._lent = Lent(*map(exchange.lend, (job.model, job.visual, job.text, job.graph, job.walk)))
+        self._lent = Lent(*map(exchange.lend, _artifacts(job)))
         self._made: dict[Pass, Loan] = {}
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
@@ -242,14 +244,20 @@ def _opened(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
 
 @lru_cache(maxsize=2)
 def _opened_once(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
-    return _read(*(loan.folder() for loan in (lent.model, lent.visual, lent.text, lent.graph, lent.walk)))
+    loans = (lent.model, lent.visual, lent.text, lent.spectral, lent.graph, lent.walk)
+    return _read(*(loan.folder() for loan in loans))
+
+
+def _artifacts(job: InferenceJob) -> tuple[Path, ...]:
+    """The folders of a job that are read, in the order of `Lent`."""
+    return job.model, job.visual, job.text, job.spectral, job.graph, job.walk
 
 
 def _read(
-    model: Path, visual: Path, text: Path, graph: Path, walk: Path
+    model: Path, visual: Path, text: Path, spectral: Path, graph: Path, walk: Path
 ) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
     degrees = BipartiteGraph.open(graph).pin_degrees
-    features = FeatureMatrix.open(visual=visual, text=text, pin_degrees=degrees)
+    features = FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=degrees)
     return load_network(model), features, Neighborhoods.open(walk)
 
 

@@ -106,6 +106,25 @@ class VisualSettings(Section):
     batch_size: int = Field(64, ge=1, le=4096, description="Pictures encoded together.", json_schema_extra=Execution)
 
 
+class SpectralSettings(Section):
+    """Leading singular vectors of the normalized pin-board matrix as features of a pin; not in the paper."""
+
+    dim: int = Field(128, ge=0, le=1024, description="Columns of the spectral features; 0 does without them.")
+    iterations: int = Field(
+        3, ge=1, le=100, description="Passes over the saves, and one more; many are exact, few mix in what comes after."
+    )
+    oversampling: int = Field(32, ge=0, le=1024, description="Columns that are iterated beside those kept, at least.")
+    pin_exponent: float = Field(0.5, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
+    board_exponent: float = Field(0.5, ge=0, le=1, description="And by the board's degree to this power.")
+    power: float = Field(
+        1.0, ge=0, le=2, description="A column is scaled by its singular value to this power; 0: all alike."
+    )
+    unit_rows: bool = Field(
+        True, description="Scale each pin's vector to unit length, which else grows or falls with its saves."
+    )
+    seed: Seed = 0
+
+
 class WalkSettings(Section):
     """Random walks, neighborhoods and hard-negative candidates (PinSage §3.2, §3.3)."""
 
@@ -291,6 +310,7 @@ class Settings(Section):
     graph: GraphSettings = GraphSettings()
     text: TextSettings = TextSettings()
     visual: VisualSettings = VisualSettings()
+    spectral: SpectralSettings = SpectralSettings()
     walk: WalkSettings = WalkSettings()
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

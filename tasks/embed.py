@@ -44,6 +44,7 @@ def _embedded(work: StageWork, between: Path) -> EmbeddingFacts:
         model=work.inputs["train"],
         visual=work.inputs["featurize_visual"],
         text=work.inputs["featurize_text"],
+        spectral=work.inputs["featurize_saves"],
         graph=work.inputs["connect"],
         walk=work.inputs["walk"],
         scratch=between,

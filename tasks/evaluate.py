@@ -55,10 +55,10 @@ def evaluate(work: StageWork) -> Facts:
 
 def _evidence(work: StageWork) -> Evidence:
     graph = BipartiteGraph.open(work.inputs["connect"])
-    visual, text = work.inputs["featurize_visual"], work.inputs["featurize_text"]
+    visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
     return Evidence(
         embeddings=open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (graph.num_pins, None)),
-        features=FeatureMatrix.open(visual=visual, text=text, pin_degrees=graph.pin_degrees),
+        features=FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=graph.pin_degrees),
         graph=graph,
         train=Pairs.read(work.inputs["pair"] / "train.parquet"),
         validation=Pairs.read(work.inputs["pair"] / "validation.parquet"),

@@ -84,9 +84,9 @@ def training_data(work: StageWork) -> TrainingData:
     """What the stages before have made to train on."""
     pairs, walk = work.inputs["pair"], work.inputs["walk"]
     degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
-    visual, text = work.inputs["featurize_visual"], work.inputs["featurize_text"]
+    visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
     return TrainingData(
-        features=FeatureMatrix.open(visual=visual, text=text, pin_degrees=degrees),
+        features=FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=degrees),
         neighborhoods=Neighborhoods.open(walk),
         hard_negatives=open_array(walk / "hard_negatives.npy", np.int32, (None, None)),
         train=Pairs.read(pairs / "train.parquet"),

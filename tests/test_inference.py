@@ -32,25 +32,28 @@ def small_chunks(monkeypatch):
 def job_of(folder: Path, num_layers=2, pooling="importance", id_dim=0):
     """Artifact folders as the stages publish them, with a few isolated pins."""
     rng = np.random.default_rng(0)
-    for name in ("model", "visual", "text", "graph", "walk", "scratch", "out"):
+    for name in ("model", "visual", "text", "spectral", "graph", "walk", "scratch", "out"):
         (folder / name).mkdir(parents=True)
     np.save(folder / "visual/visual.npy", rng.normal(size=(P, 5)).astype(np.float32))
     np.save(folder / "visual/has_picture.npy", np.ones(P, bool))
     np.save(folder / "text/text.npy", rng.normal(size=(P, 3)).astype(np.float32))
     np.save(folder / "text/has_text.npy", np.ones(P, bool))
+    np.save(folder / "spectral/spectral.npy", rng.normal(size=(P, 4)).astype(np.float32))
+    np.save(folder / "spectral/has_saves.npy", np.ones(P, bool))
     saves = np.unique(rng.integers([P, 20], size=(900, 2)), axis=0).astype(np.int32)
     build_graph(saves[:, 0], saves[:, 1], num_pins=P, num_boards=20).save(folder / "graph")
     weights = rng.random((P, T), dtype=np.float32)
     weights[:5] = 0
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(folder / "walk")
-    blocks = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
+    content = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1))
+    blocks = (*content, ("spectral", 4), ("has_saves", 1), ("log_degree", 1))
     save_network(PinSageNetwork(NetworkShape(blocks, num_layers, 8, 4, pooling, id_dim, P)), folder / "model")
-    names = ("model", "visual", "text", "graph", "walk", "scratch", "out/embeddings.npy")
+    names = ("model", "visual", "text", "spectral", "graph", "walk", "scratch", "out/embeddings.npy")
     return InferenceJob(*(folder / name for name in names))
 
 
 def read(job):
-    return inference._read(job.model, job.visual, job.text, job.graph, job.walk)
+    return inference._read(*inference._artifacts(job))
 
 
 def run_backwards(function, parts, *, label, sizes, on_result):

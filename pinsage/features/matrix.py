@@ -2,8 +2,9 @@
 
 Letters: P pins, D columns of all blocks together.
 
-The blocks, in order: `visual`, `has_picture`, `text`, `has_text`, `log_degree`. A pin without a picture (or without
-words) has zeros in `visual` (or `text`) and 0 in the column after it, so a model can tell "none" from "average".
+The blocks, in order: `visual`, `has_picture`, `text`, `has_text`, `spectral`, `has_saves`, `log_degree`. A pin
+without a picture (words, saves) has zeros in `visual` (`text`, `spectral`) and 0 in the column after it, so a model can
+tell "none" from "average".
 """
 
 from collections.abc import Iterator, Mapping
@@ -36,13 +37,17 @@ class FeatureMatrix:
         self.num_pins = _same_number_of_pins(self._blocks)
 
     @classmethod
-    def open(cls, *, visual: Path, text: Path, pin_degrees: NDArray[np.int64]) -> "FeatureMatrix":
-        """The features in the folders of the stages featurize_visual and featurize_text, by memory map.
+    def open(
+        cls, *, visual: Path, text: Path, pin_degrees: NDArray[np.int64], spectral: Path | None = None
+    ) -> "FeatureMatrix":
+        """The features in the folders of the stages featurize_visual, _text and _saves, by memory map.
 
         Args:
             visual: folder with `visual.npy` and `has_picture.npy`.
             text: folder with `text.npy` and `has_text.npy`.
             pin_degrees: int64 [P], saves of each pin in the training graph; becomes the column log(1 + degree).
+            spectral: folder with `spectral.npy` and `has_saves.npy`; neither block is there without it, or where
+                `spectral.dim` was 0.
 
         Raises:
             ArtifactDamagedError: the files disagree on the number of pins or hold another type.
@@ -55,6 +60,7 @@ class FeatureMatrix:
                 "has_picture": open_array(visual / "has_picture.npy", np.bool_, (None,)),
                 "text": open_array(text / "text.npy", np.float32, (None, None)),
                 "has_text": open_array(text / "has_text.npy", np.bool_, (None,)),
+                **_spectral_blocks(spectral),
                 "log_degree": np.log1p(pin_degrees).astype(np.float32),
             }
         )
@@ -147,6 +153,15 @@ class FeatureMatrix:
             f"The '{name}' feature of pin {first + row} is {chunk[row, column]}. Delete that stage's artifact and run "
             "it again; if it comes back, look at the pin's picture or words."
         )
+
+
+def _spectral_blocks(folder: Path | None) -> dict[str, Block]:
+    if folder is None:
+        return {}
+    spectral = open_array(folder / "spectral.npy", np.float32, (None, None))
+    if spectral.shape[1] == 0:
+        return {}
+    return {"spectral": spectral, "has_saves": open_array(folder / "has_saves.npy", np.bool_, (None,))}
 
 
 _Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]

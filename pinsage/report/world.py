@@ -118,6 +118,7 @@ def _facts(inputs: Folders, graph: BipartiteGraph, num_neighbors: NDArray[np.int
         ("… with a readable picture", share(int(has_picture.sum()), graph.num_pins)),
         ("… with known words", share(int(has_text.sum()), graph.num_pins)),
         ("… cold (no training save)", share(len(cold_pins), graph.num_pins)),
+        ("… in the spectral features", _spectral(Manifest.read(inputs["featurize_saves"]).facts)),
         ("Boards", f"{graph.num_boards:,}"),
         ("Training saves", f"{graph.num_saves:,}"),
         ("Boards per pin, median / most", spread(graph.pin_degrees)),
@@ -125,6 +126,11 @@ def _facts(inputs: Folders, graph: BipartiteGraph, num_neighbors: NDArray[np.int
         ("Neighbors per pin, median / most", spread(num_neighbors)),
         *((f"{name.capitalize()} pairs", f"{count:,}") for name, count in pairs.items()),
     ]
+
+
+def _spectral(facts: Facts) -> str:
+    """How many columns the saves fill, and how much of the pin-board matrix is in them."""
+    return f"{facts['rank']} columns, {100 * float(facts['energy_captured'] or 0):.1f} % of the saves"
 
 
 def _charts(graph: BipartiteGraph, num_neighbors: NDArray[np.int64], most: int) -> tuple[Chart, ...]:

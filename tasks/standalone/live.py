@@ -32,6 +32,7 @@ HEADLINES = {
     "connect": "saves isolated_pins",
     "featurize_text": "pins_with_text vocabulary",
     "featurize_visual": "pins_with_picture pictures_per_s",
+    "featurize_saves": "rank energy_captured",
     "walk": "mean_neighbors pins_per_second",
     "train": "steps final_loss validation_hit_rate_at_10",
     "embed": "num_pins",

@@ -12,29 +12,30 @@ from hypothesis import strategies as st
 from pinsage.errors import ArtifactDamagedError, PinSageError
 from pinsage.features.matrix import FeatureMatrix
 
-NAMES = ("visual", "has_picture", "text", "has_text", "log_degree")
+NAMES = ("visual", "has_picture", "text", "has_text", "spectral", "has_saves", "log_degree")
 
 
 @pytest.fixture
 def folders(tmp_path):
-    """Four pins as the stages publish them: pin 1 has no picture, pin 3 no words."""
+    """Four pins as the stages publish them: pin 1 has no picture, pin 3 no words, pin 0 no saves."""
     rng = np.random.default_rng(0)
-    visual, text = rng.random((4, 3), dtype=np.float32), rng.random((4, 2), dtype=np.float32)
-    visual[1], text[3] = 0, 0
+    visual, text, spectral = (rng.random((4, width), dtype=np.float32) for width in (3, 2, 2))
+    visual[1], text[3], spectral[0] = 0, 0, 0
     for name, array in {
-        "visual": visual, "has_picture": visual.any(axis=1), "text": text, "has_text": text.any(axis=1)
+        "visual": visual, "has_picture": visual.any(axis=1), "text": text, "has_text": text.any(axis=1),
+        "spectral": spectral, "has_saves": spectral.any(axis=1),
     }.items():  # fmt: skip
         np.save(tmp_path / f"{name}.npy", array)
     return tmp_path
 
 
 def opened(folder) -> FeatureMatrix:
-    return FeatureMatrix.open(visual=folder, text=folder, pin_degrees=np.array([0, 1, 2, 9]))
+    return FeatureMatrix.open(visual=folder, text=folder, spectral=folder, pin_degrees=np.array([0, 1, 2, 9]))
 
 
 def dense(folder) -> np.ndarray:
     """The whole matrix, built the obvious way."""
-    columns = [np.load(folder / f"{name}.npy") for name in NAMES[:4]]
+    columns = [np.load(folder / f"{name}.npy") for name in NAMES[:-1]]
     columns = [column if column.ndim == 2 else column[:, None] for column in columns]
     return np.hstack([*columns, np.log([[1], [2], [3], [10]])]).astype(np.float32)
 
@@ -43,8 +44,16 @@ def test_blocks_lie_side_by_side_in_the_agreed_order(folders):
     """Names, widths and the number of columns describe what `rows` returns."""
     features = opened(folders)
     assert features.names == NAMES
-    assert features.widths == {"visual": 3, "has_picture": 1, "text": 2, "has_text": 1, "log_degree": 1}
-    assert (features.num_pins, features.dim) == (4, 8)
+    assert list(features.widths.values()) == [3, 1, 2, 1, 2, 1, 1]
+    assert (features.num_pins, features.dim) == (4, 11)
+
+
+def test_without_spectral_features_neither_of_their_blocks_is_there(folders):
+    """No folder, or one with vectors of no columns: the degree already tells whether there are saves."""
+    degrees = np.array([0, 1, 2, 9])
+    assert FeatureMatrix.open(visual=folders, text=folders, pin_degrees=degrees).dim == 8
+    np.save(folders / "spectral.npy", np.zeros((4, 0), np.float32))
+    assert opened(folders).names == ("visual", "has_picture", "text", "has_text", "log_degree")
 
 
 def test_rows_come_in_the_order_asked_for_and_as_often(folders):
@@ -53,22 +62,22 @@ def test_rows_come_in_the_order_asked_for_and_as_often(folders):
     rows = opened(folders).rows(pins)
     assert rows.dtype == np.float32
     assert np.array_equal(rows, dense(folders)[pins])
-    assert opened(folders).rows(np.array([], dtype=np.int32)).shape == (0, 8)
+    assert opened(folders).rows(np.array([], dtype=np.int32)).shape == (0, 11)
 
 
 def test_rows_are_gathered_into_memory_that_is_given(folders):
     """The very array comes back, every value overwritten; one of another shape is refused."""
-    pins, into = np.array([3, 0], dtype=np.int32), np.full((2, 8), np.nan, np.float32)
+    pins, into = np.array([3, 0], dtype=np.int32), np.full((2, 11), np.nan, np.float32)
     assert opened(folders).rows(pins, into) is into
     assert np.array_equal(into, dense(folders)[pins])
-    with pytest.raises(ValueError, match=r"\[2, 8\] do not fit float32 \[3, 8\]"):
-        opened(folders).rows(pins, np.empty((3, 8), np.float32))
+    with pytest.raises(ValueError, match=r"\[2, 11\] do not fit float32 \[3, 11\]"):
+        opened(folders).rows(pins, np.empty((3, 11), np.float32))
 
 
 def test_content_is_a_picture_or_a_word_of_any_pin():
-    """The last pin of several chunks is enough; flags and degrees are not content."""
+    """The last pin of several chunks is enough; what the saves say is not content."""
     visual, text = np.zeros((20_000, 2), np.float32), np.zeros((20_000, 3), np.float32)
-    features = FeatureMatrix({"visual": visual, "text": text, "log_degree": np.ones(20_000, np.float32)})
+    features = FeatureMatrix({"visual": visual, "text": text, "spectral": np.ones((20_000, 2), np.float32)})
     assert not features.has_content
     text[-1, -1] = 0.5
     assert features.has_content
@@ -85,7 +94,7 @@ def test_a_part_of_the_blocks_keeps_their_order(folders):
     """`only` gives the columns of those blocks; the order of the arguments does not matter."""
     part = opened(folders).only("log_degree", "text")
     assert part.names == ("text", "log_degree")
-    assert np.array_equal(part.rows(np.arange(4, dtype=np.int32)), dense(folders)[:, [4, 5, 7]])
+    assert np.array_equal(part.rows(np.arange(4, dtype=np.int32)), dense(folders)[:, [4, 5, 10]])
 
 
 def test_a_block_alone_is_float32_of_its_width(folders):

@@ -76,7 +76,7 @@ def test_on_a_terminal_the_run_is_a_table_of_all_stages(run, monkeypatch):
     """The last picture stays on the screen."""
     airflow = Airflow(("running", {"ingest": "running"}), ("success", dict.fromkeys(STAGES, "success")))
     text, _, _ = told(airflow, run, monkeypatch, force_terminal=True)
-    assert "12 of 12 stages" in text
+    assert "13 of 13 stages" in text
     assert all(name in text for name in STAGES)
     assert "made before" in text
 

@@ -25,6 +25,7 @@ from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors
 from tasks.connect import connect
 from tasks.evaluate import evaluate
+from tasks.featurize_saves import featurize_saves
 from tasks.featurize_text import featurize_text
 from tasks.featurize_visual import featurize_visual
 from tasks.index import index
@@ -41,6 +42,7 @@ HOSTILE = "<script>alert('pin 3')</script> & \"quotes\""
 SMALL = {
     "text.dim": 8,
     "text.min_count": 1,
+    "spectral.dim": 8,
     "walk.num_neighbors": 5,
     "walk.num_walks": 50,
     "model.hidden_dim": 8,
@@ -73,10 +75,10 @@ class World:
         self.run = RunStore(home / "runs").open_or_start("world", self.settings)
         self._made = {
             "ingest": ingest, "pair": pair, "connect": connect, "featurize_text": featurize_text,
-            "featurize_visual": featurize_visual, "walk": _walk, "train": train, "embed": _embed,
-            "index": index, "evaluate": evaluate, "report": report,
+            "featurize_visual": featurize_visual, "featurize_saves": featurize_saves, "walk": _walk, "train": train,
+            "embed": _embed, "index": index, "evaluate": evaluate, "report": report,
         }  # fmt: skip
-        for stage in ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "walk", "train", "embed"):
+        for stage in list(self._made)[:-3]:  # all but index, evaluate and report
             self.publish(stage)
 
     def publish(self, stage: str) -> Path:
@@ -142,8 +144,8 @@ def _walk(work: StageWork) -> dict[str, int]:
 
 def _embed(work: StageWork) -> dict[str, int]:
     degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
-    visual, text = work.inputs["featurize_visual"], work.inputs["featurize_text"]
-    features = FeatureMatrix.open(visual=visual, text=text, pin_degrees=degrees)
+    visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
+    features = FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=degrees)
     vectors = embed_all(load_network(work.inputs["train"]), features, Neighborhoods.open(work.inputs["walk"]))
     np.save(work.out / "embeddings.npy", vectors)
     np.save(work.out / "popularity.npy", np.zeros(len(vectors), np.float32))

@@ -179,7 +179,7 @@ def test_runs_are_listed_with_data_set_progress_and_hit_rate(tmp_path, finished)
     """One line per run."""
     shown = pinsage("runs", "--home", tmp_path).stdout
     [line] = [line for line in shown.splitlines() if "r1" in line]
-    assert ["zoo" in line, "12 of 12" in line, "0.2500" in line] == [True] * 3
+    assert ["zoo" in line, "13 of 13" in line, "0.2500" in line] == [True] * 3
 
 
 def test_the_summary_shows_metrics_recommendations_and_addresses(tmp_path, finished):
@@ -190,7 +190,7 @@ def test_the_summary_shows_metrics_recommendations_and_addresses(tmp_path, finis
     lines = {line.split()[0]: line for line in shown.splitlines() if line.split()}
     assert shown.index("Visual") < shown.index("PinSage")
     assert "The bee · The cat" in shown
-    assert "10 of 11 artifacts made in 20.0 s" in lines["Stages"]
+    assert "11 of 12 artifacts made in 22.0 s" in lines["Stages"]
     assert "version 3. A gain of +0.1." in lines["Model"]
     assert "run m1 in sqlite:///" in lines["MLflow"]
     assert lines["Report"].endswith("artifacts/report/k/report.html")

@@ -22,18 +22,22 @@ P, T = 9000, 3  # three chunks of 4,096 pins, the last one short
 def test_workers_make_the_bytes_that_one_process_makes(tmp_path, store):
     """Two processes, parts of whole chunks, in shared folders or with a store between: the file equals our own."""
     rng = np.random.default_rng(0)
-    inputs = {name: tmp_path / name for name in ("train", "connect", "featurize_text", "featurize_visual", "walk")}
+    names = ("train", "featurize_visual", "featurize_text", "featurize_saves", "connect", "walk")
+    inputs = {name: tmp_path / name for name in names}
     for folder in (*inputs.values(), tmp_path / "out", tmp_path / "scratch"):
         folder.mkdir()
     np.save(inputs["featurize_visual"] / "visual.npy", rng.normal(size=(P, 5)).astype(np.float32))
     np.save(inputs["featurize_visual"] / "has_picture.npy", np.ones(P, bool))
     np.save(inputs["featurize_text"] / "text.npy", rng.normal(size=(P, 3)).astype(np.float32))
     np.save(inputs["featurize_text"] / "has_text.npy", np.ones(P, bool))
+    np.save(inputs["featurize_saves"] / "spectral.npy", rng.normal(size=(P, 4)).astype(np.float32))
+    np.save(inputs["featurize_saves"] / "has_saves.npy", np.ones(P, bool))
     saves = np.unique(rng.integers([P, 50], size=(20_000, 2)), axis=0).astype(np.int32)
     build_graph(saves[:, 0], saves[:, 1], num_pins=P, num_boards=50).save(inputs["connect"])
     weights = np.full((P, T), 1 / T, np.float32)
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(inputs["walk"])
-    blocks = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
+    content = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1))
+    blocks = (*content, ("spectral", 4), ("has_saves", 1), ("log_degree", 1))
     network = PinSageNetwork(NetworkShape(blocks, 2, 16, 8, "importance"))
     network.popularity = 0.1
     save_network(network, inputs["train"])
@@ -50,7 +54,6 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path, store):
     vectors = np.load(tmp_path / "out/embeddings.npy")
     assert (vectors.dtype, vectors.shape) == (np.float32, (P, 8))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    names = ("train", "featurize_visual", "featurize_text", "connect", "walk")
     here = InferenceJob(*(inputs[name] for name in names), tmp_path / "scratch", tmp_path / "here.npy")
     embed_by_parts(here, SharedFolders(), lambda function, parts, **_: [function(*part) for part in parts], num_parts=1)
     np.testing.assert_array_equal(np.load(here.embeddings), vectors)

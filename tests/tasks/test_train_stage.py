@@ -42,7 +42,7 @@ SMALL = {
 def inputs(tmp_path):
     """The folders of the stages before, with random content."""
     rng = np.random.default_rng(0)
-    names = ("pair", "connect", "featurize_text", "featurize_visual", "walk")
+    names = ("pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk")
     folders = {name: tmp_path / name for name in names}
     for folder in folders.values():
         folder.mkdir()
@@ -50,6 +50,8 @@ def inputs(tmp_path):
     np.save(folders["featurize_visual"] / "has_picture.npy", np.ones(P, bool))
     np.save(folders["featurize_text"] / "text.npy", rng.normal(size=(P, 3)).astype(np.float32))
     np.save(folders["featurize_text"] / "has_text.npy", np.ones(P, bool))
+    np.save(folders["featurize_saves"] / "spectral.npy", rng.normal(size=(P, 4)).astype(np.float32))
+    np.save(folders["featurize_saves"] / "has_saves.npy", np.ones(P, bool))
     saves = np.unique(rng.integers([P, 9], size=(300, 2)), axis=0).astype(np.int32)
     build_graph(saves[:, 0], saves[:, 1], num_pins=P, num_boards=9).save(folders["connect"])
     weights = np.full((P, 3), 1 / 3, np.float32)
@@ -81,7 +83,8 @@ def test_the_stage_publishes_a_model_and_its_curves(inputs, tmp_path):
     work = work_of(inputs, tmp_path / "run")
     facts = train(work)
     network = load_network(work.out)
-    assert network.shape.blocks == (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1), ("log_degree", 1))
+    content = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1))
+    assert network.shape.blocks == (*content, ("spectral", 4), ("has_saves", 1), ("log_degree", 1))
     curve = pq.read_table(work.out / "curve.parquet")
     assert curve.column_names == ["step", "loss", "learning_rate", "hard_negatives"]
     assert curve["step"].to_pylist() == [4, 8, 12]
