@@ -52,3 +52,17 @@ class Pairs:
         """int64 [N]: one number per pair, the same for (a, b) and (b, a)."""
         low, high = np.minimum(self.query, self.positive), np.maximum(self.query, self.positive)
         return (low.astype(np.int64) << 32) | high
+
+
+@dataclass(frozen=True)
+class HeldOutPairs(Pairs):
+    """Held-out pairs; `board` int32 [N] is the board of the save that was held out, -1 where it was an engagement."""
+
+    board: NDArray[np.int32]
+
+    @classmethod
+    def read(cls, path: Path) -> "HeldOutPairs":
+        """The held-out pairs of a Parquet file with the columns query, positive and board."""
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            table = parquet.read(columns=["query", "positive", "board"])
+        return cls(*(table.column(name).to_numpy() for name in ("query", "positive", "board")))
