@@ -53,12 +53,12 @@ _TABLE = (
     ),
     Stage("index", 1, ("ingest", "embed"), ("index",), "Build the Annoy index and measure its recall."),
     Stage(
-        "evaluate", 1,
+        "evaluate", 2,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "train", "embed"),
         ("train", "evaluate"), "Score PinSage and the baselines on held-out pairs.",
     ),
     Stage(
-        "report", 1,
+        "report", 2,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual",
          "walk", "train", "embed", "index", "evaluate"),
         ("report",), "Write the page with pictures.",

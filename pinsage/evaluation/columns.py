@@ -88,8 +88,7 @@ def over_pairs(
     """The mean of a value per pair, float64 [N], over the chosen pairs (all without a choice)."""
     weights = np.ones(len(values)) if chosen is None else chosen.astype(np.float64)
     rows, num_rows = positives.rows, len(positives)
-    sums: Values = np.bincount(rows, values * weights, num_rows)
-    counts: Values = np.bincount(rows, weights, num_rows)
+    sums, counts = (np.bincount(rows, of, num_rows).astype(np.float64) for of in (values * weights, weights))
     return Column(metric, sums, counts, slice_, part)
 
 

@@ -4,6 +4,8 @@ No table of P x P similarities exists: a query's row costs the saves of its boar
 scores.
 """
 
+from functools import cached_property
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -13,7 +15,9 @@ from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.graph.csr import BipartiteGraph
 
+CACHE_BYTES = 512_000_000
 Array = NDArray[np.float64]
+Cache = tuple[NDArray[np.int32], NDArray[np.float32]]  # the row of each pin or -1 [P], rows of scores [rows, P]
 
 
 class CoSaves:
@@ -30,16 +34,31 @@ class CoSaves:
 
     def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
         """float32 [n, P], below 0 where no board is shared."""
-        return self.board_scores(PinLists(np.arange(len(queries) + 1), queries))
+        scores = self._means(PinLists(np.arange(len(queries) + 1), queries), _no_cache(self.num_pins))
+        self._fallback.fill(scores)
+        return scores
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
-        """The mean over the pins of each board, float32 [n, P]."""
+        """The mean over the pins of each board, float32 [n, P], below 0 where none of them shares a board."""
+        scores = self._means(boards, self._cache)
+        self._fallback.fill(scores)
+        return scores
+
+    @cached_property
+    def _cache(self) -> Cache:
+        """Rows of the pins on the most boards, which are on many of the boards asked about and cost the most."""
+        num_rows = min(self.num_pins, CACHE_BYTES // (4 * max(1, self.num_pins)))
+        pins = np.argsort(-self._graph.pin_degrees, kind="stable")[:num_rows].astype(np.int32)
+        place = np.full(self.num_pins, -1, np.int32)
+        place[pins] = np.arange(num_rows)
+        return place, self._means(PinLists(np.arange(num_rows + 1), pins), _no_cache(self.num_pins))
+
+    def _means(self, boards: PinLists, cache: Cache) -> NDArray[np.float32]:
         scores, graph = np.zeros((len(boards), self.num_pins), np.float32), self._graph
         _add_co_saves(
             (graph.pin_offsets, graph.pin_boards, graph.board_offsets, graph.board_pins), boards.offsets, boards.pins,
-            self._boards, self._scale, self._damping, self._shrinkage, scores,
+            (self._boards, self._scale, self._damping), self._shrinkage, cache, scores,
         )  # fmt: skip
-        self._fallback.fill(scores)
         return scores
 
 
@@ -63,24 +82,32 @@ def rp3beta(evidence: Evidence, plan: Plan, beta: float) -> CoSaves:
     return CoSaves(graph, 1 / np.maximum(graph.board_degrees, 1), pins, pins**beta, 0.0)
 
 
+def _no_cache(num_pins: int) -> Cache:
+    return np.full(num_pins, -1, np.int32), np.zeros((0, num_pins), np.float32)
+
+
 @njit(nogil=True, cache=True)
 def _add_co_saves(
     graph: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]],
     offsets: NDArray[np.int64],
     pins: NDArray[np.int32],
-    board_weights: Array,
-    scale: Array,
-    damping: Array,
+    weights: tuple[Array, Array, Array],
     shrinkage: float,
+    cache: Cache,
     scores: NDArray[np.float32],
 ) -> None:
     """Sum the common boards of one query at a time in `shared`, of which only the pins touched are read and cleared."""
     pin_offsets, pin_boards, board_offsets, board_pins = graph
+    board_weights, scale, damping = weights
+    cached_place, cached_rows = cache
     shared, touched = np.zeros(scores.shape[1]), np.empty(scores.shape[1], np.int32)
     for row in range(len(scores)):
         size = max(1, offsets[row + 1] - offsets[row])
         for place in range(offsets[row], offsets[row + 1]):
             query, num_touched = pins[place], 0
+            if cached_place[query] >= 0:
+                scores[row] += cached_rows[cached_place[query]] * np.float32(1 / size)
+                continue
             for edge in range(pin_offsets[query], pin_offsets[query + 1]):
                 board = pin_boards[edge]
                 for pin in board_pins[board_offsets[board] : board_offsets[board + 1]]:

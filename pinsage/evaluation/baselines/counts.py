@@ -28,7 +28,7 @@ class Popularity:
 
 
 class Fallback:
-    """What a counting method says of pins that it has not seen beside the query: the popular ones first, below all else.
+    """The scores of pins that were never seen beside the query: below all others, the popular ones first.
 
     Without it a query with two known partners would have but two answers.
     """
