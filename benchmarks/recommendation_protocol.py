@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import svds
 
+from pinsage.evaluation.averages import board_averages
 from pinsage.evaluation.baselines.ease import Linear, ease_weights
-from pinsage.evaluation.columns import board_columns
 from pinsage.evaluation.intervals import interval, resampled
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import Scorer, board_chunks, rank_chunks
@@ -117,12 +117,12 @@ def measured(
 def figures(scorer: Scorer, view: BoardView) -> dict[str, list[float]]:
     """The value and the ends of the interval of each figure of the board view."""
     (ranking,) = rank_chunks(board_chunks(scorer, view.pins), [view.wanted])
-    columns = board_columns(view, ranking)
-    sums, counts = (np.stack([getattr(column, of) for column in columns], axis=1) for of in ("sums", "counts"))
+    averages = board_averages(view, ranking)
+    sums, counts = (np.stack([getattr(average, of) for average in averages], axis=1) for of in ("sums", "counts"))
     low, high = interval(resampled(sums, counts, seed=0))
     return {
-        column.metric: [round(float(value), 5) for value in (column.value, low[place], high[place])]
-        for place, column in enumerate(columns)
+        average.metric: [round(float(value), 5) for value in (average.value, low[place], high[place])]
+        for place, average in enumerate(averages)
     }
 
 

@@ -11,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pinsage.evaluation.baselines.methods import PINSAGE
-from pinsage.evaluation.columns import (
+from pinsage.evaluation.averages import (
     TOP_DEPTH,
-    Column,
+    Average,
     Slice,
-    board_columns,
-    pair_columns,
-    popularity_columns,
-    slice_columns,
+    board_averages,
+    pair_averages,
+    popularity_averages,
+    slice_averages,
 )
+from pinsage.evaluation.baselines.methods import PINSAGE
 from pinsage.evaluation.intervals import interval, resampled
 from pinsage.evaluation.metrics import coverage, excess_kurtosis, popularity_percentiles
 from pinsage.evaluation.ranking import UNRANKED, Ranking, Scorer, board_chunks, query_chunks, rank_chunks
@@ -75,7 +75,7 @@ class Comparison:
 class _Measured:
     """The figures of a method on a view, and the draws of those that have any: float64 [D, M]."""
 
-    columns: list[Column]
+    averages: list[Average]
     draws: Draws
 
 
@@ -139,9 +139,9 @@ def _pair_figures(
     found: Comparison, names: tuple[str, str], view: PairView, ranking: Ranking, settings: EvaluateSettings,
     percentiles: NDArray[np.float64],
 ) -> _Measured:  # fmt: skip
-    columns = pair_columns(view, ranking, settings)
-    recommended, positives = popularity_columns(view, ranking, percentiles)
-    measured = _measure(columns, settings.seed)
+    averages = pair_averages(view, ranking, settings)
+    recommended, positives = popularity_averages(view, ranking, percentiles)
+    measured = _measure(averages, settings.seed)
     found.metrics += _rows(names, view.name, measured)
     is_asked = view.wanted.positives.lengths > 0
     share = coverage(ranking.top[is_asked], len(percentiles))
@@ -157,13 +157,13 @@ def _slice_figures(
     found: Comparison, names: tuple[str, str], view: PairView, ranking: Ranking, slices: list[Slice],
     settings: EvaluateSettings,
 ) -> None:  # fmt: skip
-    columns = slice_columns(view, ranking, slices, SLICE_RANK)
-    rows = _rows(names, view.name, _measure(columns, settings.seed))
-    for column, row in zip(columns, rows, strict=True):
+    averages = slice_averages(view, ranking, slices, SLICE_RANK)
+    rows = _rows(names, view.name, _measure(averages, settings.seed))
+    for average, row in zip(averages, rows, strict=True):
         found.slices.append(
-            SliceMetric(**asdict(row), slice=column.slice, part=column.part, pairs=int(column.counts.sum()))
+            SliceMetric(**asdict(row), slice=average.slice, part=average.part, pairs=int(average.counts.sum()))
         )
-        if column.slice == COLD and column.part == "cold":
+        if average.slice == COLD and average.part == "cold":
             found.metrics.append(Metric(**{**asdict(row), "metric": f"cold_{row.metric}"}))
 
 
@@ -172,21 +172,21 @@ def _board_figures(
 ) -> _Measured:
     chunks = board_chunks(scorer, split.boards.pins)
     (ranking,) = rank_chunks(chunks, [split.boards.wanted])
-    measured = _measure(board_columns(split.boards, ranking), settings.seed)
+    measured = _measure(board_averages(split.boards, ranking), settings.seed)
     found.metrics += _rows(names, BOARD, measured)
     return measured
 
 
-def _measure(columns: list[Column], seed: int) -> _Measured:
-    sums, counts = (np.stack([getattr(column, of) for column in columns], axis=1) for of in ("sums", "counts"))
-    return _Measured(columns, resampled(sums, counts, seed))
+def _measure(averages: list[Average], seed: int) -> _Measured:
+    sums, counts = (np.stack([getattr(average, of) for average in averages], axis=1) for of in ("sums", "counts"))
+    return _Measured(averages, resampled(sums, counts, seed))
 
 
 def _rows(names: tuple[str, str], view: str, measured: _Measured) -> list[Metric]:
     low, high = interval(measured.draws)
     return [
-        Metric(*names, view, column.metric, column.value, float(low[place]), float(high[place]))
-        for place, column in enumerate(measured.columns)
+        Metric(*names, view, average.metric, average.value, float(low[place]), float(high[place]))
+        for place, average in enumerate(measured.averages)
     ]
 
 
@@ -197,12 +197,12 @@ def _differences(split: str, measured: dict[str, dict[str, _Measured]]) -> list[
         for view, theirs in views.items() if PINSAGE in measured and method != PINSAGE else ():
             ours = measured[PINSAGE][view]
             low, high = interval(ours.draws - theirs.draws)
-            for place, (own, other) in enumerate(zip(ours.columns, theirs.columns, strict=True)):
+            for place, (own, other) in enumerate(zip(ours.averages, theirs.averages, strict=True)):
                 value = own.value - other.value
                 found.append(Difference(method, split, view, own.metric, value, float(low[place]), float(high[place])))
     return found
 
 
 def _in_words(views: dict[str, _Measured]) -> str:
-    figures = [f"{name} {each.metric} {each.value:.4f}" for name, view in views.items() for each in view.columns[:2]]
+    figures = [f"{name} {each.metric} {each.value:.4f}" for name, view in views.items() for each in view.averages[:2]]
     return ", ".join(figures)

@@ -6,7 +6,7 @@ N pairs, P pins, B boards.
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.evaluation.columns import Slice
+from pinsage.evaluation.averages import Slice
 from pinsage.evaluation.views import PairView
 from pinsage.graph.csr import BipartiteGraph
 

@@ -72,7 +72,7 @@ class World:
         self.settings: Settings = load_settings(overrides={**SMALL, "data.dataset": str(dataset), **overrides})
         self.run = RunStore(home / "runs").open_or_start("world", self.settings)
         self._made = {
-            "ingest": ingest, "pair": pair, "connect": connect, "featurize_text": featurize_text,
+            "ingest": ingest, "pair": _pair, "connect": connect, "featurize_text": featurize_text,
             "featurize_visual": featurize_visual, "walk": _walk, "train": train, "embed": _embed,
             "index": index, "evaluate": evaluate, "report": report,
         }  # fmt: skip
@@ -131,6 +131,22 @@ def _picture(topic: int, rng: np.random.Generator) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _pair(work: StageWork) -> dict[str, int]:
+    """The stage pair, whose held-out pairs get the board they are from: that of a held-out save of the positive."""
+    facts = pair(work)
+    saves, known = (pq.read_table(folder / "saves.parquet") for folder in (work.inputs["ingest"], work.out))
+    training = set(zip(known["board"].to_pylist(), known["pin"].to_pylist(), strict=True))
+    board_of = {
+        pin: board for board, pin in zip(saves["board"].to_pylist(), saves["pin"].to_pylist(), strict=True)
+        if (board, pin) not in training
+    }  # fmt: skip
+    for name in ("validation", "test"):
+        pairs = pq.read_table(work.out / f"{name}.parquet")
+        boards = pa.array([board_of[pin] for pin in pairs["positive"].to_pylist()], pa.int32())
+        pq.write_table(pairs.append_column("board", boards), work.out / f"{name}.parquet")
+    return facts
 
 
 def _walk(work: StageWork) -> dict[str, int]:

@@ -52,10 +52,11 @@ def ease_weights(graph: BipartiteGraph, l2: float) -> NDArray[np.float32]:
     _add_gram(graph.board_offsets, graph.board_pins, weights)
     weights[np.diag_indices(len(weights))] += np.float32(l2)
     # LAPACK counts in columns: the transpose of a symmetric array is the same matrix, as LAPACK wants it.
-    for step in (lapack.spotrf, lapack.spotri):
-        inverse, info = step(weights.T, lower=1, overwrite_a=1)
-        if info != 0 or not np.shares_memory(inverse, weights):
-            raise InputError(f"EASE cannot invert its matrix with a penalty of {l2:g}. Take a larger one.")
+    _, failed = lapack.spotrf(weights.T, lower=1, overwrite_a=1)
+    if not failed:
+        _, failed = lapack.spotri(weights.T, lower=1, overwrite_c=1)
+    if failed:
+        raise InputError(f"EASE cannot invert its matrix with a penalty of {l2:g}. Take a larger one.")
     _mirror(weights)
     diagonal = weights.diagonal().copy()
     weights /= -diagonal

@@ -27,11 +27,14 @@ def svd(evidence: Evidence, plan: Plan) -> Callable[[float], Similarity]:
     return lambda rank: Similarity(np.ascontiguousarray(vectors[:, : int(rank)]))
 
 
-def als(evidence: Evidence, plan: Plan, alpha: float) -> Similarity:
+def als(evidence: Evidence, plan: Plan, regularization: float) -> Similarity:
     """Cosine of the item factors of implicit alternating least squares. Source: Hu et al., ICDM 2008."""
     from implicit.cpu.als import AlternatingLeastSquares
 
-    model = AlternatingLeastSquares(factors=NUM_FACTORS, alpha=alpha, num_threads=1, random_state=plan.evaluate.seed)
+    seed = plan.evaluate.seed
+    model = AlternatingLeastSquares(
+        factors=NUM_FACTORS, regularization=regularization, num_threads=1, random_state=seed
+    )
     return Similarity(_fit(model, evidence.graph)[:, :NUM_FACTORS])
 
 

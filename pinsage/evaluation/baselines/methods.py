@@ -126,13 +126,15 @@ METHODS: dict[str, Method] = {
     "annotation": Method(_fixed(content.annotation), _no_words),
     "pixie": Method(_fixed(pixie.pixie)),
     "item_knn": Method(
-        _by_value(co_saves.item_knn), setting="shrinkage", values=(0.0, 3.0, 10.0, 30.0),
+        _by_value(co_saves.item_knn), setting="shrinkage", values=(3.0, 30.0, 1000.0, 10_000.0),
     ),
-    "rp3beta": Method(_by_value(co_saves.rp3beta), setting="beta", values=(0.2, 0.4, 0.6, 0.8)),
+    "rp3beta": Method(_by_value(co_saves.rp3beta), setting="beta", values=(0.0, 0.1, 0.2, 0.4)),
     "transitions": Method(_fixed(counts.transitions)),
     "ease": Method(_by_value(ease.ease), _at_most(ease.MAX_PINS), "l2", (100.0, 300.0, 1000.0)),
     "svd": Method(factors.svd, _at_most(factors.MAX_PINS, _too_small), "rank", factors.RANKS),
-    "als": Method(_by_value(factors.als), _at_most(factors.MAX_PINS, _no_implicit), "alpha", (1.0, 5.0, 20.0)),
+    "als": Method(
+        _by_value(factors.als), _at_most(factors.MAX_PINS, _no_implicit), "regularization", (1.0, 10.0, 100.0),
+    ),
     "bpr": Method(
         _by_value(factors.bpr), _at_most(factors.MAX_PINS, _no_implicit), "regularization", (0.003, 0.01, 0.03),
     ),

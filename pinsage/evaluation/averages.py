@@ -19,7 +19,7 @@ Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Column:
+class Average:
     """A metric as sums over the rows: its value is Σ `sums` / Σ `counts`, float64 [R] each.
 
     `slice` says by what the pairs are chosen and `part` which of them; both are empty where all are meant.
@@ -45,7 +45,7 @@ class Slice:
     parts: dict[str, NDArray[np.bool_]]
 
 
-def pair_columns(view: PairView, ranking: Ranking, settings: EvaluateSettings) -> list[Column]:
+def pair_averages(view: PairView, ranking: Ranking, settings: EvaluateSettings) -> list[Average]:
     """Hit rates, scaled and plain MRR and NDCG@10 over the pairs, and recall@20 over the queries.
 
     The first ones take each pair by itself, with one positive. Recall takes the distinct positives of a query together:
@@ -55,22 +55,22 @@ def pair_columns(view: PairView, ranking: Ranking, settings: EvaluateSettings) -
     of_pairs = {f"hit_rate@{k}": hits(ranks, k) for k in sorted(set(settings.ranks))}
     of_pairs |= {"scaled_mrr": reciprocal_ranks(ranks, settings.mrr_scale), "mrr": reciprocal_ranks(ranks)}
     of_pairs[f"ndcg@{NDCG_DEPTH}"] = discounts(ranks, NDCG_DEPTH)
-    columns = [over_pairs(metric, values, positives) for metric, values in of_pairs.items()]
+    averages = [over_pairs(metric, values, positives) for metric, values in of_pairs.items()]
     distinct, places = _distinct(positives)
     has_some = (distinct.lengths > 0).astype(np.float64)
-    return [*columns, Column(f"recall@{RECALL_DEPTH}", recall(ranks[places], distinct, RECALL_DEPTH), has_some)]
+    return [*averages, Average(f"recall@{RECALL_DEPTH}", recall(ranks[places], distinct, RECALL_DEPTH), has_some)]
 
 
-def board_columns(view: BoardView, ranking: Ranking) -> list[Column]:
+def board_averages(view: BoardView, ranking: Ranking) -> list[Average]:
     """Recall@20 and NDCG@20 over the boards, as LightGCN defines them."""
     positives, ones = view.wanted.positives, np.ones(len(view.boards))
     return [
-        Column(f"recall@{RECALL_DEPTH}", recall(ranking.ranks, positives, RECALL_DEPTH), ones),
-        Column(f"ndcg@{RECALL_DEPTH}", ndcg(ranking.ranks, positives, RECALL_DEPTH), ones),
+        Average(f"recall@{RECALL_DEPTH}", recall(ranking.ranks, positives, RECALL_DEPTH), ones),
+        Average(f"ndcg@{RECALL_DEPTH}", ndcg(ranking.ranks, positives, RECALL_DEPTH), ones),
     ]
 
 
-def slice_columns(view: PairView, ranking: Ranking, slices: list[Slice], k: int) -> list[Column]:
+def slice_averages(view: PairView, ranking: Ranking, slices: list[Slice], k: int) -> list[Average]:
     """The hit rate at `k` of each part that holds pairs."""
     values, positives = hits(ranking.ranks, k), view.wanted.positives
     return [
@@ -84,21 +84,21 @@ def slice_columns(view: PairView, ranking: Ranking, slices: list[Slice], k: int)
 def over_pairs(
     metric: str, values: Values, positives: PinLists, chosen: NDArray[np.bool_] | None = None, slice_: str = "",
     part: str = "",
-) -> Column:  # fmt: skip
+) -> Average:  # fmt: skip
     """The mean of a value per pair, float64 [N], over the chosen pairs (all without a choice)."""
     weights = np.ones(len(values)) if chosen is None else chosen.astype(np.float64)
     rows, num_rows = positives.rows, len(positives)
     sums, counts = (np.bincount(rows, of, num_rows).astype(np.float64) for of in (values * weights, weights))
-    return Column(metric, sums, counts, slice_, part)
+    return Average(metric, sums, counts, slice_, part)
 
 
-def popularity_columns(view: PairView, ranking: Ranking, percentiles: Values) -> tuple[Column, Column]:
+def popularity_averages(view: PairView, ranking: Ranking, percentiles: Values) -> tuple[Average, Average]:
     """Mean percentile of the degree of the recommended pins, per query, and of the positives, per pair."""
     positives = view.wanted.positives
     is_pin = (ranking.top >= 0) & (positives.lengths > 0)[:, None]
     recommended = np.where(is_pin, percentiles[ranking.top], 0).sum(axis=1)
     counts = is_pin.sum(axis=1)
-    means = Column("recommended", recommended / np.maximum(counts, 1), (counts > 0).astype(np.float64))
+    means = Average("recommended", recommended / np.maximum(counts, 1), (counts > 0).astype(np.float64))
     return means, over_pairs("positives", percentiles[positives.pins], positives)
 
 
