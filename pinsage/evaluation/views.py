@@ -70,7 +70,7 @@ def split_views(
         graph: of the training saves.
         settings: the limits and the seed.
     """
-    pairs = _sample(name, held_out, settings)
+    pairs = sampled_pairs(name, held_out, settings)
     queries, rows = np.unique(pairs.query, return_inverse=True)
     order = np.argsort(rows, kind="stable")
     rows, positive, board = rows[order], pairs.positive[order], pairs.board[order]
@@ -80,6 +80,16 @@ def split_views(
     kept = PinLists.of(rows[is_new], positive[is_new], len(queries))
     new = PairView(NEW, Wanted(kept, known), board[is_new])
     return Split(name, queries, everything, new, board_view(held_out, graph, settings))
+
+
+def sampled_pairs(name: str, pairs: HeldOutPairs, settings: EvaluateSettings) -> HeldOutPairs:
+    """At most `max_pairs` of the pairs, drawn by the seed, in their order."""
+    if len(pairs) <= settings.max_pairs:
+        return pairs
+    rng = np.random.default_rng(settings.seed)
+    chosen = np.sort(rng.choice(len(pairs), settings.max_pairs, replace=False))
+    log.info("%s: %d of %d pairs drawn (evaluate.max_pairs)", name, len(chosen), len(pairs))
+    return HeldOutPairs(pairs.query[chosen], pairs.positive[chosen], pairs.board[chosen])
 
 
 def known_partners(queries: NDArray[np.int32], train: Pairs, num_pins: int) -> PinLists:
@@ -106,15 +116,6 @@ def board_view(held_out: HeldOutPairs, graph: BipartiteGraph, settings: Evaluate
     training = PinLists(graph.board_offsets, graph.board_pins).take(found.astype(np.int64))
     held = PinLists.of(boards, pins, graph.num_boards).take(found.astype(np.int64))
     return BoardView(found, training, Wanted(held, training))
-
-
-def _sample(name: str, pairs: HeldOutPairs, settings: EvaluateSettings) -> HeldOutPairs:
-    if len(pairs) <= settings.max_pairs:
-        return pairs
-    rng = np.random.default_rng(settings.seed)
-    chosen = np.sort(rng.choice(len(pairs), settings.max_pairs, replace=False))
-    log.info("%s: %d of %d pairs drawn (evaluate.max_pairs)", name, len(chosen), len(pairs))
-    return HeldOutPairs(pairs.query[chosen], pairs.positive[chosen], pairs.board[chosen])
 
 
 def _keys(rows: NDArray[np.int32], pins: NDArray[np.int32]) -> NDArray[np.int64]:
