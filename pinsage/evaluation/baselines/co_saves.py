@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.evaluation.baselines.counts import Fallback
+from pinsage.evaluation.baselines.counts import popular_shares
 from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.graph.csr import BipartiteGraph
@@ -30,18 +30,18 @@ class CoSaves:
         """Take float64 [B] weights, float64 [P] scales and dampings above 0, and a shrinkage of at least 0."""
         self._graph, self._boards, self.num_pins = graph, board_weights, graph.num_pins
         self._scale, self._damping, self._shrinkage = scale, damping, shrinkage
-        self._fallback = Fallback(graph.pin_degrees)
+        self._below = popular_shares(graph.pin_degrees) - np.float32(1.001)  # all of them less than 0
 
     def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
         """float32 [n, P], below 0 where no board is shared."""
         scores = self._means(PinLists(np.arange(len(queries) + 1), queries), _no_cache(self.num_pins))
-        self._fallback.fill(scores)
+        np.copyto(scores, self._below, where=scores == 0)
         return scores
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
         """The mean over the pins of each board, float32 [n, P], below 0 where none of them shares a board."""
         scores = self._means(boards, self._cache)
-        self._fallback.fill(scores)
+        np.copyto(scores, self._below, where=scores == 0)
         return scores
 
     @cached_property

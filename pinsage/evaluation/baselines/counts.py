@@ -11,6 +11,8 @@ from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.pairs.pairs import Pairs
 
+TIE_BREAK = np.float32(0.01)  # less than one pair of a board of a hundred pins
+
 
 class Popularity:
     """The number of boards a pin was saved to, the same for every query."""
@@ -27,39 +29,37 @@ class Popularity:
         return np.tile(self._degrees, (len(boards), 1))
 
 
-class Fallback:
-    """The scores of pins that were never seen beside the query: below all others, the popular ones first.
+def popular_shares(pin_degrees: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The popularity of each pin from 0 to 1, float32 [P], where other evidence is missing or equal.
 
-    Without it a query with two known partners would have but two answers.
+    On a scale of logarithms, which keeps small numbers of boards apart in float32 where some pin has millions.
     """
-
-    def __init__(self, pin_degrees: NDArray[np.int64]) -> None:
-        # The logarithm keeps small numbers of boards apart in float32 where some pin has millions.
-        logs = np.log1p(pin_degrees)
-        self._scores = (logs / max(1.0, float(logs.max(initial=0))) - 1.001).astype(np.float32)
-
-    def fill(self, scores: NDArray[np.float32]) -> None:
-        """Replace the zeros of scores [n, P] by values below 0."""
-        np.copyto(scores, self._scores, where=scores == 0)
+    logs = np.log1p(pin_degrees)
+    return (logs / max(1.0, float(logs.max(initial=0)))).astype(np.float32)
 
 
 class Transitions:
-    """How often the pin is the positive of the query among the training pairs; the popular ones after those."""
+    """How often the pin is the positive of the query among the training pairs; of equals the popular one is first.
 
-    def __init__(self, pairs: Pairs, fallback: Fallback, num_pins: int) -> None:
+    Most counts are 0 or 1: without the second rule a query with two known partners would have but two answers.
+    """
+
+    def __init__(self, pairs: Pairs, pin_degrees: NDArray[np.int64]) -> None:
+        """Count the pairs; `pin_degrees` int64 [P] decide between equal counts."""
+        num_pins = len(pin_degrees)
         keys, counts = np.unique((pairs.query.astype(np.int64) << 32) | pairs.positive, return_counts=True)
         self._next = PinLists.of(keys >> 32, (keys & 0xFFFFFFFF).astype(np.int32), num_pins)
-        self._counts, self._fallback, self.num_pins = counts.astype(np.float32), fallback, num_pins
+        self._counts, self.num_pins = counts.astype(np.float32), num_pins
+        self._tie_break = TIE_BREAK * popular_shares(pin_degrees)
 
     def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Numbers of pairs, float32 [n, P]."""
+        """Numbers of pairs and the tie-break, float32 [n, P]."""
         return self.board_scores(PinLists(np.arange(len(queries) + 1), queries))
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
         """Mean numbers of pairs over the pins of each board, float32 [n, P]."""
-        scores = np.zeros((len(boards), self.num_pins), np.float32)
+        scores = np.tile(self._tie_break, (len(boards), 1))
         _add_counts(boards.offsets, boards.pins, self._next.offsets, self._next.pins, self._counts, scores)
-        self._fallback.fill(scores)
         return scores
 
 
@@ -70,7 +70,7 @@ def popularity(evidence: Evidence, plan: Plan) -> Popularity:
 
 def transitions(evidence: Evidence, plan: Plan) -> Transitions:
     """The pins that most often came after the query: a Markov chain of the first order."""
-    return Transitions(evidence.train, Fallback(evidence.graph.pin_degrees), evidence.graph.num_pins)
+    return Transitions(evidence.train, evidence.graph.pin_degrees)
 
 
 @njit(nogil=True, cache=True)

@@ -49,19 +49,27 @@ def ease_weights(graph: BipartiteGraph, l2: float) -> NDArray[np.float32]:
     Source: Steck, WWW 2019: B = I - (G + λI)⁻¹ diag((G + λI)⁻¹)⁻¹.
     """
     weights = np.zeros((graph.num_pins, graph.num_pins), np.float32)
-    _add_gram(graph.board_offsets, graph.board_pins, weights)
+    add_gram(graph.board_offsets, graph.board_pins, weights)
     weights[np.diag_indices(len(weights))] += np.float32(l2)
-    # LAPACK counts in columns: the transpose of a symmetric array is the same matrix, as LAPACK wants it.
-    _, failed = lapack.spotrf(weights.T, lower=1, overwrite_a=1)
-    if not failed:
-        _, failed = lapack.spotri(weights.T, lower=1, overwrite_c=1)
-    if failed:
+    if not invert(weights):
         raise InputError(f"EASE cannot invert its matrix with a penalty of {l2:g}. Take a larger one.")
-    _mirror(weights)
     diagonal = weights.diagonal().copy()
     weights /= -diagonal
     np.fill_diagonal(weights, 0)
     return weights
+
+
+def invert(matrix: NDArray[np.float32]) -> bool:
+    """Replace a symmetric positive definite matrix by its inverse, in place; False where it is none.
+
+    LAPACK counts in columns: the transpose of a symmetric array is the same matrix, laid out as LAPACK wants it.
+    """
+    _, failed = lapack.spotrf(matrix.T, lower=1, overwrite_a=1)
+    if not failed:
+        _, failed = lapack.spotri(matrix.T, lower=1, overwrite_c=1)
+    if not failed:
+        _mirror(matrix)
+    return not failed
 
 
 def _mirror(matrix: NDArray[np.float32]) -> None:
@@ -74,7 +82,8 @@ def _mirror(matrix: NDArray[np.float32]) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _add_gram(offsets: NDArray[np.int64], pins: NDArray[np.int32], gram: NDArray[np.float32]) -> None:
+def add_gram(offsets: NDArray[np.int64], pins: NDArray[np.int32], gram: NDArray[np.float32]) -> None:
+    """Add 1 to every two pins of a list, for every list; a sparse product would take several times the memory."""
     for board in range(len(offsets) - 1):
         own = pins[offsets[board] : offsets[board + 1]]
         for one in own:

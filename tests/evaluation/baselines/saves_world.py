@@ -19,7 +19,10 @@ def graph_of(*boards, num_pins):
     """A graph whose board b holds the pins boards[b]."""
     saves = [(pin, board) for board, pins in enumerate(boards) for pin in pins]
     pins, rows = np.array(saves, np.int32).T
-    return build_graph(pins.copy(), rows.copy(), num_pins=num_pins, num_boards=len(boards))
+    graph = build_graph(pins.copy(), rows.copy(), num_pins=num_pins, num_boards=len(boards))
+    for array in (graph.pin_offsets, graph.pin_boards, graph.board_offsets, graph.board_pins):
+        array.flags.writeable = False  # as memory maps are
+    return graph
 
 
 def random_graph(num_pins=30, num_boards=20, seed=0):
