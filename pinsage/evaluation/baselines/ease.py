@@ -14,6 +14,7 @@ from pinsage.evaluation.pin_lists import PinLists
 from pinsage.graph.csr import BipartiteGraph
 
 MAX_PINS = 20_000  # the matrix is float32 [P, P]: 1.6 GB
+DIRECT = 16_384  # rows
 _BLOCK = 2048
 
 
@@ -62,14 +63,38 @@ def ease_weights(graph: BipartiteGraph, l2: float) -> NDArray[np.float32]:
 def invert(matrix: NDArray[np.float32]) -> bool:
     """Replace a symmetric positive definite matrix by its inverse, in place; False where it is none.
 
-    LAPACK counts in columns: the transpose of a symmetric array is the same matrix, laid out as LAPACK wants it.
+    Large ones by halves, [[A, B], [Bᵀ, C]], with the Schur complement C - Bᵀ A⁻¹ B: LAPACK's routines crash on arrays
+    of more than 2 GB.
     """
-    _, failed = lapack.spotrf(matrix.T, lower=1, overwrite_a=1)
+    if len(matrix) <= DIRECT:
+        return _invert_directly(matrix)
+    half = len(matrix) // 2
+    above, corner, below = matrix[:half, :half], matrix[:half, half:], matrix[half:, half:]
+    if not invert(above):
+        return False
+    solved = above @ corner  # A⁻¹ B
+    below -= corner.T @ solved
+    if not invert(below):
+        return False
+    np.matmul(solved, below, out=corner)
+    above += corner @ solved.T
+    np.negative(corner, out=corner)
+    matrix[half:, :half] = corner.T
+    return True
+
+
+def _invert_directly(matrix: NDArray[np.float32]) -> bool:
+    """LAPACK counts in columns: the transpose of a symmetric array is the same matrix, laid out as LAPACK wants it."""
+    packed = np.ascontiguousarray(matrix)  # which is the matrix itself, unless it is a half of a larger one
+    _, failed = lapack.spotrf(packed.T, lower=1, overwrite_a=1)
     if not failed:
-        _, failed = lapack.spotri(matrix.T, lower=1, overwrite_c=1)
-    if not failed:
-        _mirror(matrix)
-    return not failed
+        _, failed = lapack.spotri(packed.T, lower=1, overwrite_c=1)
+    if failed:
+        return False
+    _mirror(packed)
+    if packed is not matrix:
+        matrix[:] = packed
+    return True
 
 
 def _mirror(matrix: NDArray[np.float32]) -> None:

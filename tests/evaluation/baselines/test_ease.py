@@ -10,10 +10,11 @@ from pinsage.evaluation.baselines.ease import Linear, ease_weights
 from pinsage.evaluation.pin_lists import PinLists
 
 
-@pytest.mark.parametrize("block", [4, 7, 2048])
-def test_weights_are_those_of_the_formula(monkeypatch, block):
-    """B = I - P / diag(P), P the inverse of the Gram matrix with the penalty; in blocks of any size."""
+@pytest.mark.parametrize(("block", "direct"), [(4, 100), (7, 5), (2048, 100)])
+def test_weights_are_those_of_the_formula(monkeypatch, block, direct):
+    """B = I - P / diag(P), P the inverse of the Gram matrix with the penalty; in blocks of any size, and by halves."""
     monkeypatch.setattr(ease, "_BLOCK", block)
+    monkeypatch.setattr(ease, "DIRECT", direct)
     graph = random_graph()
     saves = dense(graph)
     inverse = np.linalg.inv(saves @ saves.T + 5 * np.eye(graph.num_pins))
