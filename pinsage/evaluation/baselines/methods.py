@@ -138,6 +138,6 @@ METHODS: dict[str, Method] = {
     "bpr": Method(
         _by_value(factors.bpr), _at_most(factors.MAX_PINS, _no_implicit), "regularization", (0.003, 0.01, 0.03),
     ),
-    "item2vec": Method(_by_value(item2vec.item2vec), _many_pairs, "window", (2.0, 5.0, 10.0)),
+    "item2vec": Method(_by_value(item2vec.item2vec), _many_pairs, "window", (3.0, 10.0, 30.0)),
     "popularity": Method(_fixed(counts.popularity)),
 }  # fmt: skip
