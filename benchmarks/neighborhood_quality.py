@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from pinsage.config import load_settings, parse_override
-from pinsage.evaluation.baselines import Similarity
-from pinsage.evaluation.comparison import sampled_split
+from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.metrics import hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import ranks
+from pinsage.evaluation.views import sampled_pairs
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
 from pinsage.walks.hops import HopTables
@@ -97,8 +97,7 @@ def folder(run: Run, home: Path, stage: str) -> Path:
 def pairs(split: str, run: Run, home: Path) -> Pairs:
     """Held-out pairs, as many as the stage evaluate looks at."""
     where = folder(run, home, "pair")
-    cold = np.load(where / "cold_pins.npy")
-    return sampled_split(split, Pairs.read(where / f"{split}.parquet"), cold, run.settings.evaluate).pairs
+    return sampled_pairs(split, HeldOutPairs.read(where / f"{split}.parquet"), run.settings.evaluate)
 
 
 def microseconds(settings: Settings, run: Run, home: Path) -> float:

@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Execution: dict[str, Any] = {"execution": True}
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+Baseline = Literal[
+    "combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "ease", "svd", "als", "bpr",
+    "item2vec", "popularity",
+]  # fmt: skip
 Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this part's random draws.")]
 
 
@@ -250,7 +254,12 @@ class EvaluateSettings(Section):
 
     ranks: list[Annotated[int, Field(ge=1)]] = Field([10, 50, 500], min_length=1, description="K of each hit rate.")
     mrr_scale: int = Field(100, ge=1, description="Scaled MRR is the mean of 1/ceil(rank/scale) (paper: 100).")
-    max_pairs: int = Field(10_000, ge=1, description="Most test pairs scored; a seeded sample beyond that.")
+    max_pairs: int = Field(10_000, ge=1, description="Most pairs of a split scored; a seeded sample beyond that.")
+    max_boards: int = Field(5000, ge=1, description="Most boards of a split scored; a seeded sample beyond that.")
+    methods: list[Baseline] = Field(
+        ["combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "popularity"],
+        description="Methods that PinSage is compared with.",
+    )
     combined_steps: int = Field(500, ge=1, description="Training steps of the Combined baseline.")
     pixie_walks: int = Field(1000, ge=1, le=1_000_000, description="Walks per query of the Pixie baseline.")
     seed: Seed = 0

@@ -1,87 +1,108 @@
-"""Score PinSage and the baselines on held-out pairs."""
+"""Score PinSage and the baselines on held-out saves."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from pinsage.catalog.parquet_files import write_parquet
-from pinsage.evaluation.baselines import METHODS, Evidence, Plan, scorers
-from pinsage.evaluation.comparison import Metric, Split, compared, metrics_table, sampled_split, spread
+from pinsage.evaluation.baselines.methods import Methods, make_methods
+from pinsage.evaluation.comparison import (
+    Comparison,
+    Difference,
+    Metric,
+    SliceMetric,
+    compare,
+    metric_table,
+    spread,
+)
+from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.examples import example_queries, examples_table
 from pinsage.evaluation.ranking import Scorer
+from pinsage.evaluation.views import ALL, Split, split_views
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.pairs.pairs import Pairs
+from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
-log = logging.getLogger(__name__)
 WITH_VECTORS = ("pinsage", "combined", "visual", "annotation")
+log = logging.getLogger(__name__)
 
 
 def evaluate(work: StageWork) -> Facts:
-    """Publish every method's metrics on validation and test pairs, and the example rows of the report.
+    """Publish every method's figures on validation and test, in all and by slices, and the example rows of the report.
 
     Returns:
-        Counts of pairs, the methods and those left out for want of pictures or words, every method's hit rate at 10
-        and MRR on test, PinSage's on validation too, and the kurtosis of the cosines of random pairs.
+        Counts of pairs and boards, the methods, those left out with the reason, the values the others were tuned to,
+        every method's hit rate at 10 and scaled MRR on test, PinSage's on validation too, and the kurtosis of the
+        cosines of random pairs.
     """
     evidence, settings = _evidence(work), work.settings.evaluate
     plan = Plan(work.settings.model, work.settings.train, settings, work.scratch)
-    methods = scorers(evidence, plan)
-    if left_out := [name for name in METHODS if name not in methods]:
-        log.warning("no pictures or no words in this data set: %s left out", ", ".join(left_out))
-    splits = [_split(work, name) for name in ("validation", "test")]
-    metrics = compared(methods, splits, settings)
-    write_parquet(work.out / "metrics.parquet", metrics_table(metrics))
-    write_parquet(work.out / "examples.parquet", _examples(work, methods, splits[-1], evidence))
+    validation, test = (_split(work, name, evidence) for name in ("validation", "test"))
+    methods = make_methods(settings.methods, evidence, plan, validation)
+    found = compare(methods.scorers, (validation, test), evidence.graph, settings)
+    _write(found, work.out)
+    write_parquet(work.out / "examples.parquet", _examples(work, methods.scorers, test, evidence))
+    spreads = {name: spread(methods.scorers[name], settings.seed) for name in WITH_VECTORS if name in methods.scorers}
     return {
-        "pairs_validation": len(splits[0].pairs),
-        "pairs_test": len(splits[1].pairs),
-        "cold_pairs_validation": int(splits[0].is_cold.sum()),
-        "cold_pairs_test": int(splits[1].is_cold.sum()),
-        "methods": " ".join(methods),
-        "left_out": " ".join(left_out),
-        **_headline(metrics),
-        **{
-            f"kurtosis_{name}": round(spread(methods[name], settings.seed), 4)
-            for name in WITH_VECTORS
-            if name in methods
-        },
+        **_counts(validation),
+        **_counts(test),
+        **_about(methods),
+        **_headline(found.metrics),
+        **{f"kurtosis_{name}": round(value, 4) for name, value in spreads.items()},
     }
 
 
 def _evidence(work: StageWork) -> Evidence:
-    graph = BipartiteGraph.open(work.inputs["connect"])
+    graph, pairs = BipartiteGraph.open(work.inputs["connect"]), work.inputs["pair"]
     visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
+    popularity = work.inputs["embed"] / "popularity.npy"
     return Evidence(
         embeddings=open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (graph.num_pins, None)),
         features=FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=graph.pin_degrees),
         graph=graph,
-        train=Pairs.read(work.inputs["pair"] / "train.parquet"),
-        validation=Pairs.read(work.inputs["pair"] / "validation.parquet"),
+        train=Pairs.read(pairs / "train.parquet"),
+        validation=HeldOutPairs.read(pairs / "validation.parquet"),
+        popularity=open_array(popularity, np.float32, (graph.num_pins,)) if popularity.is_file() else None,
     )
 
 
-def _split(work: StageWork, name: str) -> Split:
-    pairs = Pairs.read(work.inputs["pair"] / f"{name}.parquet")
-    cold_pins = open_array(work.inputs["pair"] / "cold_pins.npy", np.int32, (None,))
-    return sampled_split(name, pairs, cold_pins, work.settings.evaluate)
+def _split(work: StageWork, name: str, evidence: Evidence) -> Split:
+    held_out = HeldOutPairs.read(work.inputs["pair"] / f"{name}.parquet")
+    return split_views(name, held_out, evidence.train, evidence.graph, work.settings.evaluate)
+
+
+def _write(found: Comparison, folder: Path) -> None:
+    write_parquet(folder / "metrics.parquet", metric_table(found.metrics))
+    write_parquet(folder / "slices.parquet", metric_table(found.slices, SliceMetric))
+    write_parquet(folder / "differences.parquet", metric_table(found.differences, Difference))
 
 
 def _examples(work: StageWork, methods: dict[str, Scorer], test: Split, evidence: Evidence) -> pa.Table:
     has_picture = evidence.features.block("has_picture")[:, 0] > 0
     has_words = evidence.features.block("has_text")[:, 0] > 0
-    queries = example_queries(test.pairs.query, has_picture, has_words, work.settings.evaluate.seed)
+    queries = example_queries(test.queries, has_picture, has_words, work.settings.evaluate.seed)
     return examples_table(methods, queries)
 
 
+def _counts(split: Split) -> Facts:
+    counts = {"pairs": split.num_pairs, "new_pairs": len(split.new.board), "boards": len(split.boards.boards)}
+    return {f"{name}_{split.name}": count for name, count in counts.items()}
+
+
+def _about(methods: Methods) -> Facts:
+    left_out = "; ".join(f"{name}: {reason}" for name, reason in methods.left_out.items())
+    return {"methods": " ".join(methods.scorers), "left_out": left_out, **methods.tuned}
+
+
 def _headline(metrics: list[Metric]) -> Facts:
-    wanted = {"hit_rate@10", "mrr", "cold_hit_rate@10"}
+    wanted = {"hit_rate@10", "scaled_mrr", "cold_hit_rate@10"}
     return {
         f"{row.method}_{row.split}_{row.metric.replace('@', '_at_')}": round(row.value, 6)
         for row in metrics
-        if row.metric in wanted and (row.split == "test" or row.method == "pinsage")
+        if row.view == ALL and row.metric in wanted and (row.split == "test" or row.method == "pinsage")
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from pinsage.evaluation.views import ALL
 from pinsage.store.manifest import Facts, Manifest
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.points import metric_name
@@ -93,9 +94,9 @@ def _decided(work: StageWork, registry: Registry, version: Version) -> tuple[Dec
 
 
 def validation_scores(evaluated: Path) -> dict[str, float]:
-    """PinSage's metrics on validation pairs, by MLflow's metric name; those that are no number are left out."""
+    """PinSage's metrics on all validation pairs, by MLflow's metric name; those that are no number are left out."""
     rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
-    ours = [row for row in rows if row["method"] == "pinsage" and row["split"] == "validation"]
+    ours = [row for row in rows if (row["method"], row["split"], row["view"]) == ("pinsage", "validation", ALL)]
     return {metric_name(row["metric"]): row["value"] for row in ours if math.isfinite(row["value"])}
 
 
@@ -134,7 +135,13 @@ def _complete_curves(trained: Path, tracker: Tracker) -> None:
 
 def _metrics(evaluated: Path) -> dict[str, float]:
     rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
-    return {f"{row['split']}/{row['method']}/{metric_name(row['metric'])}": row["value"] for row in rows}
+    names = [f"{row['split']}/{row['method']}/{_view_prefix(row['view'])}{metric_name(row['metric'])}" for row in rows]
+    return dict(zip(names, (row["value"] for row in rows), strict=True))
+
+
+def _view_prefix(view: str) -> str:
+    """Of the metrics of a view that does not decide."""
+    return "" if view == ALL else f"{view}/"
 
 
 def _numbers(results: Iterable[StageResult]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.report.scores import LABELS
+from pinsage.report.scores import VIEWS, Cell, score_table, verdict
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.run import Run, RunStore
 from pinsage.tracking.server import Server
@@ -45,25 +45,25 @@ def print_summary(home: Path, run_id: str, console: Console, *, mlflow_page: str
         ArtifactMissingError: it has not come to its end.
     """
     run, store = RunStore(home / "runs").open(run_id), ArtifactStore(home / "artifacts")
-    console.print(metrics_table(_folder(run, store, "evaluate")))
+    evaluated = _folder(run, store, "evaluate")
+    console.print(metrics_table(evaluated))
+    rows = (pq.read_table(evaluated / f"{name}.parquet").to_pylist() for name in ("metrics", "differences"))
+    if found := verdict(*rows):
+        console.print(found.text, soft_wrap=True)
     console.print(_examples_table(recommendations(run, store)))
     for name, text in _closing_lines(run, store, mlflow_page or _mlflow_place(run, home)):
         console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
 
 
 def metrics_table(evaluated: Path) -> Table:
-    """Every method by every metric on the test pairs of an evaluation; the best of a column is bold."""
-    rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
-    test = {(row["method"], row["metric"]): row["value"] for row in rows if row["split"] == "test"}
-    metrics = list(dict.fromkeys(metric for _, metric in test))
-    methods = sorted({method for method, _ in test}, key=_place)
-    best = {name: max(value for (_, metric), value in test.items() if metric == name) for name in metrics}
+    """Every method by the metrics of the report on the test pairs of an evaluation; the best of a column is bold."""
+    scores = score_table(pq.read_table(evaluated / "metrics.parquet").to_pylist(), all_methods=True)
     table = Table("method", title="On the test pairs", title_justify="left")
-    for name in metrics:
-        table.add_column(name, justify="right")
-    for method in methods:
-        label = LABELS.get(method, (method, ""))[0]
-        table.add_row(label, *(_figure(test.get((method, name)), best[name]) for name in metrics))
+    for column in scores.columns:
+        view = "" if column.view == "all" else f"{VIEWS[column.view]}: "
+        table.add_column(f"{view}{column.title}", justify="right")
+    for row in scores.rows:
+        table.add_row(row.label, *map(_figure, row.cells))
     return table
 
 
@@ -116,14 +116,10 @@ def _folder(run: Run, store: ArtifactStore, stage: str) -> Path:
     return store.folder(stage, run.result(stage).key)
 
 
-def _place(method: str) -> int:
-    return list(LABELS).index(method) if method in LABELS else -1
-
-
-def _figure(value: float | None, best: float) -> Text:
-    if value is None:
+def _figure(cell: Cell | None) -> Text:
+    if cell is None:
         return Text("–")
-    return Text(f"{value:.4f}", style="bold green" if value == best else "")
+    return Text(cell.text, style="bold green" if cell.is_best else "")
 
 
 def _short(title: str) -> str:

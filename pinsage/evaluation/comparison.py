@@ -1,74 +1,114 @@
-"""Every method's metrics on the held-out pairs, and on those among them that touch a cold pin."""
+"""Every method's figures on every view of the held-out saves, with intervals, and PinSage's lead over each method.
+
+M figures, D draws of the bootstrap.
+"""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pinsage.evaluation.metrics import excess_kurtosis, hit_rate, scaled_mrr
-from pinsage.evaluation.ranking import UNRANKED, Scorer, ranks
-from pinsage.pairs.pairs import Pairs
+from pinsage.evaluation.averages import (
+    TOP_DEPTH,
+    Average,
+    Slice,
+    board_averages,
+    pair_averages,
+    popularity_averages,
+    slice_averages,
+)
+from pinsage.evaluation.baselines.methods import PINSAGE
+from pinsage.evaluation.intervals import interval, resampled
+from pinsage.evaluation.metrics import coverage, excess_kurtosis, popularity_percentiles
+from pinsage.evaluation.ranking import UNRANKED, Ranking, Scorer, board_chunks, query_chunks, rank_chunks
+from pinsage.evaluation.slices import COLD, pair_slices
+from pinsage.evaluation.views import BOARD, PairView, Split
+from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import EvaluateSettings
 
 log = logging.getLogger(__name__)
-COLD_RANK = 10
+SLICE_RANK = 10
 SPREAD_QUERIES, SPREAD_PER_QUERY = 500, 40
+Draws = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of the comparison: `metric` is hit_rate@K, mrr or cold_hit_rate@10, `split` validation or test."""
+    """One figure with its 95 % interval; None where there is none to draw (coverage)."""
 
     method: str
     split: str
+    view: str
     metric: str
     value: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
-class Split:
-    """Held-out pairs by the name of their part, and which of them touch a cold pin (bool [N])."""
+class SliceMetric(Metric):
+    """A figure of some of the pairs: `slice` says by what they are chosen, `part` which, `pairs` how many."""
 
-    name: str
-    pairs: Pairs
-    is_cold: NDArray[np.bool_]
-
-
-def sampled_split(name: str, pairs: Pairs, cold_pins: NDArray[np.int32], settings: EvaluateSettings) -> Split:
-    """At most `settings.max_pairs` of the pairs, drawn by the seed, with the cold ones marked."""
-    if len(pairs) > settings.max_pairs:
-        rng = np.random.default_rng(settings.seed)
-        chosen = np.sort(rng.choice(len(pairs), settings.max_pairs, replace=False))
-        log.info("%s: %d of %d pairs drawn (evaluate.max_pairs)", name, len(chosen), len(pairs))
-        pairs = Pairs(pairs.query[chosen], pairs.positive[chosen])
-    return Split(name, pairs, np.isin(pairs.query, cold_pins) | np.isin(pairs.positive, cold_pins))
+    slice: str
+    part: str
+    pairs: int
 
 
-def compared(scorers: Mapping[str, Scorer], splits: Iterable[Split], settings: EvaluateSettings) -> list[Metric]:
-    """The metrics of every method on every split that has pairs, by split, then method, then metric.
+@dataclass(frozen=True)
+class Difference(Metric):
+    """How much higher PinSage's figure is than that of `method`, measured on the same queries."""
 
-    A split without a cold pair has no cold_hit_rate@10: no figure is not a figure of 0.
+
+@dataclass
+class Comparison:
+    """All figures of all methods."""
+
+    metrics: list[Metric] = field(default_factory=list)
+    slices: list[SliceMetric] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """The figures of a method on a view, and the draws of those that have any: float64 [D, M]."""
+
+    averages: list[Average]
+    draws: Draws
+
+
+def compare(
+    scorers: Mapping[str, Scorer], splits: Iterable[Split], graph: BipartiteGraph, settings: EvaluateSettings
+) -> Comparison:
+    """The figures of every method on every view that holds pairs, by split, then method, then view.
 
     Source: PinSage §4.2, Table 1.
     """
-    found = []
+    found, percentiles = Comparison(), popularity_percentiles(graph.pin_degrees)
     for split in splits:
-        if len(split.pairs) == 0:
+        if split.num_pairs == 0:
             log.warning("%s: 0 pairs, so no metrics", split.name)
             continue
+        slices = {view.name: pair_slices(view, split.queries, graph) for view in (split.all, split.new)}
+        measured: dict[str, dict[str, _Measured]] = {}
         for method, scorer in scorers.items():
-            rows = _metrics(method, split, ranks(scorer, split.pairs), settings)
-            log.info("%s on %s: %s", method, split.name, ", ".join(f"{row.metric} {row.value:.4f}" for row in rows))
-            found += rows
+            views = measured[method] = {}
+            for view, ranking in _pair_rankings(scorer, split):
+                views[view.name] = _pair_figures(found, (method, split.name), view, ranking, settings, percentiles)
+                _slice_figures(found, (method, split.name), view, ranking, slices[view.name], settings)
+            if len(split.boards.boards):
+                views[BOARD] = _board_figures(found, (method, split.name), split, scorer, settings)
+            log.info("%s on %s: %s", method, split.name, _in_words(views))
+        found.differences += _differences(split.name, measured)
     return found
 
 
-def metrics_table(metrics: list[Metric]) -> pa.Table:
-    """The metrics as a table with the columns method, split, metric (string) and value (float64)."""
-    schema = pa.schema([("method", "string"), ("split", "string"), ("metric", "string"), ("value", "float64")])
+def metric_table(metrics: Sequence[Metric], kind: type[Metric] = Metric) -> pa.Table:
+    """The figures as a table with a column for each field of `kind`."""
+    types = {"value": pa.float64(), "low": pa.float64(), "high": pa.float64(), "pairs": pa.int64()}
+    schema = pa.schema([(each.name, types.get(each.name, pa.string())) for each in fields(kind)])
     return pa.Table.from_pylist([asdict(metric) for metric in metrics], schema=schema)
 
 
@@ -86,9 +126,83 @@ def spread(scorer: Scorer, seed: int) -> float:
     return excess_kurtosis(kept) if len(kept) else 0.0
 
 
-def _metrics(method: str, split: Split, found: NDArray[np.int64], settings: EvaluateSettings) -> list[Metric]:
-    rates = {f"hit_rate@{k}": hit_rate(found, k) for k in sorted(set(settings.ranks))}
-    rates["mrr"] = scaled_mrr(found, settings.mrr_scale)
-    if split.is_cold.any():
-        rates[f"cold_hit_rate@{COLD_RANK}"] = hit_rate(found[split.is_cold], COLD_RANK)
-    return [Metric(method, split.name, metric, value) for metric, value in rates.items()]
+def _pair_rankings(scorer: Scorer, split: Split) -> list[tuple[PairView, Ranking]]:
+    """The rankings of the pair views that hold pairs; the scores of a query are computed once for both."""
+    views = (split.all, split.new)
+    rankings = rank_chunks(
+        query_chunks(scorer, split.queries), [view.wanted for view in views], depth=min(TOP_DEPTH, scorer.num_pins)
+    )
+    return [(view, ranking) for view, ranking in zip(views, rankings, strict=True) if len(ranking.ranks)]
+
+
+def _pair_figures(
+    found: Comparison, names: tuple[str, str], view: PairView, ranking: Ranking, settings: EvaluateSettings,
+    percentiles: NDArray[np.float64],
+) -> _Measured:  # fmt: skip
+    averages = pair_averages(view, ranking, settings)
+    recommended, positives = popularity_averages(view, ranking, percentiles)
+    measured = _measure(averages, settings.seed)
+    found.metrics += _rows(names, view.name, measured)
+    is_asked = view.wanted.positives.lengths > 0
+    share = coverage(ranking.top[is_asked], len(percentiles))
+    found.metrics.append(Metric(*names, view.name, f"coverage@{TOP_DEPTH}", share, None, None))
+    both = _measure([recommended, positives], settings.seed).draws
+    bias = recommended.value - positives.value
+    low, high = interval(both[:, :1] - both[:, 1:])
+    found.metrics.append(Metric(*names, view.name, f"popularity_bias@{TOP_DEPTH}", bias, float(low[0]), float(high[0])))
+    return measured
+
+
+def _slice_figures(
+    found: Comparison, names: tuple[str, str], view: PairView, ranking: Ranking, slices: list[Slice],
+    settings: EvaluateSettings,
+) -> None:  # fmt: skip
+    averages = slice_averages(view, ranking, slices, SLICE_RANK)
+    rows = _rows(names, view.name, _measure(averages, settings.seed))
+    for average, row in zip(averages, rows, strict=True):
+        found.slices.append(
+            SliceMetric(**asdict(row), slice=average.slice, part=average.part, pairs=int(average.counts.sum()))
+        )
+        if average.slice == COLD and average.part == "cold":
+            found.metrics.append(Metric(**{**asdict(row), "metric": f"cold_{row.metric}"}))
+
+
+def _board_figures(
+    found: Comparison, names: tuple[str, str], split: Split, scorer: Scorer, settings: EvaluateSettings
+) -> _Measured:
+    chunks = board_chunks(scorer, split.boards.pins)
+    (ranking,) = rank_chunks(chunks, [split.boards.wanted])
+    measured = _measure(board_averages(split.boards, ranking), settings.seed)
+    found.metrics += _rows(names, BOARD, measured)
+    return measured
+
+
+def _measure(averages: list[Average], seed: int) -> _Measured:
+    sums, counts = (np.stack([getattr(average, of) for average in averages], axis=1) for of in ("sums", "counts"))
+    return _Measured(averages, resampled(sums, counts, seed))
+
+
+def _rows(names: tuple[str, str], view: str, measured: _Measured) -> list[Metric]:
+    low, high = interval(measured.draws)
+    return [
+        Metric(*names, view, average.metric, average.value, float(low[place]), float(high[place]))
+        for place, average in enumerate(measured.averages)
+    ]
+
+
+def _differences(split: str, measured: dict[str, dict[str, _Measured]]) -> list[Difference]:
+    """PinSage's figures minus those of each other method, drawn on the same queries."""
+    found = []
+    for method, views in measured.items():
+        for view, theirs in views.items() if PINSAGE in measured and method != PINSAGE else ():
+            ours = measured[PINSAGE][view]
+            low, high = interval(ours.draws - theirs.draws)
+            for place, (own, other) in enumerate(zip(ours.averages, theirs.averages, strict=True)):
+                value = own.value - other.value
+                found.append(Difference(method, split, view, own.metric, value, float(low[place]), float(high[place])))
+    return found
+
+
+def _in_words(views: dict[str, _Measured]) -> str:
+    figures = [f"{name} {each.metric} {each.value:.4f}" for name, view in views.items() for each in view.averages[:2]]
+    return ", ".join(figures)

@@ -1,19 +1,24 @@
 """Exact ranks and exact nearest pins under any way of scoring, in bounded memory.
 
-Letters: P pins, Q distinct queries, N pairs, n queries of a chunk, k pins asked for.
+A row of scores belongs to a query pin or to a board. Letters: P pins, R rows, N positives, n rows of a chunk, k pins
+asked for.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from pinsage.evaluation.pin_lists import PinLists
 from pinsage.pairs.pairs import Pairs
 
-CHUNK_BYTES = 64_000_000
-TIE = 1e-6  # cosines closer than this differ by rounding alone
+CHUNK_BYTES = 128_000_000
+TIE = 1e-6  # scores closer than this, as a share of the best score where that is below 1, differ by rounding alone
 UNRANKED = np.finfo(np.float32).min  # the score of a pin that a method knows nothing about; such pins tie at the end
+Chunks = Iterator[tuple[int, NDArray[np.float32]]]
 
 
 class Scorer(Protocol):
@@ -25,28 +30,69 @@ class Scorer(Protocol):
         """float32 [n, P], new and writable: higher is better, UNRANKED where the method cannot say."""
 
 
-def ranks(scorer: Scorer, pairs: Pairs) -> NDArray[np.int64]:
-    """The rank of each pair's positive among all pins except the query.
+@runtime_checkable
+class BoardScorer(Scorer, Protocol):
+    """Scores every pin for some boards faster than by the mean over their pins."""
 
-    rank = 1 + pins that score higher + half of the pins that score the same, rounded up: neither the luck of being
-    stored first nor a constant score is rewarded. Scores within TIE of each other are the same.
+    def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
+        """float32 [n, P], new and writable: the mean score over the pins of each board."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The positives of each row of scores, and pins of each row that are no candidates; a row's query never is."""
+
+    positives: PinLists
+    left_out: PinLists | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The rank of each positive, float64 [N] in the order of the lists, and the best pins of each row, int32 [R, k]."""
+
+    ranks: NDArray[np.float64]
+    top: NDArray[np.int32]
+
+
+def ranks(scorer: Scorer, pairs: Pairs) -> NDArray[np.float64]:
+    """The rank of each pair's positive among all pins except the query: float64 [N], 1 to P - 1; see `rank_chunks`."""
+    queries, rows = np.unique(pairs.query, return_inverse=True)
+    order = np.argsort(rows, kind="stable")
+    wanted = Wanted(PinLists.of(rows[order], pairs.positive[order], len(queries)))
+    found = np.empty(len(pairs), np.float64)
+    found[order] = rank_chunks(query_chunks(scorer, queries), [wanted])[0].ranks
+    return found
+
+
+def rank_chunks(chunks: Chunks, questions: Sequence[Wanted], *, depth: int = 1) -> list[Ranking]:
+    """Rank the positives of several questions about the same rows of scores, each chunk of which is computed once.
+
+    rank = 1 + pins that score higher + half of the pins that score the same: neither the luck of being stored first
+    nor a constant score is rewarded, and ranks are what they are on average over random orders of the equal ones.
 
     Args:
-        scorer: the method.
-        pairs: N pairs of pins below P.
-
-    Returns:
-        int64 [N], 1 to P − 1.
+        chunks: the first row and the scores of each chunk; they are written to.
+        questions: each leaves out what those before it leave out, and more.
+        depth: k, how many of the best pins are kept of each row.
 
     Source: PinSage §4.2.
     """
-    queries, places = np.unique(pairs.query, return_inverse=True)
-    order = np.argsort(places, kind="stable")  # pairs of the same query lie together
-    found = np.empty(len(pairs), np.int64)
-    for start, scores in _chunks(scorer, queries):
-        first, last = np.searchsorted(places[order], [start, start + len(scores)])
-        for pair in order[first:last]:
-            found[pair] = _rank(scores[places[pair] - start], int(pairs.positive[pair]))
+    found = [
+        Ranking(np.empty(len(asked.positives.pins)), np.full((len(asked.positives), depth), -1, np.int32))
+        for asked in questions
+    ]
+    for start, scores in chunks:
+        end = start + len(scores)
+        for asked, ranking in zip(questions, found, strict=True):
+            if asked.left_out is not None:
+                leave_out(scores, asked.left_out.part(start, end))
+            _fill_top(scores, ranking.top[start:end])
+            positives = asked.positives.part(start, end)
+            begin = asked.positives.offsets[start]
+            _fill_ranks(
+                scores, ranking.top[start:end], positives.offsets, positives.pins,
+                ranking.ranks[begin : begin + len(positives.pins)],
+            )  # fmt: skip
     return found
 
 
@@ -54,20 +100,20 @@ def top(scorer: Scorer, queries: NDArray[np.int32], k: int) -> tuple[NDArray[np.
     """The pins that score highest for each query, without the query itself and without unranked pins.
 
     Returns:
-        int32 [Q, k] pins, best first (of equals the smaller pin), padded with -1; float32 [Q, k] scores, padded with 0.
+        int32 [R, k] pins, best first (of equals the smaller pin), padded with -1; float32 [R, k] scores, padded with 0.
     """
     pins = np.full((len(queries), k), -1, np.int32)
     best = np.zeros((len(queries), k), np.float32)
-    for start, scores in _chunks(scorer, queries):
-        for row, line in enumerate(scores, start):
-            kept = _top(line, k)
-            pins[row, : len(kept)], best[row, : len(kept)] = kept, line[kept]
+    for start, scores in query_chunks(scorer, queries):
+        part = pins[start : start + len(scores)]
+        _fill_top(scores, part)
+        best[start : start + len(scores)] = np.where(part >= 0, np.take_along_axis(scores, part, axis=1), 0)
     return pins, best
 
 
-def _chunks(scorer: Scorer, queries: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def query_chunks(scorer: Scorer, queries: NDArray[np.int32]) -> Chunks:
     """The place of a chunk's first query and its scores, float32 [n, P], in which a query itself has -inf."""
-    size = max(1, CHUNK_BYTES // (4 * max(1, scorer.num_pins)))
+    size = _rows_at_once(scorer.num_pins)
     for start in range(0, len(queries), size):
         chunk = queries[start : start + size]
         scores = scorer.scores(chunk)  # [n, P]
@@ -75,17 +121,77 @@ def _chunks(scorer: Scorer, queries: NDArray[np.int32]) -> Iterator[tuple[int, N
         yield start, scores
 
 
-def _rank(scores: NDArray[np.float32], positive: int) -> int:
-    own = scores[positive]
-    higher = int(np.count_nonzero(scores > own + np.float32(TIE)))
-    same = int(np.count_nonzero(scores >= own - np.float32(TIE))) - higher - 1
-    return 1 + higher + (same + 1) // 2
+def board_chunks(scorer: Scorer, boards: PinLists) -> Chunks:
+    """The place of a chunk's first board and its scores, float32 [n, P]: the mean over the board's pins."""
+    size = _rows_at_once(scorer.num_pins)
+    for start in range(0, len(boards), size):
+        part = boards.part(start, min(start + size, len(boards)))
+        yield start, scorer.board_scores(part) if isinstance(scorer, BoardScorer) else mean_scores(scorer, part)
 
 
-def _top(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Pins in the order of their scores, at most k; the cut keeps all that equal the k-th, so that ties are fair."""
-    ranked = np.flatnonzero(scores > UNRANKED)
-    if len(ranked) > k:
-        bar = np.partition(scores[ranked], -k)[-k]
-        ranked = ranked[scores[ranked] >= bar]
-    return ranked[np.argsort(-scores[ranked], kind="stable")][:k]
+def mean_scores(scorer: Scorer, boards: PinLists) -> NDArray[np.float32]:
+    """The mean of a method's scores over the pins of each board, float32 [n, P].
+
+    A pin that is unranked for some pins of the board counts 0 there; one that is unranked for all stays unranked.
+    """
+    found = np.full((len(boards), scorer.num_pins), UNRANKED, np.float32)
+    size = _rows_at_once(scorer.num_pins)
+    for board in range(len(boards)):
+        pins = boards.part(board, board + 1).pins
+        total, is_ranked = np.zeros(scorer.num_pins), np.zeros(scorer.num_pins, np.bool_)
+        for start in range(0, len(pins), size):
+            scores = scorer.scores(pins[start : start + size])
+            known = scores > UNRANKED
+            total += np.where(known, scores, 0).sum(axis=0)
+            is_ranked |= known.any(axis=0)
+        found[board, is_ranked] = total[is_ranked] / len(pins)
+    return found
+
+
+def _rows_at_once(num_pins: int) -> int:
+    return max(1, CHUNK_BYTES // (4 * max(1, num_pins)))
+
+
+def leave_out(scores: NDArray[np.float32], pins: PinLists) -> None:
+    """Give the pins of each row -inf, which is below UNRANKED: they are no candidates there."""
+    scores[pins.rows, pins.pins] = -np.inf
+
+
+@njit(nogil=True, cache=True)
+def _fill_top(scores: NDArray[np.float32], pins: NDArray[np.int32]) -> None:
+    """Write the best pins of each row, by insertion: a pin that beats the k-th is rare after the first few hundred."""
+    k = pins.shape[1]
+    best = np.empty(k, np.float32)
+    for row in range(len(scores)):
+        best[:] = UNRANKED
+        for pin in range(scores.shape[1]):
+            score = scores[row, pin]
+            if score > best[k - 1]:
+                place = k - 1
+                while place > 0 and best[place - 1] < score:
+                    best[place], pins[row, place] = best[place - 1], pins[row, place - 1]
+                    place -= 1
+                best[place], pins[row, place] = score, pin
+
+
+@njit(nogil=True, cache=True)
+def _fill_ranks(
+    scores: NDArray[np.float32],
+    top_pins: NDArray[np.int32],
+    offsets: NDArray[np.int64],
+    positives: NDArray[np.int32],
+    found: NDArray[np.float64],
+) -> None:
+    """Two counts per positive, without a branch, so that the compiler can take many scores at once."""
+    for row in range(len(scores)):
+        line, first = scores[row], top_pins[row, 0]
+        highest = abs(line[first]) if first >= 0 else np.float32(0)
+        for place in range(offsets[row], offsets[row + 1]):
+            own = line[positives[place]]
+            slack = np.float32(TIE) * min(np.float32(1), max(highest, abs(own)))
+            above, below = own + slack, own - slack
+            higher, not_lower = 0, 0
+            for score in line:
+                higher += score > above
+                not_lower += score >= below
+            found[place] = 1 + higher + (not_lower - higher - 1) / 2

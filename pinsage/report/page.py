@@ -15,7 +15,7 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.report import charts
 from pinsage.report.case_study import CaseStudy, case_study
 from pinsage.report.charts import Chart, Label, curve
-from pinsage.report.scores import LABELS, Headline, Rows, ScoreTable, headlines, score_table
+from pinsage.report.scores import LABELS, VIEWS, Headline, Rows, ScoreTable, Verdict, headlines, score_table, verdict
 from pinsage.report.world import Folders, World, world
 from pinsage.settings import ReportSettings
 from pinsage.store.manifest import Facts, Manifest
@@ -39,8 +39,10 @@ class Page:
 
     model_key: str
     headlines: list[Headline]
+    verdict: Verdict | None
     scores: ScoreTable
-    pairs: dict[str, int]
+    all_scores: ScoreTable
+    views: dict[str, str]
     spreads: list[tuple[str, str]]
     left_out: str
     study: CaseStudy
@@ -81,11 +83,13 @@ def gathered(inputs: Folders, settings: ReportSettings) -> Page:
     search_k = int(manifests["index"].facts["search_k"] or 0)
     return Page(
         model_key=manifests["train"].key,
-        headlines=[*headlines(metrics, int(facts.get("cold_pairs_test") or 0)), *_index_headline(recall, search_k)],
+        headlines=[*headlines(metrics), *_index_headline(recall, search_k)],
+        verdict=verdict(metrics, _rows(inputs["evaluate"] / "differences.parquet")),
         scores=score_table(metrics),
-        pairs={split: int(facts.get(f"pairs_{split}") or 0) for split in ("test", "validation")},
+        all_scores=score_table(metrics, all_methods=True),
+        views=_views(facts),
         spreads=_spreads(facts),
-        left_out=", ".join(LABELS[name][0] for name in str(facts.get("left_out") or "").split()),
+        left_out=_left_out(str(facts.get("left_out") or "")),
         study=_study(inputs, settings),
         training=training_charts(inputs["train"]),
         world=world(inputs),
@@ -124,6 +128,18 @@ def _index_headline(recall: Rows, search_k: int) -> list[Headline]:
     note = f"share of the exact ten nearest pins that Annoy finds at search_k {search_k:,}"
     own = [row["recall_at_10"] for row in recall if row["search_k"] == search_k]
     return [Headline(f"{100 * value:.1f} %", "recall @ 10 of the index", note) for value in own]
+
+
+def _views(facts: Facts) -> dict[str, str]:
+    """The title of each view and how much it asks."""
+    counts = {"all": ("pairs_test", "pairs"), "new": ("new_pairs_test", "pairs"), "board": ("boards_test", "boards")}
+    return {view: f"{VIEWS[view]} · {int(facts.get(name) or 0):,} {what}" for view, (name, what) in counts.items()}
+
+
+def _left_out(fact: str) -> str:
+    """`visual: why; pixie: why` as `Visual (why), Pixie (why)`."""
+    reasons = [part.split(": ", 1) for part in fact.split("; ") if part]
+    return ", ".join(f"{LABELS[name][0]} ({reason})" for name, reason in reasons)
 
 
 def _spreads(facts: Facts) -> list[tuple[str, str]]:

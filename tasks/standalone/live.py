@@ -37,7 +37,7 @@ HEADLINES = {
     "train": "steps final_loss validation_hit_rate_at_10",
     "embed": "num_pins",
     "index": "recall_at_10 queries_per_s",
-    "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_mrr",
+    "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_scaled_mrr",
     "report": "query_rows size_mb",
     "promote": "model_version is_champion",
 }

@@ -19,7 +19,8 @@ DOORS = {
     "airflow": ("dags/",),
     "mlflow": ("pinsage/tracking/", "pinsage/serving.py"),
     "annoy": ("pinsage/index.py",),
-    "gensim": ("pinsage/features/text.py",),
+    "gensim": ("pinsage/features/text.py", "pinsage/evaluation/baselines/item2vec.py"),
+    "implicit": ("pinsage/evaluation/baselines/factors.py",),
     "dask": ("pinsage/cluster/",),
     "distributed": ("pinsage/cluster/",),
     "torch": (

@@ -10,7 +10,8 @@ from tasks.stages import STAGES
 def hit_rates(pipeline, run) -> dict[str, float]:
     """hit-rate@10 on test pairs, by method."""
     table = pq.read_table(pipeline.artifact(run, "evaluate").folder / "metrics.parquet").to_pylist()
-    return {row["method"]: row["value"] for row in table if row["split"] == "test" and row["metric"] == "hit_rate@10"}
+    wanted = ("test", "all", "hit_rate@10")
+    return {row["method"]: row["value"] for row in table if (row["split"], row["view"], row["metric"]) == wanted}
 
 
 def test_pinsage_beats_combined_and_combined_beats_each_content_alone(pipeline, finished):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from pinsage.evaluation.baselines import Popularity, Similarity
+from pinsage.evaluation.baselines.counts import Popularity
+from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.examples import DEPTH, NUM_QUERIES, SCHEMA, example_queries, examples_table
 
 

@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from pinsage.evaluation import ranking
-from pinsage.evaluation.baselines import Similarity
-from pinsage.evaluation.ranking import UNRANKED, ranks, top
+from pinsage.evaluation.baselines.similarity import Similarity
+from pinsage.evaluation.pin_lists import PinLists
+from pinsage.evaluation.ranking import (
+    UNRANKED,
+    Wanted,
+    board_chunks,
+    mean_scores,
+    query_chunks,
+    rank_chunks,
+    ranks,
+    top,
+)
 from pinsage.pairs.pairs import Pairs
 
 
@@ -26,13 +36,13 @@ def pairs(*rows) -> Pairs:
     return Pairs(query.copy(), positive.copy())
 
 
-def slow_rank(scores, query, positive) -> int:
+def slow_rank(scores, query, positive, left_out=()) -> float:
     """The definition, one pin at a time."""
-    others = [float(score) for pin, score in enumerate(scores) if pin not in (query, positive)]
+    others = [float(score) for pin, score in enumerate(scores) if pin not in (query, positive, *left_out)]
     own = float(scores[positive])
     higher = sum(score > own + 1e-6 for score in others)
     same = sum(abs(score - own) <= 1e-6 for score in others)
-    return 1 + higher + -(-same // 2)
+    return 1 + higher + same / 2
 
 
 def test_ranks_of_a_line_of_scores():
@@ -53,9 +63,9 @@ def test_the_worst_embeddings_rank_every_positive_last():
     assert ranks(scorer, pairs((0, 1))).tolist() == [4]
 
 
-@pytest.mark.parametrize(("num_pins", "rank"), [(3, 2), (4, 2), (10, 5), (11, 6)])
+@pytest.mark.parametrize(("num_pins", "rank"), [(3, 1.5), (4, 2), (10, 5), (11, 5.5)])
 def test_embeddings_that_collapsed_rank_in_the_middle(num_pins, rank):
-    """All equal: 1 + half of the other candidates, rounded up; a constant model earns nothing."""
+    """All equal: 1 + half of the other candidates; a constant model earns nothing."""
     scorer = Similarity(np.ones((num_pins, 4), np.float32))
     assert ranks(scorer, pairs((0, 1), (1, 0))).tolist() == [rank, rank]
 
@@ -103,3 +113,47 @@ def test_top_agrees_with_a_full_sort():
     for query, line in enumerate(scorer.table):
         order = sorted((-score, pin) for pin, score in enumerate(line.tolist()) if pin != query)
         assert found[query].tolist() == [pin for _, pin in order[:7]]
+
+
+def test_scores_far_below_1_are_told_apart():
+    """What counts as rounding is a share of the best score: chances of one in a million are no ties."""
+    assert ranks(Fixed([[0, 3e-6, 2e-6, 1e-6]]), pairs((0, 1), (0, 2), (0, 3))).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 4 * 40 * 3, 10**9])
+def test_pins_left_out_are_no_candidates_of_the_question_that_leaves_them_out(monkeypatch, chunk_bytes):
+    """Two questions about the same scores, against the slow version; the second one's tops lack what it leaves out."""
+    monkeypatch.setattr(ranking, "CHUNK_BYTES", chunk_bytes)
+    rng = np.random.default_rng(3)
+    scorer, queries = Fixed(rng.integers(0, 9, (40, 40)) / 10), np.arange(0, 40, 2, dtype=np.int32)
+    draws = [rng.permutation(np.setdiff1d(np.arange(40), query)) for query in queries]
+    positives = PinLists.of(
+        np.repeat(np.arange(20), 3), np.concatenate([row[:3] for row in draws]).astype(np.int32), 20
+    )
+    known = PinLists.of(np.repeat(np.arange(20), 8), np.concatenate([row[3:11] for row in draws]).astype(np.int32), 20)
+    first, second = rank_chunks(query_chunks(scorer, queries), [Wanted(positives), Wanted(positives, known)], depth=40)
+    for row, query in enumerate(queries):
+        wanted, without = (lists.part(row, row + 1).pins.tolist() for lists in (positives, known))
+        at = slice(positives.offsets[row], positives.offsets[row + 1])
+        line = scorer.table[query]
+        assert first.ranks[at].tolist() == [slow_rank(line, query, pin) for pin in wanted]
+        assert second.ranks[at].tolist() == [slow_rank(line, query, pin, without) for pin in wanted]
+        assert set(first.top[row].tolist()) == {-1, *range(40)} - {query}
+        assert set(second.top[row].tolist()) == {-1, *range(40)} - {query, *without}
+
+
+def test_the_mean_over_a_board_counts_what_is_unranked_as_nothing():
+    """Pin 2 is known to one of two pins, pin 3 to none."""
+    scorer = Fixed([[1, 0.5, 0.4, UNRANKED], [0.2, 1, UNRANKED, UNRANKED], [0] * 4, [0] * 4])
+    boards = PinLists(np.array([0, 2]), np.array([0, 1], np.int32))
+    np.testing.assert_allclose(mean_scores(scorer, boards), [[0.6, 0.75, 0.2, UNRANKED]])
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 10**9])
+def test_boards_are_scored_by_the_mean_in_any_chunking(monkeypatch, chunk_bytes):
+    """With a method that has no faster way."""
+    monkeypatch.setattr(ranking, "CHUNK_BYTES", chunk_bytes)
+    scorer = Fixed(np.random.default_rng(0).normal(size=(9, 9)))
+    boards = PinLists(np.array([0, 4, 5]), np.array([3, 1, 8, 0, 2], np.int32))
+    found = np.concatenate([scores for _, scores in board_chunks(scorer, boards)])
+    np.testing.assert_allclose(found, [scorer.table[[3, 1, 8, 0]].mean(axis=0), scorer.table[2]], rtol=1e-5)

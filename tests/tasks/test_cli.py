@@ -149,10 +149,14 @@ def write_index(folder: Path) -> None:
 def write_evaluation(folder: Path) -> None:
     rows = [("pinsage", 0.25), ("visual", 0.125)]
     metrics = [
-        {"method": method, "split": split, "metric": "hit_rate@10", "value": value}
+        {
+            "method": method, "split": split, "view": "all", "metric": "hit_rate@10", "value": value,
+            "low": value - 0.01, "high": value + 0.01,
+        }
         for method, value in rows
         for split in ("validation", "test")
-    ]
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([{**metrics[-1], "low": 0.1, "high": 0.15}]), folder / "differences.parquet")
     pq.write_table(pa.Table.from_pylist(metrics), folder / "metrics.parquet")
     examples = {"query": [0, 0], "method": ["pinsage"] * 2, "rank": [2, 1], "pin": [2, 1], "score": [0.8, 0.9]}
     pq.write_table(pa.table(examples), folder / "examples.parquet")

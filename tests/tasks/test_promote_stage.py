@@ -87,9 +87,10 @@ class World:
 
     def write_evaluate(self, folder: Path, hit_rate: float) -> None:
         rows = [
-            {"method": method, "split": split, "metric": "hit_rate@10", "value": value}
+            {"method": method, "split": split, "view": view, "metric": "hit_rate@10", "value": share * value}
             for method, value in (("pinsage", hit_rate), ("combined", 0.1))
             for split in ("validation", "test")
+            for view, share in (("all", 1), ("new", 0.5))
         ]
         pq.write_table(pa.Table.from_pylist(rows), folder / "metrics.parquet")
 
@@ -171,6 +172,7 @@ def test_the_mlflow_run_ends_complete(world):
     assert logged.info.status == "FINISHED"
     assert logged.data.metrics["test/pinsage/hit_rate_at_10"] == 0.3
     assert logged.data.metrics["validation/combined/hit_rate_at_10"] == 0.1
+    assert logged.data.metrics["test/pinsage/new/hit_rate_at_10"] == 0.15
     assert logged.data.metrics["seconds/index"] == 1.5
     assert logged.data.metrics["facts/index/is_small"] == 1.0
     assert "facts/index/note" not in logged.data.metrics

@@ -79,7 +79,8 @@ def test_the_page_shows_what_a_reader_looks_for(world, page):
     """Methods, scores, curves, counts, recall, quarantine and settings."""
     text = " ".join("".join(Outline(page).text).split())
     for words in (
-        "PinSage on 40 pins", "Combined", "Popularity", "hit rate @ 10", "Loss", "Learning rate", "Hard negatives",
+        "PinSage on 40 pins", "on these pins", "95 % interval", "New pairs", "Board to pin",
+        "Combined", "Popularity", "hit rate @ 10", "Loss", "Learning rate", "Hard negatives",
         "Boards per pin", "Recall of the exact ten nearest pins", "num_neighbors", world.run.result("train").key,
     ):  # fmt: skip
         assert words in text, words
@@ -110,6 +111,6 @@ def test_a_data_set_of_ids_alone_has_a_page(tmp_path):
     world.publish("index")
     world.publish("evaluate")
     page = (world.publish("report") / "report.html").read_text(encoding="utf-8")
-    assert "Combined, Visual, Annotation" in page
+    assert "Combined (no pin has a picture or words), Visual (no pin has a picture)" in page
     assert "<img" not in page
     assert "pin-0" in "".join(Outline(page).text)

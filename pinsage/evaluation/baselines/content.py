@@ -1,0 +1,42 @@
+"""Methods that look at pictures and words alone.
+
+Source: PinSage §4.2.
+"""
+
+from pinsage.evaluation.baselines.similarity import Similarity
+from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.features.matrix import FeatureMatrix
+from pinsage.inference import embed_all
+from pinsage.training.data import TrainingData
+from pinsage.training.loop import fit
+
+FLAGS = {"visual": "has_picture", "text": "has_text"}
+
+
+def visual(evidence: Evidence, plan: Plan) -> Similarity:
+    """Cosine similarity of the pictures."""
+    return Similarity(evidence.features.block("visual"))
+
+
+def annotation(evidence: Evidence, plan: Plan) -> Similarity:
+    """Cosine similarity of the words."""
+    return Similarity(evidence.features.block("text"))
+
+
+def combined(evidence: Evidence, plan: Plan) -> Similarity:
+    """The dense head alone, trained on pictures and words with PinSage's loss and pairs.
+
+    Differs from the paper: a data set with only pictures or only words gets its Combined from that one.
+    """
+    kept = [name for name in FLAGS if has(evidence.features, name)]
+    features = evidence.features.only(*kept, *(FLAGS[name] for name in kept))
+    data = TrainingData(features, None, None, evidence.train, evidence.validation)
+    model = plan.model.model_copy(update={"num_layers": 0, "id_embedding": "never"})
+    train = plan.train.model_copy(update={"steps": plan.evaluate.combined_steps, "max_hard_negatives": 0})
+    scratch = plan.scratch / "combined" if plan.scratch else None
+    return Similarity(embed_all(fit(data, model, train, scratch=scratch).network, features, None))
+
+
+def has(features: FeatureMatrix, name: str) -> bool:
+    """Whether any pin has a picture (`visual`) or words (`text`)."""
+    return bool(features.block(FLAGS[name]).any())

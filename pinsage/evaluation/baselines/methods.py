@@ -1,0 +1,143 @@
+"""The table of methods, and their making: each is tuned on validation by one main setting.
+
+A new method is a function from Evidence to a scorer and a line in METHODS.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from pinsage.evaluation.baselines import co_saves, content, counts, ease, factors, item2vec, pixie
+from pinsage.evaluation.baselines.similarity import Similarity
+from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.metrics import hit_rate
+from pinsage.evaluation.ranking import Scorer, query_chunks, rank_chunks
+from pinsage.evaluation.views import Split
+
+log = logging.getLogger(__name__)
+TUNED_AT = 10
+PINSAGE = "pinsage"
+ByValue = Callable[[float], Scorer]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How a method is made: `make` takes a value of `setting`, `lacks` says why it cannot be made, or nothing."""
+
+    make: Callable[[Evidence, Plan], ByValue]
+    lacks: Callable[[Evidence], str] = lambda evidence: ""
+    setting: str = ""
+    values: tuple[float, ...] = (0.0,)
+
+
+@dataclass(frozen=True)
+class Methods:
+    """The scorers by name, the values they were tuned to, and the reasons of those left out."""
+
+    scorers: dict[str, Scorer]
+    tuned: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def make_methods(names: Iterable[str], evidence: Evidence, plan: Plan, validation: Split) -> Methods:
+    """PinSage and the methods called `names`, in the order of METHODS, each with the value best on validation."""
+    found, wanted = Methods({}), {PINSAGE, *names}
+    for name, method in METHODS.items():
+        if name not in wanted:
+            continue
+        if reason := method.lacks(evidence):
+            log.warning("%s left out: %s", name, reason)
+            found.left_out[name] = reason
+            continue
+        value, found.scorers[name] = tune(name, method, method.make(evidence, plan), validation)
+        if method.setting:
+            found.tuned[f"{name}_{method.setting}"] = value
+    return found
+
+
+def tune(name: str, method: Method, make: ByValue, validation: Split) -> tuple[float, Scorer]:
+    """The value with the best hit rate at 10 on all validation pairs (of equals the first), and its scorer."""
+    best, best_rate = (method.values[0], make(method.values[0])), -1.0
+    if len(method.values) == 1 or validation.num_pairs == 0:
+        return best
+    for value in method.values:
+        scorer = best[1] if value == method.values[0] else make(value)
+        (ranking,) = rank_chunks(query_chunks(scorer, validation.queries), [validation.all.wanted])
+        rate = hit_rate(ranking.ranks, TUNED_AT)
+        log.info("%s: %s %g gives hit rate %.4f on validation", name, method.setting, value, rate)
+        if rate > best_rate:
+            best, best_rate = (value, scorer), rate
+    return best
+
+
+def _fixed(make: Callable[[Evidence, Plan], Scorer]) -> Callable[[Evidence, Plan], ByValue]:
+    """A method without a setting."""
+    return lambda evidence, plan: lambda value: make(evidence, plan)
+
+
+def _by_value(make: Callable[[Evidence, Plan, float], Scorer]) -> Callable[[Evidence, Plan], ByValue]:
+    return lambda evidence, plan: lambda value: make(evidence, plan, value)
+
+
+def _pinsage(evidence: Evidence, plan: Plan) -> Similarity:
+    """The method under test: cosine similarity of the embeddings, and the term for popularity where there is one."""
+    return Similarity(evidence.embeddings, evidence.popularity)
+
+
+def _no_pictures(evidence: Evidence) -> str:
+    return "" if content.has(evidence.features, "visual") else "no pin has a picture"
+
+
+def _no_words(evidence: Evidence) -> str:
+    return "" if content.has(evidence.features, "text") else "no pin has words"
+
+
+def _no_content(evidence: Evidence) -> str:
+    return "no pin has a picture or words" if _no_pictures(evidence) and _no_words(evidence) else ""
+
+
+def _at_most(num_pins: int, needs: Callable[[Evidence], str] = lambda evidence: "") -> Callable[[Evidence], str]:
+    """The reason of a method whose matrices are meant for fewer pins, or else that of what it needs."""
+
+    def lacks(evidence: Evidence) -> str:
+        has = evidence.graph.num_pins
+        return f"{has:,} pins are more than its {num_pins:,}" if has > num_pins else needs(evidence)
+
+    return lacks
+
+
+def _too_small(evidence: Evidence) -> str:
+    return "" if min(evidence.graph.num_pins, evidence.graph.num_boards) > 2 else "the graph has no two boards"
+
+
+def _no_implicit(evidence: Evidence) -> str:
+    return "" if factors.has_implicit() else "the package implicit is not installed"
+
+
+def _many_pairs(evidence: Evidence) -> str:
+    most = item2vec.MAX_PAIRS
+    return f"{len(evidence.train):,} training pairs are more than its {most:,}" if len(evidence.train) > most else ""
+
+
+METHODS: dict[str, Method] = {
+    PINSAGE: Method(_fixed(_pinsage)),
+    "combined": Method(_fixed(content.combined), _no_content),
+    "visual": Method(_fixed(content.visual), _no_pictures),
+    "annotation": Method(_fixed(content.annotation), _no_words),
+    "pixie": Method(_fixed(pixie.pixie)),
+    "item_knn": Method(
+        _by_value(co_saves.item_knn), setting="shrinkage", values=(3.0, 30.0, 1000.0, 10_000.0),
+    ),
+    "rp3beta": Method(_by_value(co_saves.rp3beta), setting="beta", values=(0.0, 0.1, 0.2, 0.4)),
+    "transitions": Method(_fixed(counts.transitions)),
+    "ease": Method(_by_value(ease.ease), _at_most(ease.MAX_PINS), "l2", (100.0, 300.0, 1000.0)),
+    "svd": Method(factors.svd, _at_most(factors.MAX_PINS, _too_small), "rank", factors.RANKS),
+    "als": Method(
+        _by_value(factors.als), _at_most(factors.MAX_PINS, _no_implicit), "regularization", (1.0, 10.0, 100.0),
+    ),
+    "bpr": Method(
+        _by_value(factors.bpr), _at_most(factors.MAX_PINS, _no_implicit), "regularization", (0.003, 0.01, 0.03),
+    ),
+    "item2vec": Method(_by_value(item2vec.item2vec), _many_pairs, "window", (3.0, 10.0, 30.0)),
+    "popularity": Method(_fixed(counts.popularity)),
+}  # fmt: skip

@@ -1,0 +1,57 @@
+"""Cosine similarity of vectors, with or without a term for popularity.
+
+Letters: P pins, D width of a vector, n rows of scores.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.errors import InputError
+from pinsage.evaluation.pin_lists import PinLists
+from pinsage.evaluation.ranking import UNRANKED
+
+
+class Similarity:
+    """score(q, j) = cosine of q and j + popularity of j. A pin whose vector is zero ranks last, and ranks nothing."""
+
+    def __init__(self, vectors: NDArray[np.float32], popularity: NDArray[np.float32] | None = None) -> None:
+        """Take float32 [P, D], which is not copied, and float32 [P].
+
+        Raises:
+            InputError: a vector holds NaN or an infinite number, which would rank first everywhere.
+        """
+        self._vectors, self._popularity, self.num_pins = vectors, popularity, len(vectors)
+        lengths = np.sqrt(np.einsum("pd,pd->p", vectors, vectors))
+        if not np.isfinite(lengths).all():
+            bad = int(np.flatnonzero(~np.isfinite(lengths))[0])
+            raise InputError(f"The vector of pin {bad} is not finite. Make the features or the embeddings again.")
+        self._is_empty = lengths == 0
+        self._scale = (1 / np.where(self._is_empty, 1, lengths)).astype(np.float32)
+
+    def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Cosines and popularity, float32 [n, P]."""
+        return self._scores(self._unit(queries), self._is_empty[queries])
+
+    def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
+        """The product with the mean of the unit vectors of each board's pins, and popularity: float32 [n, P].
+
+        It is the mean of the scores of the pins, those without a vector left out.
+        """
+        means = np.zeros((len(boards), self._vectors.shape[1]), np.float32)
+        for board in range(len(boards)):
+            pins = boards.part(board, board + 1).pins
+            means[board] = self._unit(pins).sum(axis=0) / max(1, np.count_nonzero(~self._is_empty[pins]))
+        return self._scores(means, np.asarray(~means.any(axis=1)))
+
+    def _unit(self, pins: NDArray[np.int32]) -> NDArray[np.float32]:
+        unit: NDArray[np.float32] = self._vectors[pins] * self._scale[pins, None]
+        return unit
+
+    def _scores(self, rows: NDArray[np.float32], is_nothing: NDArray[np.bool_]) -> NDArray[np.float32]:
+        scores: NDArray[np.float32] = np.dot(rows, self._vectors.T)  # [n, P]
+        scores *= self._scale
+        if self._popularity is not None:
+            scores += self._popularity
+        scores[:, self._is_empty] = UNRANKED
+        scores[is_nothing] = UNRANKED
+        return scores
