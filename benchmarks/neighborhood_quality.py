@@ -1,6 +1,6 @@
 """What a more exact neighborhood buys: PinSage's hit rate with visits counted on few or many walks, or computed.
 
-    python benchmarks/neighborhood_quality.py --dataset FOLDER [--preset conf/movielens.yaml] [--seeds 3] [--split test]
+    python benchmarks/neighborhood_quality.py --dataset FOLDER [--preset conf/paper.yaml] [--seeds 3] [--split test]
 
 Runs the stages ingest to embed for every method and seed (`walk.seed` and `train.seed`) and ranks the positives of
 held-out pairs by the embeddings. Stages that do not depend on the method are made once. Prints a row per method:
