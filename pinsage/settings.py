@@ -68,6 +68,9 @@ class PairSettings(Section):
         "auto",
         description="none: any two pins of a board are a training pair; auto: where adjacent saves share their time.",
     )
+    session_length: int = Field(
+        20, ge=0, le=100_000, description="So many saves in a row make a session, where they have an order; 0: none."
+    )
     seed: Seed = 0
 
 
@@ -118,7 +121,7 @@ class SpectralSettings(Section):
         3, ge=1, le=100, description="Passes over the saves, and one more; many are exact, few mix in what comes after."
     )
     oversampling: int = Field(32, ge=0, le=1024, description="Columns that are iterated beside those kept, at least.")
-    pin_exponent: float = Field(0.5, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
+    pin_exponent: float = Field(0.4, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
     board_exponent: float = Field(0.5, ge=0, le=1, description="And by the board's degree to this power.")
     power: float = Field(
         1.0, ge=0, le=2, description="A column is scaled by its singular value to this power; 0: all alike."
