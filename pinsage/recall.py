@@ -15,6 +15,7 @@ from pinsage.settings import IndexSettings
 
 RECALL_DEPTH = 10
 CHUNK_BYTES = 64_000_000
+FACTORS = (1, 2, 4, 8, 16)  # of the search_k that the settings name: as far as a search may be made more thorough
 
 
 @dataclass(frozen=True)
@@ -44,25 +45,25 @@ def measured_recall(
     queries = np.sort(rng.choice(len(embeddings), num_queries, replace=False))
     least = _exact_tenth(embeddings, popularity, queries)
     own = index.header.search_k
-    efforts = sorted({RECALL_DEPTH * index.header.num_trees, own // 2, own, 2 * own, 4 * own} - {0})
+    efforts = sorted({RECALL_DEPTH * index.header.num_trees, own // 2, *(own * factor for factor in FACTORS)} - {0})
     return [_recall(index, queries, least, effort) for effort in efforts]
 
 
-def checked_recall(table: list[Recall], settings: IndexSettings) -> Recall:
-    """The row of `table` at the index's own `search_k`.
+def enough_recall(table: list[Recall], settings: IndexSettings) -> Recall:
+    """The row of the smallest search_k, from the settings' own on, whose recall is at least `settings.min_recall`.
 
     Raises:
-        InputError: its recall is below `settings.min_recall`.
+        InputError: there is none.
     """
-    own = next(row for row in table if row.search_k == settings.search_k)
-    if own.recall_at_10 < settings.min_recall:
-        enough = [row.search_k for row in table if row.recall_at_10 >= settings.min_recall]
-        advice = f"index.search_k to {enough[0]}" if enough else "index.num_trees and index.search_k"
+    rows = [row for row in table if row.search_k >= settings.search_k]
+    enough = [row for row in rows if row.recall_at_10 >= settings.min_recall]
+    if not enough:
         raise InputError(
-            f"Recall@10 of the index is {own.recall_at_10:.3f} at search_k {own.search_k}, below index.min_recall "
-            f"{settings.min_recall:g}. Raise {advice}."
+            f"Recall@10 of the index is {rows[0].recall_at_10:.3f} at search_k {rows[0].search_k} and "
+            f"{rows[-1].recall_at_10:.3f} at {rows[-1].search_k}, below index.min_recall {settings.min_recall:g}. "
+            "Raise index.num_trees."
         )
-    return own
+    return enough[0]
 
 
 def _exact_tenth(

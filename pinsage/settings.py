@@ -98,7 +98,7 @@ class TextSettings(Section):
     dim: int = Field(256, ge=2, le=1024, description="Dimension of a word vector (paper: 256).")
     epochs: int = Field(5, ge=1, le=100, description="Passes over the pins.")
     min_count: int = Field(2, ge=1, le=1000, description="Rarer words get no vector.")
-    max_words: int = Field(128, ge=1, le=1000, description="Words of a pin beyond this many are not read.")
+    max_words: int = Field(64, ge=1, le=1000, description="Words of a pin beyond this many are not read.")
     seed: Seed = 0
 
 
@@ -252,7 +252,9 @@ class IndexSettings(Section):
     """The Annoy index of the embeddings (PinSage §3.5)."""
 
     num_trees: int = Field(50, ge=1, le=1000, description="More trees: better recall, larger file.")
-    search_k: int = Field(5000, ge=1, le=10_000_000, description="Nodes inspected per query.")
+    search_k: int = Field(
+        5000, ge=1, le=10_000_000, description="Nodes inspected per query; up to 16 times as many for min_recall."
+    )
     recall_queries: int = Field(
         500, ge=1, le=100_000, description="Queries whose recall against exact search is measured."
     )
@@ -265,7 +267,7 @@ class EvaluateSettings(Section):
 
     ranks: list[Annotated[int, Field(ge=1)]] = Field([10, 50, 500], min_length=1, description="K of each hit rate.")
     mrr_scale: int = Field(100, ge=1, description="Scaled MRR is the mean of 1/ceil(rank/scale) (paper: 100).")
-    max_pairs: int = Field(10_000, ge=1, description="Most pairs of a split scored; a seeded sample beyond that.")
+    max_pairs: int = Field(50_000, ge=1, description="Most pairs of a split scored; a seeded sample beyond that.")
     max_boards: int = Field(5000, ge=1, description="Most boards of a split scored; a seeded sample beyond that.")
     methods: list[Baseline] = Field(
         ["combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "popularity"],

@@ -1,14 +1,15 @@
 """Build the Annoy index and measure its recall."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.parquet_files import write_parquet
-from pinsage.index import INDEX, PinIndex
-from pinsage.recall import checked_recall, measured_recall
+from pinsage.index import HEADER, INDEX, PinIndex
+from pinsage.recall import enough_recall, measured_recall
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from tasks.work import StageWork
@@ -32,7 +33,10 @@ def index(work: StageWork) -> Facts:
     table = measured_recall(built, embeddings, popularity, settings)
     for row in table:
         log.info("search_k %d: recall@10 %.4f, %.0f queries/s", row.search_k, row.recall_at_10, row.queries_per_s)
-    own = checked_recall(table, settings)
+    own = enough_recall(table, settings)
+    if own.search_k > settings.search_k:
+        log.info("search_k raised from %d to %d for index.min_recall", settings.search_k, own.search_k)
+        replace(built.header, search_k=own.search_k).write(work.out / HEADER)
     columns = {"search_k": [row.search_k for row in table], "recall_at_10": [row.recall_at_10 for row in table]}
     write_parquet(work.out / "recall.parquet", pa.table(columns))
     return {

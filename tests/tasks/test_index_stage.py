@@ -60,6 +60,15 @@ def test_the_popularity_of_the_stage_embed_ranks_too(world, tmp_path):
     assert facts["recall_at_10"] == 1.0
 
 
+def test_an_index_that_needs_a_more_thorough_search_says_so_in_its_header(world, tmp_path):
+    """Whoever opens it searches as it was measured."""
+    work = world.work("index", tmp_path / "out", index__num_trees=1, index__search_k=2, index__min_recall=0.9)
+    work.out.mkdir()
+    facts = index(work)
+    assert facts["search_k"] == PinIndex.open(work.out).header.search_k
+    assert facts["recall_at_10"] >= 0.9
+
+
 def test_a_recall_below_the_bar_stops_the_stage(world, tmp_path):
     """A bad index must not be published: one tree over vectors without any order finds two thirds."""
     work = world.work("index", tmp_path / "out", index__num_trees=1, index__search_k=1, index__min_recall=1.0)
@@ -67,5 +76,5 @@ def test_a_recall_below_the_bar_stops_the_stage(world, tmp_path):
     shutil.copytree(work.inputs["embed"], tmp_path / "embed")
     np.save(tmp_path / "embed" / "embeddings.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     work.out.mkdir()
-    with pytest.raises(InputError, match=r"below index\.min_recall 1\. Raise index\.num_trees and"):
+    with pytest.raises(InputError, match=r"below index\.min_recall 1\. Raise index\.num_trees"):
         index(replace(work, inputs={**work.inputs, "embed": tmp_path / "embed"}))
