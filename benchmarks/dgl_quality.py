@@ -31,8 +31,9 @@ def embeddings(trainer):
 def main():
     """Take the turns that stdin asks for."""
     folder, batch_size, width = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    began = time.process_time()
     trainer = Trainer("walks", folder, batch_size, width)
-    cpu_s = time.process_time()  # what it took to get ready counts as well
+    cpu_s = time.process_time() - began  # what it takes to get ready counts as well, as with us
     for line in sys.stdin:
         began = time.process_time()
         trainer.steps(int(line))

@@ -62,7 +62,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--preset", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--dgl", default="", metavar="PYTHON", help="a Python that has dgl")
-    parser.add_argument("--dgl-steps", type=int, default=8000)
+    parser.add_argument("--dgl-steps", type=int, default=2000)
     parser.add_argument("--dgl-looks", type=int, default=20)
     parser.add_argument("--json", type=Path, default=HERE / "results/time_to_quality.json")
     parser.add_argument("--plot", type=Path, default=HERE.parent / "docs/images/time_to_quality.png")
@@ -147,7 +147,7 @@ def table(curves: list[Curve]) -> str:
     for curve in sorted(curves, key=lambda curve: -curve.best):
         seconds = (curve.seconds_to(rate) for rate in (curve.best, 0.95 * curve.best, mark))
         cells = ("–" if found is None else f"{found:,.1f}" for found in seconds)
-        lines.append(f"| {curve.method} {curve.setting} | {curve.best:.4f} | {' | '.join(cells)} |")
+        lines.append(f"| {f'{curve.method} {curve.setting}'.rstrip()} | {curve.best:.4f} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -160,7 +160,7 @@ def plotted(curves: list[Curve], path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(7, 4))
     for curve in curves:
-        axes.plot(*zip(*curve.points, strict=True), marker=".", label=f"{curve.method} {curve.setting}".strip())
+        axes.plot(*zip(*curve.points, strict=True), marker=".", label=f"{curve.method} {curve.setting}".rstrip())
     axes.set_xscale("log")
     axes.set_xlabel("CPU seconds")
     axes.set_ylabel("validation hit rate at 10")
