@@ -1,5 +1,5 @@
 # `make run` and `make test` are all one needs; `make help` lists the rest.
-#   DATASET=path   your tables instead of the demo      PRESET=conf/movielens.yaml   other settings
+#   DATASET=path   your tables instead of the demo      PRESET=conf/paper.yaml   other settings
 #   SET="train.steps=200 walk.budget=4096"            single settings
 #   PYTHON=python3.12   PINSAGE_HOME=path   PINSAGE_AIRFLOW_PORT=8081   PINSAGE_MLFLOW_PORT=5001
 

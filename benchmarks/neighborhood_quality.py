@@ -1,6 +1,6 @@
 """What a more exact neighborhood buys: PinSage's hit rate with visits counted on few or many walks, or computed.
 
-    python benchmarks/neighborhood_quality.py --dataset FOLDER [--preset conf/movielens.yaml] [--seeds 3] [--split test]
+    python benchmarks/neighborhood_quality.py --dataset FOLDER [--preset conf/paper.yaml] [--seeds 3] [--split test]
 
 Runs the stages ingest to embed for every method and seed (`walk.seed` and `train.seed`) and ranks the positives of
 held-out pairs by the embeddings. Stages that do not depend on the method are made once. Prints a row per method:
@@ -23,6 +23,7 @@ from pinsage.evaluation.metrics import hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import sampled_pairs
 from pinsage.graph.csr import BipartiteGraph
+from pinsage.graph.walked import walked_graph_folder
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
@@ -102,7 +103,7 @@ def pairs(split: str, run: Run, home: Path) -> Pairs:
 
 def microseconds(settings: Settings, run: Run, home: Path) -> float:
     """CPU time of one neighborhood, over at most 2,000 pins, in microseconds."""
-    hops = HopTables.of(BipartiteGraph.open(folder(run, home, "connect")))
+    hops = HopTables.of(BipartiteGraph.open(walked_graph_folder(folder(run, home, "connect"))))
     pins = np.random.default_rng(0).permutation(hops.num_pins)[:2000].astype(np.int32)
     top_neighbors(hops, pins[:1], settings.walk)
     began = time.process_time()

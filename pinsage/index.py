@@ -3,11 +3,17 @@
 The only door to Annoy. An Annoy file has no checksum of its own, and a damaged one gives wrong answers or kills the
 process, so `index.json` beside it says what it must be, and nothing is mapped that does not agree.
 
+A pin j answers a query q by its score z_q · z_j + p_j, the cosine plus a popularity p_j ≥ 0. Annoy ranks by angle, so
+where any popularity is above 0 it is given items [z_j, p_j, √(p_max² - p_j²)], all as long as each other, and queries
+[z_q, 1, 0]: their products are the scores, and of items of one length the angle has the order of the product.
+Source: Bachrach et al., "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product
+spaces", RecSys 2014.
+
 Letters: P pins, d embedding size, k pins asked for.
 """
 
 import json
-import time
+import math
 import uuid
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -23,18 +29,24 @@ from pinsage.settings import IndexSettings
 from pinsage.store.manifest import file_sha256
 
 INDEX, HEADER = "index.ann", "index.json"
-METRIC: Final = "angular"  # on unit vectors the order of cosine similarity
+METRIC: Final = "angular"  # of items of one length the order of their products with a query
 UNIT_TOLERANCE = 1e-3
-RECALL_DEPTH = 10
-CHUNK_BYTES = 64_000_000
 Neighbors = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class IndexHeader:
-    """What an index file must be: its shape, how it is searched, whose embeddings it holds, and its bytes."""
+    """What an index file must be: its shape, how it is searched, whose embeddings it holds, and its bytes.
+
+    Attributes:
+        dim: d, size of an embedding.
+        stored_dim: size of an item: d, or d + 2 where popularity is part of the score.
+        max_popularity: p_max; 0 where the cosine is the score.
+    """
 
     dim: int
+    stored_dim: int
+    max_popularity: float
     metric: str
     num_trees: int
     search_k: int
@@ -65,6 +77,16 @@ class IndexHeader:
         return header
 
     @property
+    def has_popularity(self) -> bool:
+        """Whether popularity is part of the score."""
+        return self.max_popularity > 0
+
+    @property
+    def longest_product(self) -> float:
+        """The length of an item times that of a query: a score is so many times the cosine between them."""
+        return math.sqrt(2 * (1 + self.max_popularity**2)) if self.has_popularity else 1.0
+
+    @property
     def checksum(self) -> str:
         """SHA-256 of the header's values, in hex."""
         return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
@@ -79,29 +101,38 @@ class PinIndex:
 
     @classmethod
     def build(
-        cls, embeddings: NDArray[np.float32], folder: Path, settings: IndexSettings, *, model_key: str = ""
+        cls,
+        embeddings: NDArray[np.float32],
+        popularity: NDArray[np.float32],
+        folder: Path,
+        settings: IndexSettings,
+        *,
+        model_key: str = "",
     ) -> "PinIndex":
         """The index of `embeddings`, written to `folder` and opened. The same input gives the same bytes.
 
         Args:
             embeddings: float32 [P, d], unit length.
+            popularity: float32 [P], at least 0, added to the cosine where the pin is a candidate.
             folder: where `index.ann` and `index.json` go; files of these names are replaced by a rename, because
                 Annoy's own `save` truncates a file that another process may have mapped.
             settings: trees, search_k and seed.
             model_key: names the model that made the embeddings.
 
         Raises:
-            InputError: an embedding is zero, not of unit length or holds NaN.
+            InputError: an embedding is zero, not of unit length or holds NaN, or a popularity is below 0 or no number.
 
         Source: PinSage §3.5.
         """
         _check_unit_length(embeddings)
+        _check_popularity(popularity, len(embeddings))
+        highest = float(popularity.max())
         draft = folder / f".{INDEX}.{uuid.uuid4().hex[:8]}"
         try:
-            _write_annoy(embeddings, draft, settings)
+            stored_dim = _write_annoy(embeddings, popularity if highest else None, draft, settings)
             header = IndexHeader(
-                embeddings.shape[1], METRIC, settings.num_trees, settings.search_k, len(embeddings), model_key,
-                draft.stat().st_size, file_sha256(draft),
+                embeddings.shape[1], stored_dim, highest, METRIC, settings.num_trees, settings.search_k,
+                len(embeddings), model_key, draft.stat().st_size, file_sha256(draft),
             )  # fmt: skip
             draft.replace(folder / INDEX)
         finally:
@@ -124,7 +155,7 @@ class PinIndex:
             raise _damaged(path, f"was built for the metric '{header.metric}' instead of '{METRIC}'")
         if (found := file_sha256(path)) != header.sha256:
             raise _damaged(path, f"has sha256 {found[:12]}… instead of {header.sha256[:12]}…")
-        annoy = AnnoyIndex(header.dim, METRIC)
+        annoy = AnnoyIndex(header.stored_dim, METRIC)
         annoy.load(str(path))
         if annoy.get_n_items() != header.num_pins:
             raise _damaged(path, f"holds {annoy.get_n_items()} pins instead of {header.num_pins}")
@@ -141,7 +172,7 @@ class PinIndex:
         return self.header.dim
 
     def related(self, pin: int, k: int, *, search_k: int | None = None) -> Neighbors:
-        """The pins most similar to `pin`, most similar first, without `pin` itself.
+        """The pins that score highest for `pin`, the best first, without `pin` itself.
 
         Args:
             pin: row number of the query.
@@ -149,7 +180,7 @@ class PinIndex:
             search_k: nodes to inspect instead of the index's own number.
 
         Returns:
-            int32 [≤k] pins and float32 [≤k] cosine similarities.
+            int32 [≤k] pins and float32 [≤k] scores: cosine + popularity.
 
         Raises:
             UnknownPinError: the index has no such pin.
@@ -162,22 +193,22 @@ class PinIndex:
         k = max(0, min(k, self.num_pins))
         effort = max(search_k or self.header.search_k, k + 1)
         # One more than asked for: the pin itself comes back too, though not always first, and not at all when more
-        # than k pins share its embedding.
-        pins, distances = self._annoy.get_nns_by_item(pin, k + 1, effort, include_distances=True)
-        others, cosines = _neighbors(pins, distances)
+        # than k pins share its embedding or are popular enough.
+        embedding = self._annoy.get_item_vector(pin)[: self.dim]
+        others, scores = self._search(embedding, k + 1, effort)
         keep = others != pin
-        return others[keep][:k], cosines[keep][:k]
+        return others[keep][:k], scores[keep][:k]
 
     def related_to_vector(self, vector: NDArray[np.float32], k: int, *, search_k: int | None = None) -> Neighbors:
-        """The pins most similar to an embedding from outside, most similar first.
+        """The pins that score highest for an embedding from outside, the best first.
 
         Args:
-            vector: float32 [d], not zero.
+            vector: float32 [d], not zero; its length does not matter.
             k: pins asked for.
             search_k: nodes to inspect instead of the index's own number.
 
         Returns:
-            int32 [≤k] pins and float32 [≤k] cosine similarities.
+            int32 [≤k] pins and float32 [≤k] scores: cosine + popularity.
 
         Raises:
             InputError: the vector has another size, is zero or holds NaN.
@@ -189,90 +220,37 @@ class PinIndex:
             )
         k = max(0, min(k, self.num_pins))
         effort = max(search_k or self.header.search_k, k)
-        return _neighbors(*self._annoy.get_nns_by_vector(vector.tolist(), k, effort, include_distances=True))
+        length = float(np.linalg.norm(vector.astype(np.float64)))
+        return self._search([value / length for value in vector.tolist()], k, effort)
+
+    def _search(self, embedding: list[float], k: int, effort: int) -> Neighbors:
+        """The `k` pins that score highest for an embedding of unit length."""
+        query = [*embedding, 1.0, 0.0] if self.header.has_popularity else embedding
+        pins, distances = self._annoy.get_nns_by_vector(query, k, effort, include_distances=True)
+        cosines = 1 - np.square(np.array(distances)) / 2  # Annoy's angular distance is √(2 − 2·cosine)
+        return np.array(pins, np.int32), (cosines * self.header.longest_product).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class Recall:
-    """How much of the exact answer a search finds at one `search_k`, and how fast it is on one core."""
-
-    search_k: int
-    recall_at_10: float
-    queries_per_s: float
-
-
-def measured_recall(index: PinIndex, embeddings: NDArray[np.float32], settings: IndexSettings) -> list[Recall]:
-    """Recall@10 against exact search at several `search_k`, ascending, the index's own among them.
-
-    A found pin counts when it is as similar to the query as the exact tenth: among equals Annoy may choose.
-
-    Args:
-        index: the index of `embeddings`.
-        embeddings: float32 [P, d], unit length.
-        settings: how many queries are drawn, and from which seed.
-    """
-    rng = np.random.default_rng(settings.seed)
-    num_queries = min(settings.recall_queries, len(embeddings))
-    queries = np.sort(rng.choice(len(embeddings), num_queries, replace=False))
-    least = _exact_tenth(embeddings, queries)
-    own = index.header.search_k
-    efforts = sorted({RECALL_DEPTH * index.header.num_trees, own // 2, own, 2 * own, 4 * own} - {0})
-    return [_recall(index, queries, least, effort) for effort in efforts]
-
-
-def checked_recall(table: list[Recall], settings: IndexSettings) -> Recall:
-    """The row of `table` at the index's own `search_k`.
-
-    Raises:
-        InputError: its recall is below `settings.min_recall`.
-    """
-    own = next(row for row in table if row.search_k == settings.search_k)
-    if own.recall_at_10 < settings.min_recall:
-        enough = [row.search_k for row in table if row.recall_at_10 >= settings.min_recall]
-        advice = f"index.search_k to {enough[0]}" if enough else "index.num_trees and index.search_k"
-        raise InputError(
-            f"Recall@10 of the index is {own.recall_at_10:.3f} at search_k {own.search_k}, below index.min_recall "
-            f"{settings.min_recall:g}. Raise {advice}."
-        )
-    return own
-
-
-def _exact_tenth(embeddings: NDArray[np.float32], queries: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The cosine of each query's tenth most similar pin, float32 [Q]; of the last where there are fewer than ten."""
-    depth = min(RECALL_DEPTH, len(embeddings) - 1)
-    least = np.full(len(queries), np.inf, np.float32)
-    size = max(1, CHUNK_BYTES // (4 * len(embeddings)))
-    for start in range(0, len(queries) if depth else 0, size):
-        chunk = queries[start : start + size]
-        cosines = embeddings[chunk] @ embeddings.T  # [n, P]
-        cosines[np.arange(len(chunk)), chunk] = -np.inf
-        least[start : start + size] = np.partition(cosines, -depth, axis=1)[:, -depth]
-    return least
-
-
-def _recall(index: PinIndex, queries: NDArray[np.int64], least: NDArray[np.float32], search_k: int) -> Recall:
-    depth = min(RECALL_DEPTH, index.num_pins - 1)
-    started = time.perf_counter()
-    answers = [index.related(int(query), RECALL_DEPTH, search_k=search_k)[1] for query in queries]
-    seconds = time.perf_counter() - started
-    found = sum(int(np.sum(cosines >= bar - 1e-5)) for cosines, bar in zip(answers, least, strict=True))
-    recall = found / (depth * len(queries)) if depth else 1.0
-    return Recall(search_k, round(recall, 6), len(queries) / max(seconds, 1e-9))
-
-
-def _write_annoy(embeddings: NDArray[np.float32], path: Path, settings: IndexSettings) -> None:
-    annoy = AnnoyIndex(embeddings.shape[1], METRIC)
+def _write_annoy(
+    embeddings: NDArray[np.float32], popularity: NDArray[np.float32] | None, path: Path, settings: IndexSettings
+) -> int:
+    """Write the index file; returns the size of an item."""
+    more = np.empty((len(embeddings), 0)) if popularity is None else _popularity_columns(popularity)
+    stored_dim = int(embeddings.shape[1] + more.shape[1])
+    annoy = AnnoyIndex(stored_dim, METRIC)
     annoy.set_seed(settings.seed)  # has no effect after the first item
     for pin in range(len(embeddings)):
-        annoy.add_item(pin, embeddings[pin].tolist())
+        annoy.add_item(pin, [*embeddings[pin].tolist(), *more[pin].tolist()])
     annoy.build(settings.num_trees, n_jobs=1)  # more jobs: other bytes every time
     annoy.save(str(path))
     annoy.unload()
+    return stored_dim
 
 
-def _neighbors(pins: list[int], distances: list[float]) -> Neighbors:
-    """Annoy's angular distance is √(2 − 2·cosine)."""
-    return np.array(pins, np.int32), (1 - np.square(np.array(distances)) / 2).astype(np.float32)
+def _popularity_columns(popularity: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The popularity and what brings all items to one length: float64 [P, 2]."""
+    squares = np.square(popularity, dtype=np.float64)
+    return np.stack([popularity, np.sqrt(squares.max() - squares)], axis=1)
 
 
 def _check_unit_length(embeddings: NDArray[np.float32]) -> None:
@@ -284,6 +262,19 @@ def _check_unit_length(embeddings: NDArray[np.float32]) -> None:
         raise InputError(
             f"{len(bad)} of {len(embeddings)} embeddings are not of length 1 (first: pin {bad[0]}, length "
             f"{lengths[bad[0]]:.3g}). A zero or NaN embedding has no neighbors; train the model again."
+        )
+
+
+def _check_popularity(popularity: NDArray[np.float32], num_pins: int) -> None:
+    if popularity.shape != (num_pins,):
+        raise InputError(
+            f"{num_pins} embeddings came with popularity of shape {list(popularity.shape)}. Give one each."
+        )
+    bad = np.flatnonzero(~((popularity >= 0) & (popularity < np.inf)))
+    if len(bad):
+        raise InputError(
+            f"{len(bad)} of {num_pins} popularities are not numbers of at least 0 (first: pin {bad[0]}, "
+            f"{popularity[bad[0]]:.3g}). Embed the pins again."
         )
 
 

@@ -26,8 +26,8 @@ from pinsage.errors import PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import check_features, load_network
-from pinsage.model.layerwise import CHUNK, chunks, convolved, embedded, input_rows
-from pinsage.model.network import PinSageNetwork
+from pinsage.model.layerwise import CHUNK, chunks, convolved, embedded, input_rows, linear_part, saves_rows
+from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.store import rows
 from pinsage.store.rows import Written
 from pinsage.walks.neighborhood import Neighborhoods
@@ -69,9 +69,12 @@ class InferenceJob:
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass over the catalog. `layer` counts from 0 at the features; the head reads what layer - 1 made."""
+    """One pass over the catalog. `layer` counts from 0 at the features; the head reads what layer - 1 made.
 
-    kind: Literal["project", "convolve", "head"]
+    "saves" makes what the linear path starts from, which the head pools.
+    """
+
+    kind: Literal["project", "convolve", "saves", "head"]
     layer: int
 
     @property
@@ -96,7 +99,7 @@ class Lent:
 class Step:
     """One pass as a worker sees it: what it reads, the arrays of earlier passes among it, and where its rows go.
 
-    `own` is what the layer before made of the pins, None at the features; `table` are the projections to pool.
+    `own` is what the layer before made of the pins, None at the features; `table` are the vectors to pool, of all pins.
     """
 
     each: Pass
@@ -156,7 +159,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
     check_features(network, features.widths, features.num_pins)
     tables = _Tables(job, exchange)
     borders = _borders(features.num_pins, num_parts)
-    for each in passes(network.shape.num_layers):
+    for each in passes(network.shape):
         folder, name = _place(job, each)
         rows.allocate(folder / f"{name}.npy", np.float32, (features.num_pins, _width(network, each)))
         step = tables.step(each, exchange.rows(folder), name)
@@ -181,15 +184,15 @@ class _Tables:
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
         """A pass, as the workers get it."""
-        own, table = self._made.get(Pass("convolve", each.layer - 1)), self._made.get(Pass("project", each.layer))
-        return Step(each, self._lent, own, table, out, name)
+        own = self._made.get(Pass("convolve", each.layer - 1)) if each.kind != "saves" else None
+        return Step(each, self._lent, own, self._made.get(_pooled_by(each)), out, name)
 
     def made(self, each: Pass) -> None:
         """Lend what a pass made; what nobody reads any more goes away."""
-        if each.kind == "project":
+        if each.kind in ("project", "saves"):
             self._lend(each)
             return
-        for old in (Pass("project", each.layer), Pass("convolve", each.layer - 1)):
+        for old in (_pooled_by(each), Pass("convolve", each.layer - 1)):
             if old in self._made:
                 self._exchange.take_back(self._made.pop(old))
                 shutil.rmtree(self._job.scratch / old.name)
@@ -200,10 +203,16 @@ class _Tables:
         self._made[each] = self._exchange.lend(self._job.scratch / each.name)
 
 
-def passes(num_layers: int) -> list[Pass]:
-    """The passes of a network, in order: project and convolve for every layer, then the head."""
-    layers = [Pass(kind, layer) for layer in range(num_layers) for kind in ("project", "convolve")]
-    return [*layers, Pass("head", num_layers)]
+def passes(shape: NetworkShape) -> list[Pass]:
+    """The passes of a network, in order: project and convolve for every layer, the linear path's, then the head."""
+    layers = [Pass(kind, layer) for layer in range(shape.num_layers) for kind in ("project", "convolve")]
+    saves = [Pass("saves", shape.num_layers)] if shape.has_linear_path else []
+    return [*layers, *saves, Pass("head", shape.num_layers)]
+
+
+def _pooled_by(each: Pass) -> Pass:
+    """The pass whose vectors a pass pools, if it pools any."""
+    return Pass("saves" if each.kind == "head" else "project", each.layer)
 
 
 def embed_part(step: Step, first: int, last: int) -> Written:
@@ -216,14 +225,18 @@ def embed_part(step: Step, first: int, last: int) -> Written:
 
 
 def _computed(step: Step, part: slice) -> Tensor:
-    network, _, neighborhoods = _opened(step.lent)
+    network, features, neighborhoods = _opened(step.lent)
+    if step.each.kind == "saves":
+        return saves_rows(network, features.rows, part)
     own, layer = _own(step, part), step.each.layer
     if step.each.kind == "project":
         return network.convolution(layer).project(own)
     if step.table is None:
         return network.head(own)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
-    table = torch.from_numpy(_mapped(step.table.folder() / f"{Pass('project', layer).name}.npy", "c"))
+    table = torch.from_numpy(_mapped(step.table.folder() / f"{_pooled_by(step.each).name}.npy", "c"))
+    if step.each.kind == "head":
+        return network.head(own, linear_part(network, part, table=table, neighbors=neighbors, weights=weights))
     return convolved(network, layer, own, table=table, neighbors=neighbors[part], weights=weights[part])
 
 
@@ -284,7 +297,7 @@ def _place(job: InferenceJob, each: Pass) -> tuple[Path, str]:
 
 
 def _width(network: PinSageNetwork, each: Pass) -> int:
-    return network.shape.embedding_dim if each.kind == "head" else network.shape.hidden_dim
+    return network.shape.embedding_dim if each.kind in ("saves", "head") else network.shape.hidden_dim
 
 
 def _mapped(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":

@@ -58,7 +58,7 @@ class RelatedPins(PythonModel):
         self.index = PinIndex.open(Path(context.artifacts["index"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Answer]:
-        """One answer per row: `pin_id`, `related` (the most similar first) and `error`, null if all is well.
+        """One answer per row: `pin_id`, `related` (the highest score first) and `error`, null if all is well.
 
         A pin that is unknown gets an empty list and a sentence; the other rows are answered all the same.
         """

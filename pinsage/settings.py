@@ -68,6 +68,9 @@ class PairSettings(Section):
         "auto",
         description="none: any two pins of a board are a training pair; auto: where adjacent saves share their time.",
     )
+    session_length: int = Field(
+        20, ge=0, le=100_000, description="So many saves in a row make a session, where they have an order; 0: none."
+    )
     seed: Seed = 0
 
 
@@ -118,7 +121,7 @@ class SpectralSettings(Section):
         3, ge=1, le=100, description="Passes over the saves, and one more; many are exact, few mix in what comes after."
     )
     oversampling: int = Field(32, ge=0, le=1024, description="Columns that are iterated beside those kept, at least.")
-    pin_exponent: float = Field(0.5, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
+    pin_exponent: float = Field(0.4, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
     board_exponent: float = Field(0.5, ge=0, le=1, description="And by the board's degree to this power.")
     power: float = Field(
         1.0, ge=0, le=2, description="A column is scaled by its singular value to this power; 0: all alike."
@@ -159,16 +162,18 @@ class WalkSettings(Section):
 class ModelSettings(Section):
     """The network (PinSage Algorithms 1 and 2)."""
 
-    num_layers: int = Field(2, ge=0, le=4, description="K, convolutions (paper: 2); 0 leaves the dense head alone.")
-    hidden_dim: int = Field(128, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
-    embedding_dim: int = Field(64, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
+    num_layers: int = Field(1, ge=0, le=4, description="K, convolutions (paper: 2); 0 leaves the dense head alone.")
+    hidden_dim: int = Field(256, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
+    embedding_dim: int = Field(128, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
     pooling: Literal["importance", "mean", "max"] = Field(
         "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )
-    id_embedding: Literal["auto", "always", "never"] = Field(
-        "auto", description="A learned vector per pin beside its features; auto: where no pin has a picture or words."
+    linear_path: bool = Field(
+        True, description="What saves say (spectral block, id embedding) also reaches the output past the convolutions."
     )
-    id_dim: int = Field(64, ge=1, le=1024, description="Size of that vector.")
+    id_embedding: Literal["auto", "always", "never"] = Field(
+        "auto", description="A learned vector per pin in the linear path; auto: while all of them fit into 1 GiB."
+    )
     popularity: Literal["auto"] | Annotated[float, Field(ge=0, le=10)] = Field(
         "auto",
         description="β: a pin's score is the cosine + β · log(1 + its saves); auto: chosen on validation; 0: no term.",
@@ -179,21 +184,27 @@ class TrainSettings(Section):
     """Loss, negatives, curriculum and optimization (PinSage §3.3)."""
 
     epochs: float = Field(
-        20.0, gt=0, le=10_000, description="Length of the training; in an epoch every pair comes once."
+        0.0,
+        ge=0,
+        le=10_000,
+        description="Length of the training; in an epoch every pair comes once. 0: 2,000 steps, 1 to 10 epochs.",
     )
     steps: int = Field(0, ge=0, le=10_000_000, description="Length in minibatches, in place of epochs; 0: by epochs.")
     batch_size: int = Field(
-        256, ge=2, le=65_536, description="Pairs in a minibatch, of all GPUs together (paper: 2,048)."
+        2048, ge=2, le=65_536, description="Pairs in a minibatch, of all GPUs together (paper: 2,048)."
     )
-    num_negatives: int = Field(500, ge=1, le=65_536, description="Random negatives shared by a minibatch (paper: 500).")
-    max_hard_negatives: int = Field(6, ge=0, le=64, description="Hard negatives per query at the end (paper: 6).")
+    num_negatives: int = Field(
+        2000, ge=1, le=65_536, description="Random negatives shared by a minibatch, one per pin at most (paper: 500)."
+    )
+    max_hard_negatives: int = Field(0, ge=0, le=64, description="Hard negatives per query at the end (paper: 6).")
     curriculum: bool = Field(
         True, description="None at first, then stage by stage one more; false: all from the first step (PinSage §3.3)."
     )
-    loss: Literal["max_margin", "sampled_softmax"] = Field("max_margin", description="Paper: max_margin (Eq. 1).")
+    loss: Literal["max_margin", "sampled_softmax"] = Field("sampled_softmax", description="Paper: max_margin (Eq. 1).")
     margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
-    temperature: float = Field(0.07, gt=0, le=10, description="Of the sampled softmax.")
-    learning_rate: float = Field(3e-3, gt=0, le=1, description="Peak learning rate.")
+    temperature: float = Field(0.1, gt=0, le=10, description="Of the sampled softmax, at first.")
+    learn_temperature: bool = Field(True, description="The temperature learns with the weights.")
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate.")
     rate_batch_size: int = Field(
         0, ge=0, le=65_536, description="Batch size that the rate is meant for; it grows in proportion. 0: any size."
     )
@@ -260,7 +271,7 @@ class EvaluateSettings(Section):
         ["combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "popularity"],
         description="Methods that PinSage is compared with.",
     )
-    combined_steps: int = Field(500, ge=1, description="Training steps of the Combined baseline.")
+    combined_steps: int = Field(200, ge=1, description="Training steps of the Combined baseline.")
     pixie_walks: int = Field(1000, ge=1, le=1_000_000, description="Walks per query of the Pixie baseline.")
     seed: Seed = 0
 

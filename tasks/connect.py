@@ -1,4 +1,4 @@
-"""Connect pins and boards: the graph of the training saves."""
+"""Connect pins and boards: the graph of the training saves, and the one with sessions that is walked."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +11,10 @@ from pyarrow import parquet
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.graph.build import build_graph
+from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.figures import graph_figures
 from pinsage.graph.pruning import pruned
+from pinsage.graph.walked import WALKED, with_sessions
 from pinsage.graph.weights import weighted
 from pinsage.pairs.row_groups import row_groups
 from pinsage.store.manifest import Facts
@@ -22,12 +24,14 @@ from tasks.work import StageWork
 def connect(work: StageWork) -> Facts:
     """Write the arrays of the graph, pruned and with the weights of its saves where asked; returns its figures.
 
+    Where `pair` found sessions, a second graph with these as further boards goes to the sub-folder `walked`.
+
     Raises:
         DatasetError: there are no training saves, or one names a pin or board that the catalog lacks.
         SettingsError: the pruning or the weights asked for cannot be made of this data set.
     """
     folder, settings = work.inputs["ingest"], work.settings.graph
-    boards, pins = _columns(work.inputs["pair"] / "saves.parquet")
+    boards, pins = _columns(work.inputs["pair"] / "saves.parquet", "board")
     if len(boards) == 0:
         raise DatasetError(
             "There are 0 training saves, so no pin has a neighbor. Use more saves or a later data.as_of."
@@ -48,19 +52,32 @@ def connect(work: StageWork) -> Facts:
         graph, figures = weighted(graph, Catalog.open(folder), settings)
         facts.update(asdict(figures))
     graph.save(work.out)
+    if (sessions := work.inputs["pair"] / "sessions.parquet").is_file():
+        facts["sessions"] = _write_walked(graph, sessions, work.out / WALKED)
     return facts
 
 
-def _columns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The columns board and pin, read by row group into the place where they stay."""
+def _write_walked(graph: BipartiteGraph, path: Path, out: Path) -> int:
+    """Write the graph with the sessions of a file beside its boards; returns how many there are."""
+    numbers, pins = _columns(path, "session")
+    num_sessions = int(numbers.max(initial=-1)) + 1
+    sessions = build_graph(pins, numbers, num_pins=graph.num_pins, num_boards=num_sessions)
+    del numbers, pins
+    out.mkdir()
+    with_sessions(graph, sessions).save(out)
+    return num_sessions
+
+
+def _columns(path: Path, what: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The column `what` and that of the pins, read by row group into the place where they stay."""
     size, schema = _num_rows(path), parquet.read_schema(path)
-    columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in ("board", "pin")}
+    columns = {name: np.empty(size, schema.field(name).type.to_pandas_dtype()) for name in (what, "pin")}
     start = 0
     for rows in row_groups(path, list(columns)):
         for name, column in columns.items():
             column[start : start + rows.num_rows] = rows.column(name).to_numpy()
         start += rows.num_rows
-    return columns["board"], columns["pin"]
+    return columns[what], columns["pin"]
 
 
 def _num_rows(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from pinsage.features.spectral import write_spectral_features
 from pinsage.graph.csr import BipartiteGraph
+from pinsage.graph.walked import walked_graph_folder
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
@@ -12,7 +13,7 @@ def featurize_saves(work: StageWork) -> Facts:
     Raises:
         ArtifactDamagedError: the graph cannot be opened, or names boards that are not there.
     """
-    folder = work.inputs["connect"]
+    folder = walked_graph_folder(work.inputs["connect"])
     graph = BipartiteGraph.open(folder)
     graph.check_columns(folder)
     return write_spectral_features(graph, work.settings.spectral, work.out)

@@ -7,7 +7,8 @@ import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.parquet_files import write_parquet
-from pinsage.index import INDEX, PinIndex, checked_recall, measured_recall
+from pinsage.index import INDEX, PinIndex
+from pinsage.recall import checked_recall, measured_recall
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from tasks.work import StageWork
@@ -17,17 +18,18 @@ EXACT_SCAN_PINS = 50_000  # below this a scan of all embeddings answers as fast 
 
 
 def index(work: StageWork) -> Facts:
-    """Publish the index of the embeddings with its recall table.
+    """Publish the index of the embeddings and their popularity with its recall table.
 
     Returns:
-        pins, dim, trees, search_k, recall_at_10, queries_per_s (one core), size_mb, and whether an exact scan would be
-        as fast on a catalog of this size.
+        pins, dim, max_popularity (0: the cosine alone ranks), trees, search_k, recall_at_10, queries_per_s (one core),
+        size_mb, and whether an exact scan would be as fast on a catalog of this size.
     """
     settings, num_pins = work.settings.index, Catalog.open(work.inputs["ingest"]).num_pins
     embeddings = open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (num_pins, None))
+    popularity = open_array(work.inputs["embed"] / "popularity.npy", np.float32, (num_pins,))
     model_key = Manifest.read(work.inputs["embed"]).inputs.get("train", "")
-    built = PinIndex.build(embeddings, work.out, settings, model_key=model_key)
-    table = measured_recall(built, embeddings, settings)
+    built = PinIndex.build(embeddings, popularity, work.out, settings, model_key=model_key)
+    table = measured_recall(built, embeddings, popularity, settings)
     for row in table:
         log.info("search_k %d: recall@10 %.4f, %.0f queries/s", row.search_k, row.recall_at_10, row.queries_per_s)
     own = checked_recall(table, settings)
@@ -36,6 +38,7 @@ def index(work: StageWork) -> Facts:
     return {
         "pins": built.num_pins,
         "dim": built.dim,
+        "max_popularity": round(built.header.max_popularity, 4),
         "trees": settings.num_trees,
         "search_k": own.search_k,
         "recall_at_10": own.recall_at_10,

@@ -14,7 +14,7 @@ from pinsage.store.run import Run, RunStore
 
 @dataclass(frozen=True)
 class Related:
-    """One pin of an answer; `score` is the cosine similarity to the query."""
+    """One pin of an answer; `score` is its cosine similarity to the query plus its popularity."""
 
     rank: int
     score: float
@@ -24,7 +24,7 @@ class Related:
 
 @dataclass(frozen=True)
 class Answer:
-    """The query's title, the run whose index was asked, and its answer, the most similar pin first."""
+    """The query's title, the run whose index was asked, and its answer, the pin with the highest score first."""
 
     title: str
     run_id: str
@@ -32,7 +32,7 @@ class Answer:
 
 
 def related_pins(home: Path, pin_id: str, k: int, *, run_id: str = "") -> Answer:
-    """The `k` pins most similar to `pin_id` by the index of a run; of the newest run that has one by default.
+    """The `k` pins that score highest for `pin_id` in the index of a run; of the newest run that has one by default.
 
     Raises:
         UnknownPinError: the run's catalog has no such pin; the message names ids that look alike.

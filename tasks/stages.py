@@ -35,15 +35,15 @@ _TABLE = (
         "ingest", 1, (), ("data",), "Validate the tables, quarantine bad rows, number pins and boards.",
         identity="pinsage.catalog.fingerprint:dataset_identity",
     ),
-    Stage("pair", 3, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
-    Stage("connect", 1, ("ingest", "pair"), ("graph",), "Build the bipartite graph of the training saves."),
+    Stage("pair", 4, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
+    Stage("connect", 2, ("ingest", "pair"), ("graph",), "Build the bipartite graph of the training saves."),
     Stage("featurize_text", 2, ("ingest",), ("text",), "Train word2vec on the pins' words and average it per pin."),
     Stage(
         "featurize_visual", 1, ("ingest",), ("visual",), "Encode every pin's picture.",
         identity="pinsage.features.visual:encoder_identity",
     ),
-    Stage("featurize_saves", 1, ("connect",), ("spectral",), "Factorize the training saves: a vector of every pin."),
-    Stage("walk", 1, ("connect",), ("walk",), "Walk the graph on Dask: neighbors, weights, hard negatives."),
+    Stage("featurize_saves", 2, ("connect",), ("spectral",), "Factorize the training saves: a vector of every pin."),
+    Stage("walk", 2, ("connect",), ("walk",), "Walk the graph on Dask: neighbors, weights, hard negatives."),
     Stage(
         "train", 2, ("pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk"),
         ("model", "train"), "Train the convolutions on the training pairs.",
@@ -52,7 +52,7 @@ _TABLE = (
         "embed", 2, ("connect", "featurize_text", "featurize_visual", "featurize_saves", "walk", "train"), (),
         "Embed every pin, each vector once, layer by layer.",
     ),
-    Stage("index", 1, ("ingest", "embed"), ("index",), "Build the Annoy index and measure its recall."),
+    Stage("index", 2, ("ingest", "embed"), ("index",), "Build the Annoy index and measure its recall."),
     Stage(
         "evaluate", 2,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "train", "embed"),

@@ -9,6 +9,7 @@ import numpy as np
 from pinsage.cluster.between import exchange_through
 from pinsage.cluster.connection import connected
 from pinsage.graph.csr import BipartiteGraph
+from pinsage.graph.walked import walked_graph_folder
 from pinsage.store.manifest import Facts
 from pinsage.walks.partition import Walked, allocate, check_coverage, num_parts, ranges, walk_partition
 from tasks.work import StageWork
@@ -24,7 +25,7 @@ def walk(work: StageWork) -> Facts:
         ArtifactDamagedError: the graph cannot be opened.
         DiskFullError: there is no room for the rows, here or at a worker.
     """
-    graph = BipartiteGraph.open(work.inputs["connect"])
+    graph = BipartiteGraph.open(walked_graph_folder(work.inputs["connect"]))
     allocate(work.out, graph.num_pins, work.settings.walk)
     began = time.monotonic()
     walked, spent = _walked(work, graph.num_pins)
@@ -52,7 +53,7 @@ def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, flo
         connected(cluster_settings, work.tell) as cluster,
     ):
         starting = time.monotonic() - began
-        graph, out = exchange.lend(work.inputs["connect"]), exchange.rows(work.out)
+        graph, out = exchange.lend(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
         pins = ranges(num_pins, settings.num_partitions or num_parts(num_pins, cluster.num_threads))
         parts = [(graph, out, first, last, settings) for first, last in pins]
         sizes = [last - first for first, last in pins]

@@ -1,4 +1,4 @@
-"""The index: exact on small sets, honest about its recall, and never a crash on a damaged file."""
+"""The index: exact on small sets, ranked by cosine and popularity, and never a crash on a damaged file."""
 
 import json
 import subprocess
@@ -6,29 +6,18 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from index_world import build, random_unit, unit
 
 from pinsage.errors import ArtifactDamagedError, InputError, UnknownPinError
-from pinsage.index import HEADER, INDEX, PinIndex, Recall, checked_recall, measured_recall
-from pinsage.settings import IndexSettings
-
-SETTINGS = IndexSettings(num_trees=5, search_k=1000)
-
-
-def unit(vectors) -> np.ndarray:
-    """Rows scaled to length 1, float32."""
-    vectors = np.asarray(vectors, np.float64)
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
-def random_unit(num_pins, dim=8, seed=0) -> np.ndarray:
-    """Random directions, float32 [P, d]."""
-    return unit(np.random.default_rng(seed).normal(size=(num_pins, dim)))
+from pinsage.index import HEADER, INDEX, PinIndex
 
 
 @pytest.fixture
 def clock(tmp_path) -> PinIndex:
     """Four pins on a circle: 0 at noon, 1 a little after, 2 at a right angle, 3 opposite."""
-    return PinIndex.build(unit([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]]), tmp_path, SETTINGS)
+    return build(unit([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]]), tmp_path)
 
 
 def test_related_pins_come_in_the_order_of_their_cosine_without_the_query(clock):
@@ -52,7 +41,7 @@ def test_related_to_a_vector_from_outside(clock):
 
 def test_a_pin_with_many_twins_is_never_its_own_neighbor(tmp_path):
     """When more than k pins share one embedding, the query may be missing from Annoy's answer or anywhere in it."""
-    index = PinIndex.build(unit([[1, 0]] * 30 + [[0, 1]]), tmp_path, SETTINGS)
+    index = build(unit([[1, 0]] * 30 + [[0, 1]]), tmp_path)
     for pin in range(30):
         pins, cosines = index.related(pin, 5)
         assert pin not in pins
@@ -80,14 +69,14 @@ def test_embeddings_that_are_not_of_unit_length_are_refused_at_build(tmp_path, b
     embeddings = random_unit(6)
     embeddings[4] = bad
     with pytest.raises(InputError, match=r"1 of 6 embeddings are not of length 1 \(first: pin 4"):
-        PinIndex.build(embeddings, tmp_path, SETTINGS)
+        build(embeddings, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_no_embeddings_are_refused(tmp_path):
     """An empty catalog has no index."""
     with pytest.raises(InputError, match=r"shape \[0, 8\]"):
-        PinIndex.build(np.empty((0, 8), np.float32), tmp_path, SETTINGS)
+        build(np.empty((0, 8), np.float32), tmp_path)
 
 
 BUILD = """
@@ -95,78 +84,84 @@ import sys, numpy as np
 from pathlib import Path
 from pinsage.index import PinIndex
 from pinsage.settings import IndexSettings
-PinIndex.build(np.load(sys.argv[1]), Path(sys.argv[2]), IndexSettings(num_trees=5, search_k=1000))
+embeddings = np.load(sys.argv[1])
+popularity = np.arange(len(embeddings), dtype=np.float32) * float(sys.argv[3])
+PinIndex.build(embeddings, popularity, Path(sys.argv[2]), IndexSettings(num_trees=5, search_k=1000))
 """
 
 
-def test_another_process_builds_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("strength", [0, 0.002])
+def test_another_process_builds_the_same_bytes(tmp_path, strength):
     """Seed before the first item and one job: the file is a function of its input."""
     embeddings = random_unit(500)
     np.save(tmp_path / "e.npy", embeddings)
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
-    PinIndex.build(embeddings, tmp_path / "here", SETTINGS)
-    subprocess.run([sys.executable, "-c", BUILD, tmp_path / "e.npy", tmp_path / "there"], check=True)
+    build(embeddings, tmp_path / "here", np.arange(500, dtype=np.float32) * strength)
+    arguments = [tmp_path / "e.npy", tmp_path / "there", str(strength)]
+    subprocess.run([sys.executable, "-c", BUILD, *arguments], check=True)
     for name in (INDEX, HEADER):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "there" / name).read_bytes()
 
 
 def test_a_reader_of_the_old_index_is_not_disturbed_by_a_new_one(tmp_path):
     """Building again replaces the file by a rename; what was mapped stays what it was."""
-    first = PinIndex.build(random_unit(300), tmp_path, SETTINGS)
+    first = build(random_unit(300), tmp_path)
     before = first.related(7, 10)[0].tolist()
-    PinIndex.build(random_unit(20, seed=9), tmp_path, SETTINGS)
+    build(random_unit(20, seed=9), tmp_path)
     assert first.related(7, 10)[0].tolist() == before
     assert PinIndex.open(tmp_path).num_pins == 20
     assert sorted(path.name for path in tmp_path.iterdir()) == [INDEX, HEADER]
 
 
-def test_recall_is_perfect_on_a_tiny_set(tmp_path):
-    """With search_k above the number of nodes nothing can be missed, and the table is in order."""
-    embeddings = random_unit(60)
-    table = measured_recall(PinIndex.build(embeddings, tmp_path, SETTINGS), embeddings, SETTINGS)
-    assert [row.search_k for row in table] == [50, 500, 1000, 2000, 4000]
-    assert [row.recall_at_10 for row in table[1:]] == [1.0] * 4
+def test_popularity_is_added_to_the_cosine(tmp_path):
+    """On the clock a popular pin at a right angle passes one that is near; its own popularity does not help a query."""
+    index = build(unit([[1, 0], [0.9, 0.1], [0, 1], [-1, 0]]), tmp_path, [3, 0, 1.5, 0.25])
+    near = 0.9 / np.hypot(0.9, 0.1)
+    for answer in (index.related(0, 3), index.related_to_vector(np.array([7, 0], np.float32), 4)):
+        pins, scores = answer
+        others = pins != 0
+        assert pins[others].tolist() == [2, 1, 3]
+        np.testing.assert_allclose(scores[others], [1.5, near, -0.75], atol=1e-5)
+    assert index.related(3, 1)[0].tolist() == [0]
+    assert (index.dim, index.header.stored_dim, index.header.max_popularity) == (2, 4, 3)
 
 
-def test_recall_agrees_with_counting_by_hand(tmp_path):
-    """One tree and a tiny search_k miss much; the figure is the one that set intersection gives."""
-    embeddings = random_unit(400, dim=32)
-    settings = IndexSettings(num_trees=1, search_k=20, recall_queries=40)
-    index = PinIndex.build(embeddings, tmp_path, settings)
-    row = next(row for row in measured_recall(index, embeddings, settings) if row.search_k == 20)
-    queries = np.random.default_rng(0).choice(400, 40, replace=False)
-    found = 0
-    for query in queries:
-        exact = [pin for pin in np.argsort(-(embeddings @ embeddings[query])) if pin != query][:10]
-        found += len(set(exact) & set(index.related(int(query), 10)[0].tolist()))
-    assert row.recall_at_10 == pytest.approx(found / 400)
-    assert row.recall_at_10 < 0.9
+@given(st.integers(2, 40), st.floats(0, 100), st.integers(0, 2**31))
+@settings(max_examples=30, deadline=None)
+def test_answers_are_those_of_a_scan_by_score(tmp_path_factory, num_pins, strength, seed):
+    """Popularity of any strength, none at zero: the scores of the best pins, as sorting all of them gives."""
+    rng = np.random.default_rng(seed)
+    embeddings = unit(rng.normal(size=(num_pins, 3)))
+    popularity = (strength * rng.random(num_pins)).astype(np.float32)
+    index = build(embeddings, tmp_path_factory.mktemp("scan"), popularity)
+    scores = embeddings @ embeddings[0] + popularity
+    expected = np.sort(scores[1:])[::-1][:5]
+    pins, found = index.related(0, 5)
+    np.testing.assert_allclose(found, expected, atol=1e-5 * (1 + strength))
+    np.testing.assert_allclose(scores[pins], expected, atol=1e-5 * (1 + strength))
+    vector = index.related_to_vector(embeddings[0] * np.float32(0.1), num_pins)[1]
+    np.testing.assert_allclose(vector, np.sort(scores)[::-1], atol=1e-5 * (1 + strength))
 
 
-@pytest.mark.parametrize("num_pins", [1, 2, 5])
-def test_recall_of_a_catalog_smaller_than_ten(tmp_path, num_pins):
-    """All others found is a recall of 1."""
-    embeddings = random_unit(num_pins)
-    table = measured_recall(PinIndex.build(embeddings, tmp_path, SETTINGS), embeddings, SETTINGS)
-    assert {row.recall_at_10 for row in table} == {1.0}
+def test_without_popularity_the_embeddings_are_stored_as_they_are(clock):
+    """No column more, and the cosine is the score."""
+    assert (clock.header.dim, clock.header.stored_dim, clock.header.has_popularity) == (2, 2, False)
 
 
-def test_a_low_recall_stops_with_advice():
-    """The sentence holds both values and the search_k that would do."""
-    table = [Recall(50, 0.5, 1.0), Recall(100, 0.8, 1.0), Recall(200, 0.95, 1.0)]
-    with pytest.raises(InputError, match=r"0\.800 at search_k 100, below .* 0\.9\. Raise index\.search_k to 200"):
-        checked_recall(table, IndexSettings(search_k=100))
-    with pytest.raises(InputError, match=r"Raise index\.num_trees and index\.search_k"):
-        checked_recall(table, IndexSettings(search_k=100, min_recall=0.99))
-    assert checked_recall(table, IndexSettings(search_k=200)).recall_at_10 == 0.95
+@pytest.mark.parametrize("popularity", [[0, -0.1, 0], [0, np.nan, 0], [0, np.inf, 0], [0, 0]])
+def test_popularity_that_cannot_be_added_is_refused(tmp_path, popularity):
+    """Below zero, no number, or not one per pin; nothing is written."""
+    with pytest.raises(InputError, match=r"first: pin 1|of shape \[2\]"):
+        build(random_unit(3), tmp_path, popularity)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     """An index of 400 pins, to be damaged in copies."""
     folder = tmp_path_factory.mktemp("sound")
-    PinIndex.build(random_unit(400), folder, SETTINGS)
+    build(random_unit(400), folder)
     return folder
 
 

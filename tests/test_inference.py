@@ -29,7 +29,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr("pinsage.model.layerwise.CHUNK", 32)
 
 
-def job_of(folder: Path, num_layers=2, pooling="importance", id_dim=0):
+def job_of(folder: Path, num_layers=2, pooling="importance", linear=True):
     """Artifact folders as the stages publish them, with a few isolated pins."""
     rng = np.random.default_rng(0)
     for name in ("model", "visual", "text", "spectral", "graph", "walk", "scratch", "out"):
@@ -47,7 +47,9 @@ def job_of(folder: Path, num_layers=2, pooling="importance", id_dim=0):
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(folder / "walk")
     content = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1))
     blocks = (*content, ("spectral", 4), ("has_saves", 1), ("log_degree", 1))
-    save_network(PinSageNetwork(NetworkShape(blocks, num_layers, 8, 4, pooling, id_dim, P)), folder / "model")
+    save_network(
+        PinSageNetwork(NetworkShape(blocks, num_layers, 8, 4, pooling, linear, P if linear else 0)), folder / "model"
+    )
     names = ("model", "visual", "text", "spectral", "graph", "walk", "scratch", "out/embeddings.npy")
     return InferenceJob(*(folder / name for name in names))
 
@@ -66,10 +68,10 @@ def run_backwards(function, parts, *, label, sizes, on_result):
 
 
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
-@pytest.mark.parametrize(("num_layers", "id_dim"), [(0, 0), (1, 0), (2, 0), (2, 3)])
-def test_parts_equal_one_process_and_the_minibatch_form(tmp_path, num_layers, id_dim, pooling):
+@pytest.mark.parametrize(("num_layers", "linear"), [(0, False), (0, True), (1, True), (2, False), (2, True)])
+def test_parts_equal_one_process_and_the_minibatch_form(tmp_path, num_layers, linear, pooling):
     """Three ways to the same embeddings, to 1e-5."""
-    job = job_of(tmp_path, num_layers, pooling, id_dim)
+    job = job_of(tmp_path, num_layers, pooling, linear)
     facts = embed_by_parts(job, SharedFolders(), run_backwards, num_parts=3)
     by_parts = np.load(job.embeddings)
     network, features, neighborhoods = read(job)
@@ -100,7 +102,7 @@ def test_parts_cover_every_pin_once():
 
 
 def test_each_latent_vector_is_computed_once_and_nothing_is_left(tmp_path):
-    """Per layer one pass that projects and one that pools, then the head; the files between them go away."""
+    """Per layer a pass that projects and one that pools, the linear path's, the head; what is between goes away."""
     job, labels = job_of(tmp_path), []
 
     def run(function, parts, *, label, sizes, on_result):
@@ -108,7 +110,14 @@ def test_each_latent_vector_is_computed_once_and_nothing_is_left(tmp_path):
         labels.append((label, sum(written.last - written.first for written in (function(*part) for part in parts))))
 
     embed_by_parts(job, SharedFolders(), run, num_parts=4)
-    kinds = ["project layer 1", "convolve layer 1", "project layer 2", "convolve layer 2", "head layer 3"]
+    kinds = [
+        "project layer 1",
+        "convolve layer 1",
+        "project layer 2",
+        "convolve layer 2",
+        "saves layer 3",
+        "head layer 3",
+    ]
     assert labels == [(f"embed: {kind}", P) for kind in kinds]
     assert list(job.scratch.iterdir()) == []
 

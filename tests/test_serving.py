@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     network.mkdir()
     (network / "model.json").write_text("{}")
     embeddings = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
-    PinIndex.build(embeddings, index, IndexSettings(num_trees=5))
+    PinIndex.build(embeddings, np.zeros(6, np.float32), index, IndexSettings(num_trees=5))
     titles = [f"The {pin_id}" for pin_id in PIN_IDS]
     save_model(root / "saved", ModelParts(index=index, network=network, pin_ids=PIN_IDS, titles=titles))
     return root / "saved"

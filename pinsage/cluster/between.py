@@ -82,7 +82,7 @@ class StoreBetween:
         self._remote, self._job = remote, job
 
     def lend(self, folder: Path) -> Loan:
-        """The files below `folder`, put into the store unless they are there."""
+        """The files directly below `folder`, put into the store unless they are there."""
         files = tuple(_entries(folder))
         for entry in files:
             if self._remote.size_bytes(input_name(entry)) != entry.size_bytes:
@@ -126,9 +126,10 @@ class StoreBetween:
 
 
 def _entries(folder: Path) -> list[FileEntry]:
-    """The files of a folder with their checksums: as its manifest says, if it is a published artifact."""
+    """The files directly below a folder with their checksums: as its manifest says, if it is a published artifact."""
     has_manifest = (folder / manifests.NAME).is_file()
-    return Manifest.read(folder).files if has_manifest else manifests.file_entries(folder)
+    entries = Manifest.read(folder).files if has_manifest else manifests.file_entries(folder)
+    return [entry for entry in entries if "/" not in entry.path]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What a pin's saves say: the leading singular vectors of the normalized pin-board matrix.
 
-Letters: P pins, B boards, k columns of a block, C columns of the features (`spectral.dim`).
+Letters: P pins, B boards and after them sessions, k columns of a block, C columns of the features (`spectral.dim`).
 
 The matrix is A = diag(pin degrees)^-a R diag(board degrees)^-b, where R is 1 where a pin is on a board: every save
 counts the same, whatever `graph.edge_weights` says, so that a new pin needs nothing but the names of its boards.
@@ -101,6 +101,8 @@ def fold_in(
     board_factors: NDArray[np.float32], boards: NDArray[np.int32], settings: SpectralSettings
 ) -> NDArray[np.float32]:
     """Return the vector of a pin, new or old, on the boards given: float32 [C]; zero without boards.
+
+    A pin of the graph was in sessions, too, which a new pin is not: there its vector is that of boards and sessions.
 
     Args:
         board_factors: float32 [B, C], the stage's `boards.npy`.

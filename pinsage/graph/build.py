@@ -35,7 +35,7 @@ def build_graph(
     """
     if len(pins) != len(boards):
         raise DatasetError(f"Saves have {len(pins)} pins and {len(boards)} boards. Give both columns of one table.")
-    _check_counts(len(pins), {"pins": num_pins, "boards": num_boards})
+    check_counts(len(pins), {"pins": num_pins, "boards": num_boards})
     _check_bounds("pin", pins, num_pins)
     _check_bounds("board", boards, num_boards)
     pins, boards = np.ascontiguousarray(pins, dtype=np.int32), np.ascontiguousarray(boards, dtype=np.int32)
@@ -59,16 +59,12 @@ def check_same_rows(graph: BipartiteGraph, catalog: Catalog) -> None:
         )
 
 
-def _ordered(
-    boards: NDArray[np.int32], pins: NDArray[np.int32], num_boards: int, num_pins: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The saves by board and pin: grouping keeps the order given, so by pin and then by board sorts by both."""
-    pin_offsets, boards = grouped(pins, boards, num_pins)
-    board_offsets, pins = grouped(boards, rows_of(pin_offsets), num_boards)
-    return rows_of(board_offsets), pins
+def check_counts(num_saves: int, num_rows: dict[str, int]) -> None:
+    """Make sure that the graph can count its saves and rows.
 
-
-def _check_counts(num_saves: int, num_rows: dict[str, int]) -> None:
+    Raises:
+        DatasetError: there are too many of them.
+    """
     if num_saves > MOST_SAVES:
         raise DatasetError(
             f"There are {num_saves:,} saves, and a graph can count {MOST_SAVES:,}. "
@@ -77,6 +73,15 @@ def _check_counts(num_saves: int, num_rows: dict[str, int]) -> None:
     for what, count in num_rows.items():
         if count > MOST_ROWS:
             raise DatasetError(f"There are {count:,} {what}, and row numbers end at {MOST_ROWS:,}. Split the data set.")
+
+
+def _ordered(
+    boards: NDArray[np.int32], pins: NDArray[np.int32], num_boards: int, num_pins: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The saves by board and pin: grouping keeps the order given, so by pin and then by board sorts by both."""
+    pin_offsets, boards = grouped(pins, boards, num_pins)
+    board_offsets, pins = grouped(boards, rows_of(pin_offsets), num_boards)
+    return rows_of(board_offsets), pins
 
 
 def _check_bounds(what: str, rows: NDArray[np.integer], count: int) -> None:

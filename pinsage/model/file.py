@@ -52,7 +52,7 @@ def check_features(network: PinSageNetwork, widths: Mapping[str, int], num_pins:
         InputError: names the blocks, or the numbers of pins, of both.
     """
     shape = network.shape
-    if shape.id_dim and shape.num_pins != num_pins:
+    if shape.num_pins and shape.num_pins != num_pins:
         raise InputError(
             f"The model has id embeddings of {shape.num_pins} pins and the catalog {num_pins} pins: a pin that was not "
             "trained on has none. Train again, or set model.id_embedding to never."

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pinsage.batches.minibatch import FeatureRows
 from pinsage.model.network import PinSageNetwork
-from pinsage.model.pooling import pooled
+from pinsage.model.pooling import Pooling, pooled
 
 CHUNK = 4096  # pins in one matrix product; part of the result's last bits, so it is the same everywhere
 
@@ -44,7 +44,13 @@ def embedded(
                 for part in parts
             ])  # fmt: skip
             own = hidden.__getitem__
-        return torch.cat([network.head(own(part)) for part in parts]).to(device)
+        if network.linear is None:
+            return torch.cat([network.head(own(part)) for part in parts]).to(device)
+        base = torch.cat([saves_rows(network, rows, part) for part in parts])
+        return torch.cat([
+            network.head(own(part), linear_part(network, part, table=base, neighbors=neighbors, weights=weights))
+            for part in parts
+        ]).to(device)  # fmt: skip
 
 
 def chunks(first: int, last: int) -> Iterator[slice]:
@@ -53,9 +59,35 @@ def chunks(first: int, last: int) -> Iterator[slice]:
 
 
 def input_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
-    """What the first layer reads of the pins of a slice, on the network's device: float32 [n, D + E]."""
+    """What the first layer reads of the pins of a slice, on the network's device: float32 [n, D]."""
+    return network.standardized(_raw_rows(network, rows, part)[0])
+
+
+def saves_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
+    """What the linear path starts from, for the pins of a slice: float32 [n, d]."""
+    return network.saves_vectors(*_raw_rows(network, rows, part))
+
+
+def _raw_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> tuple[Tensor, Tensor]:
     pins, device = np.arange(part.start, part.stop, dtype=np.int32), network.mean.device
-    return network.inputs(torch.from_numpy(rows(pins)).to(device), torch.from_numpy(pins).to(device))
+    return torch.from_numpy(rows(pins)).to(device), torch.from_numpy(pins).to(device)
+
+
+def linear_part(
+    network: PinSageNetwork, part: slice, *, table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32]
+) -> Tensor | None:
+    """What the linear path gives the pins of a slice: float32 [n, d]; None for a network without one.
+
+    Args:
+        network: in evaluation mode.
+        part: the pins.
+        table: float32 [P, d], what the path starts from, of every pin.
+        neighbors, weights: [P, T].
+    """
+    if network.linear is None or not network.shape.num_layers:
+        return None if network.linear is None else table[part]
+    summary = _pooled_rows(table, neighbors[part], weights[part], "importance")
+    return network.linear.joined(table[part], summary)
 
 
 def convolved(
@@ -75,7 +107,10 @@ def convolved(
         neighbors, weights: [n, T], rows of `table` and their importance.
     """
     convolution = network.convolution(layer)
+    return convolution.combined(own, _pooled_rows(table, neighbors, weights, convolution.pooling))
+
+
+def _pooled_rows(table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32], pooling: Pooling) -> Tensor:
     near = torch.from_numpy(np.array(neighbors)).to(table.device)  # a copy: the table may be a read-only memory map
     importance = torch.from_numpy(np.array(weights)).to(table.device)
-    summary = pooled(table, near, importance, pooling=convolution.pooling, transpose=None)
-    return convolution.combined(own, summary)
+    return pooled(table, near, importance, pooling=pooling, transpose=None)

@@ -1,6 +1,6 @@
 """The whole network: standardized features, K convolutions, the dense head (PinSage Algorithm 2).
 
-P pins, n_0 targets, n_K nodes, D feature columns, E columns of an id embedding (0: none), m hidden, d embedding width.
+P pins, n_0 targets, n_K nodes, D feature columns, m hidden, d embedding width.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,20 @@ from torch import Tensor, nn
 
 from pinsage.batches.minibatch import Subgraph
 from pinsage.model.convolve import Convolve, unit_length
-from pinsage.model.pooling import Pooling, Transposed
+from pinsage.model.linear_path import LinearPath
+from pinsage.model.pooling import Pooling, Transposed, pooled
 
 FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
-_ID_DEVIATION = 0.1  # of a new id embedding
+_FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear path, whose vectors training begins with
 
 
 @dataclass(frozen=True)
 class NetworkShape:
     """What the weights of a network fit: its feature blocks (name, width) in order, and its sizes.
 
-    With an `id_dim` (E) above 0 each of `num_pins` (P) pins has a learned vector of its own beside its features.
+    Attributes:
+        has_linear_path: the vectors of the saves reach the output past the convolutions; see `LinearPath`.
+        num_pins: P where each pin has a learned vector in that path, else 0.
     """
 
     blocks: tuple[tuple[str, int], ...]
@@ -31,7 +34,7 @@ class NetworkShape:
     hidden_dim: int
     embedding_dim: int
     pooling: Pooling
-    id_dim: int = 0
+    has_linear_path: bool = False
     num_pins: int = 0
 
     @property
@@ -39,10 +42,14 @@ class NetworkShape:
         """D, the columns of all feature blocks together."""
         return sum(width for _, width in self.blocks)
 
-    @property
-    def input_width(self) -> int:
-        """D + E, what the first layer reads of a pin."""
-        return self.num_features + self.id_dim
+    def columns(self, name: str) -> slice:
+        """The columns of a block among the D; none where there is no such block."""
+        first = 0
+        for block, width in self.blocks:
+            if block == name:
+                return slice(first, first + width)
+            first += width
+        return slice(0, 0)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,8 @@ class PinSageNetwork(nn.Module):
 
     Differs from the paper: the output of the head is divided by its length, so that the dot product of the loss and
     of the retrieval is the cosine, and the margin has a scale. Features are standardized by a mean and a scale that
-    are part of the network. An id embedding may stand beside the features, for data sets without content.
+    are part of the network. What the saves say may reach the output past the convolutions (`LinearPath`).
+    `log_temperature` belongs to the softmax of training and learns with the weights.
     `popularity` is the strength of the popularity that ranking adds to the cosine: see `model.popularity`.
     """
 
@@ -85,13 +93,17 @@ class PinSageNetwork(nn.Module):
         self.shape, self.popularity = shape, 0.0
         self.register_buffer("mean", torch.zeros(shape.num_features))
         self.register_buffer("scale", torch.ones(shape.num_features))
-        widths = [shape.input_width] + [shape.hidden_dim] * shape.num_layers
+        widths = [shape.num_features] + [shape.hidden_dim] * shape.num_layers
         self.convolutions = nn.ModuleList(
             Convolve(width, shape.hidden_dim, shape.pooling) for width in widths[: shape.num_layers]
         )
         self.head_hidden = nn.Linear(widths[-1], shape.hidden_dim)  # G1, g
         self.head_output = nn.Linear(shape.hidden_dim, shape.embedding_dim, bias=False)  # G2
-        self.ids = nn.Embedding(shape.num_pins, shape.id_dim) if shape.id_dim else None
+        self._spectral, self._has_saves = shape.columns("spectral"), shape.columns("has_saves")
+        num_columns = self._spectral.stop - self._spectral.start
+        linear = LinearPath(num_columns, shape.num_pins, shape.embedding_dim) if shape.has_linear_path else None
+        self.linear: LinearPath | None = linear
+        self.log_temperature = nn.Parameter(torch.zeros(()))
         self._initialize(torch.Generator().manual_seed(seed))
 
     def set_moments(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
@@ -111,30 +123,55 @@ class PinSageNetwork(nn.Module):
 
         Source: PinSage Algorithm 2.
         """
-        hidden = self.inputs(features, subgraph.nodes)
+        hidden = self.standardized(features)
         for layer, convolution in enumerate(self.convolutions):
             count = subgraph.sizes[-2 - layer]
             transpose = subgraph.transposes[layer] if subgraph.transposes else None
             hidden = convolution(hidden, subgraph.neighbors[:count], subgraph.weights[:count], transpose)
-        return self.head(hidden)
+        return self.head(hidden, self._linear_part(features, subgraph))
 
-    def inputs(self, features: Tensor, pins: Tensor) -> Tensor:
-        """What the first layer reads of pins: float [n, D + E].
+    def _linear_part(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor | None:
+        """What the linear path gives the targets: float [n_0, d]."""
+        if self.linear is None:
+            return None
+        targets, near = subgraph.sizes[0], subgraph.sizes[min(1, len(subgraph.sizes) - 1)]
+        vectors = self.saves_vectors(features[:near], subgraph.nodes[:near])
+        if not self.convolutions:  # no neighbors were looked up
+            return vectors
+        transpose = subgraph.transposes[-1] if subgraph.transposes else None
+        neighbors, weights = subgraph.neighbors[:targets], subgraph.weights[:targets]
+        summary = pooled(vectors, neighbors, weights, pooling="importance", transpose=transpose)
+        return self.linear.joined(vectors[:targets], summary)
+
+    def saves_vectors(self, features: Tensor, pins: Tensor) -> Tensor:
+        """b of some pins, what the linear path starts from: float [n, d].
 
         Args:
             features: float [n, D], raw.
             pins: int [n], whose features they are.
         """
-        content = self.standardized(features)
-        return content if self.ids is None else torch.cat([content, self.ids(pins)], dim=1)
+        if self.linear is None:
+            raise ValueError("This network has no linear path.")
+        has_saves = features[:, self._has_saves] if self.shape.columns("has_saves").stop else features.new_ones(1, 1)
+        vectors: Tensor = self.linear(features[:, self._spectral], has_saves, pins)
+        return vectors
 
     def standardized(self, features: Tensor) -> Tensor:
         """The features with mean 0 and scale 1 per column, cut at ±10: float [n, D]."""
         return (features - self.mean).div_(self.scale).clamp_(-FEATURE_LIMIT, FEATURE_LIMIT)
 
-    def head(self, hidden: Tensor) -> Tensor:
-        """z = G2 · ReLU(G1 h + g) at unit length: float [n, m] -> float [n, d]. Source: PinSage Algorithm 2."""
-        return unit_length(self.head_output(torch.relu(self.head_hidden(hidden))))
+    def head(self, hidden: Tensor, linear: Tensor | None = None) -> Tensor:
+        """z = G2 · ReLU(G1 h + g), plus what the linear path gives, at unit length. Source: PinSage Algorithm 2.
+
+        Args:
+            hidden: float [n, m], what the last convolution made.
+            linear: float [n, d], or None for a network without a linear path.
+
+        Returns:
+            float [n, d].
+        """
+        output = self.head_output(torch.relu(self.head_hidden(hidden)))
+        return unit_length(output if linear is None else output + linear)
 
     def convolution(self, layer: int) -> Convolve:
         """The convolution number `layer`, counted from 0 at the features."""
@@ -149,5 +186,7 @@ class PinSageNetwork(nn.Module):
                 nn.init.xavier_uniform_(module.weight, nn.init.calculate_gain("relu"), generator=generator)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        if self.ids is not None:
-            nn.init.normal_(self.ids.weight, std=_ID_DEVIATION, generator=generator)
+        if self.linear is not None:
+            self.linear.initialize(generator)
+            if self.linear.spectral is not None:
+                nn.init.xavier_uniform_(self.head_output.weight, _FIRST_CORRECTION, generator=generator)

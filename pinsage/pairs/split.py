@@ -18,6 +18,7 @@ from pinsage.pairs.draws import hashed_draws, id_hashes
 from pinsage.pairs.membership import PairTable
 from pinsage.pairs.pairs import Pairs
 from pinsage.pairs.row_groups import Int32Writer, row_groups
+from pinsage.pairs.sessions import SessionWriter
 from pinsage.pairs.timeline import (
     TEST,
     TRAIN,
@@ -34,6 +35,8 @@ from pinsage.settings import PairSettings
 NAMES = ("train", "validation", "test")
 IN_TIME = 0.5  # the share of adjacent saves at different times from which on the order of a board means something
 NO_BOARD = -1  # of a pair that an engagement made
+SESSIONS = "sessions.parquet"
+Saves = tuple[NDArray[np.int32], NDArray[np.int32]]  # boards and pins
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class SplitFigures:
             board says nothing, so that any two pins of a board are as good a pair.
         share_in_time: share of the adjacent saves of a board whose times differ; 0 for engagements, which do not ask.
         known_validation_pairs, known_test_pairs: held-out pairs that are, in either direction, training pairs too.
+        sessions: runs of training saves that follow each other on a board; 0 where their order says nothing.
     """
 
     source: str
@@ -60,6 +64,7 @@ class SplitFigures:
     training_saves: int
     held_out_saves: int
     cold_pins: int
+    sessions: int
 
 
 def write_split(catalog: Catalog, settings: PairSettings, folder: Path) -> SplitFigures:
@@ -67,8 +72,9 @@ def write_split(catalog: Catalog, settings: PairSettings, folder: Path) -> Split
 
     Writes `train.parquet` (`query` int32, `positive` int32), `validation.parquet` and `test.parquet` (`query`,
     `positive` and `board` int32), `saves.parquet` (`board` int32, `pin` int32: what the graph may know, by board and
-    pin) and `cold_pins.npy` (int32, ascending: pins that no training save touches). In memory are a block of boards
-    and a table of the held-out pairs.
+    pin) and `cold_pins.npy` (int32, ascending: pins that no training save touches). Where saves make the pairs and
+    their order is one of time, `sessions.parquet` (`session` int32, `pin` int32, by both) holds the training saves of
+    each board in runs of `session_length`. In memory are a block of boards and a table of the held-out pairs.
 
     From engagements: a hash of the unordered pair decides, so that a repeated or reversed engagement stays on one
     side. Saves are no engagements: all of them are training saves.
@@ -117,20 +123,27 @@ def _from_engagements(catalog: Catalog, settings: PairSettings, folder: Path) ->
     return SplitFigures(
         "engagements", "time", 0.0, train, validation, test,
         known_validation_pairs=0, known_test_pairs=0, self_pairs_dropped=num_self,
-        training_saves=num_saves, held_out_saves=0, cold_pins=num_cold,
+        training_saves=num_saves, held_out_saves=0, cold_pins=num_cold, sessions=0,
     )  # fmt: skip
 
 
 def _from_saves(catalog: Catalog, settings: PairSettings, folder: Path) -> SplitFigures:
     adjacent = AdjacentSaves()
-    with _pair_files(folder) as files:
-        num_saves, num_cold = _write_saves(catalog, folder, _training_saves(catalog, settings, files, adjacent))
+    with _pair_files(folder) as files, Int32Writer.open(folder / SESSIONS, ("session", "pin")) as file:
+        sessions = SessionWriter(file, settings.session_length)
+        saves = _with_sessions(_training_saves(catalog, settings, files, adjacent), sessions)
+        num_saves, num_cold = _write_saves(catalog, folder, saves)
+    order = _order(settings, adjacent)
+    num_sessions = sessions.num_sessions if order == "time" else 0
+    if not num_sessions:  # the order is known only now that all saves went by
+        (folder / SESSIONS).unlink()
     train, validation, test = (file.num_rows for file in files)
     known_validation, known_test = _num_known(folder, validation + test)
     return SplitFigures(
-        "saves", _order(settings, adjacent), round(adjacent.share_in_time, 6), train, validation, test,
+        "saves", order, round(adjacent.share_in_time, 6), train, validation, test,
         known_validation_pairs=known_validation, known_test_pairs=known_test, self_pairs_dropped=0,
         training_saves=num_saves, held_out_saves=catalog.num_saves - num_saves, cold_pins=num_cold,
+        sessions=num_sessions,
     )  # fmt: skip
 
 
@@ -140,10 +153,17 @@ def _order(settings: PairSettings, adjacent: AdjacentSaves) -> str:
     return "time" if adjacent.share_in_time >= IN_TIME else "none"
 
 
+def _with_sessions(saves: Iterator[Saves], sessions: SessionWriter) -> Iterator[Saves]:
+    """The saves as they come; on the way their sessions are written."""
+    for boards, pins in saves:
+        sessions.write(boards, pins)
+        yield boards, pins
+
+
 def _training_saves(
     catalog: Catalog, settings: PairSettings, files: list[Int32Writer], adjacent: AdjacentSaves
-) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-    """The training saves of each block; on the way its pairs go to `files`, and its adjacent saves are counted."""
+) -> Iterator[Saves]:
+    """The training saves of each block in time; on the way pairs go to `files`, and adjacent saves are counted."""
     boards, pins = id_hashes(catalog.boards().column(0)), id_hashes(catalog.pins(["pin_id"]).column(0))
     for block in board_blocks(catalog):
         adjacent.add(block)
@@ -158,9 +178,7 @@ def _training_saves(
         yield block.board[is_train], ordered[is_train]
 
 
-def _write_saves(
-    catalog: Catalog, folder: Path, saves: Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]
-) -> tuple[int, int]:
+def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tuple[int, int]:
     """Write the training saves and the pins that none of them touches; returns how many there are of each."""
     is_cold = np.ones(catalog.num_pins, np.bool_)
     with Int32Writer.open(folder / "saves.parquet", ("board", "pin")) as file:

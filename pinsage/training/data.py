@@ -82,16 +82,3 @@ def _check_rows(data: TrainingData, num_pins: int) -> None:
             f"A training pair names pin {largest}, but the features have {num_pins} rows. "
             "Make both from the same catalog."
         )
-
-
-def check_negatives(num_pins: int, num_negatives: int) -> None:
-    """Check that negatives can be a sample of the pins.
-
-    Raises:
-        InputError: there are fewer pins than shared negatives, so a minibatch would push every pin away.
-    """
-    if num_pins < num_negatives:
-        raise InputError(
-            f"train.num_negatives is {num_negatives}, but the catalog has {num_pins} pins. "
-            f"Lower it to at most {num_pins}, or use a larger data set."
-        )

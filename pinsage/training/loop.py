@@ -4,6 +4,7 @@ Differs from the paper: AdamW takes the place of plain SGD, which needs a learni
 returned is the one with the highest validation hit rate, not the last one.
 """
 
+import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +18,21 @@ from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.allocator import freed_memory_kept
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.data import TrainingData, check_negatives, checked_moments
+from pinsage.training.data import TrainingData, checked_moments
 from pinsage.training.device import chosen_device, chosen_precision, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
 from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
-from pinsage.training.length import in_steps
+from pinsage.training.length import for_data
 from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 from pinsage.training.steps import LogMetrics, Steps, Surroundings, log_nothing
 from pinsage.training.supply import Supply, num_producers
 from pinsage.training.validation import STRENGTHS, Validator
+
+_MOST_ID_NUMBERS = 2**28  # of id embeddings by themselves: 1 GiB, and the optimizer keeps three times as much
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def fit(
     Args:
         data: features, neighborhoods and pairs of one catalog.
         model: the network. `num_layers` = 0 is the dense head on the content alone.
-        train: losses, negatives and optimization, and how long: see `length.in_steps`.
+        train: losses, negatives and optimization, and how long: see `length.for_data`.
         scratch: a folder for checkpoints, from which the same training goes on after a kill. None: no checkpoints.
         log_metrics: told the metrics of a step every `log_every` steps and at every validation.
         tell: told after every step how far training is.
@@ -102,7 +105,8 @@ def fit(
         TrainingInterruptedError: the process was told to end (SIGTERM).
         DiskFullError: there is no room for a checkpoint.
     """
-    device, ranks, train = chosen_device(train), this_rank(), in_steps(train, data.num_pairs)
+    train = for_data(train, num_pairs=data.num_pairs, num_pins=data.features.num_pins)
+    device, ranks = chosen_device(train), this_rank()
     use_threads(train, ranks.count)
     state, validator = _start(data, model, train, device), _validator(data, model, train)
     state.best_popularity = validator.strengths[0]  # without validation pairs it stays
@@ -149,9 +153,10 @@ def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pa
 def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
     moments = checked_moments(data, model.num_layers)
-    check_negatives(data.features.num_pins, train.num_negatives)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
+    network.log_temperature.data.fill_(math.log(train.temperature))
+    network.log_temperature.requires_grad_(train.loss == "sampled_softmax" and train.learn_temperature)
     network.to(device)
     rate, decay = train.learning_rate, train.weight_decay
     return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True))
@@ -161,7 +166,8 @@ def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks
     network: torch.nn.Module = state.network
     if train.compile:
         network = cast(torch.nn.Module, torch.compile(network, dynamic=True))
-    return Objective(ranks.together(network), train, inputs, chosen_precision(train, state.network.mean.device), ranks)
+    precision = chosen_precision(train, state.network.mean.device)
+    return Objective(ranks.together(network), train, inputs, state.network.log_temperature, precision, ranks)
 
 
 def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Validator:
@@ -179,20 +185,20 @@ def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -
 
 
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
-    id_dim = model.id_dim if _has_ids(data, model) else 0
+    has_ids = model.linear_path and _has_ids(data, model)
     return NetworkShape(
         blocks=tuple(data.features.widths.items()),
         num_layers=model.num_layers,
         hidden_dim=model.hidden_dim,
         embedding_dim=model.embedding_dim,
         pooling=model.pooling,
-        id_dim=id_dim,
-        num_pins=data.features.num_pins if id_dim else 0,
+        has_linear_path=has_ids or (model.linear_path and "spectral" in data.features.widths),
+        num_pins=data.features.num_pins if has_ids else 0,
     )
 
 
 def _has_ids(data: TrainingData, model: ModelSettings) -> bool:
     """Whether each pin gets a vector of its own."""
     if model.id_embedding == "auto":
-        return not data.features.has_content
+        return data.features.num_pins * model.embedding_dim <= _MOST_ID_NUMBERS
     return model.id_embedding == "always"

@@ -39,7 +39,7 @@ def step_gb(sizes: tuple[int, ...], shape: NetworkShape, bytes_per_number: int) 
         bytes_per_number: of the hidden vectors, 2 for bf16; the inputs are float32.
     """
     numbers = sum(before * 2 * shape.hidden_dim + after * 4 * shape.hidden_dim for after, before in pairwise(sizes))
-    return (sizes[-1] * 2 * shape.input_width * 4 + numbers * bytes_per_number) / 1e9
+    return (sizes[-1] * 2 * shape.num_features * 4 + numbers * bytes_per_number) / 1e9
 
 
 def _advice(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> str:

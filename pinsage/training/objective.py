@@ -25,6 +25,7 @@ class Objective:
     Attributes:
         network: a PinSageNetwork, perhaps compiled or wrapped.
         inputs: gives what it reads, on the device where it is.
+        log_temperature: of the softmax, a scalar; it may learn.
         precision: of the matrix products. Scores and losses are computed in the network's own type.
         ranks: who trains together.
     """
@@ -32,6 +33,7 @@ class Objective:
     network: nn.Module
     settings: TrainSettings
     inputs: Inputs
+    log_temperature: Tensor
     precision: torch.dtype = torch.float32
     ranks: Ranks = ALONE
 
@@ -44,7 +46,7 @@ class Objective:
         scores = self._scores(embeddings, batch)
         if self.settings.loss == "max_margin":
             return max_margin(scores, self.settings.margin)
-        return sampled_softmax(scores, self._in_batch(embeddings, batch), temperature=self.settings.temperature)
+        return sampled_softmax(scores, self._in_batch(embeddings, batch), temperature=self.log_temperature.exp())
 
     def _embeddings(self, batch: Minibatch) -> Tensor:
         features, subgraph = self.inputs(batch)

@@ -18,7 +18,7 @@ from pinsage.training.places import places
 TOP = 10
 MOST_PINS = 200_000  # a larger catalog is judged on a sample of candidates
 NUM_CANDIDATES = 20_000
-STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2)  # of popularity, among which validation chooses
+STRENGTHS = (0.0, 0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)  # of popularity, among which validation chooses
 _QUERIES_AT_ONCE = 64  # whose scores mostly stay in the cache until they have been counted
 _STREAM = 2  # the stream of random numbers that hangs on the training seed
 

@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks.standalone", description="The pipeline on this machine.")
     parser.add_argument("command", choices=("run", "stop"), help="run the DAG once and wait, or stop the servers")
     parser.add_argument("--dataset", default="", help="folder or URL with your tables; empty: the demo world")
-    parser.add_argument("--preset", default="", help="settings file, e.g. conf/movielens.yaml")
+    parser.add_argument("--preset", default="", help="settings file, e.g. conf/paper.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="e.g. train.steps=200")
     return parser
 

@@ -187,3 +187,11 @@ def test_rows_for_a_full_disk_are_an_error_that_names_the_folder(tmp_path, monke
         pytest.raises(DiskFullError, match=f"The disk of {tmp_path} on .* is full"),
     ):
         handed_in(exchange.rows(Path(tmp_path)), 0, 4)
+
+
+def test_a_folder_is_lent_without_those_below_it(tmp_path, lent):
+    """The graph with sessions does not travel with that of boards alone."""
+    (lent / "below").mkdir()
+    (lent / "below" / "c.npy").write_bytes(b"c")
+    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
+        assert sorted(path.name for path in exchange.lend(lent).folder().iterdir()) == ["a.npy", "b.npy"]

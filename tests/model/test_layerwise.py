@@ -10,8 +10,8 @@ from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 
 
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
-@pytest.mark.parametrize(("num_layers", "id_dim"), [(0, 0), (1, 0), (2, 0), (2, 3)])
-def test_layer_by_layer_equals_minibatch_by_minibatch(num_layers, id_dim, pooling, monkeypatch):
+@pytest.mark.parametrize(("num_layers", "linear"), [(0, False), (0, True), (1, True), (2, False), (2, True)])
+def test_layer_by_layer_equals_minibatch_by_minibatch(num_layers, linear, pooling, monkeypatch):
     """The same embeddings to 1e-5, also when the chunks do not divide the pins."""
     monkeypatch.setattr(layerwise, "CHUNK", 16)
     rng, num_pins = np.random.default_rng(0), 70
@@ -19,7 +19,9 @@ def test_layer_by_layer_equals_minibatch_by_minibatch(num_layers, id_dim, poolin
     neighbors = rng.integers(num_pins, size=(num_pins, 5), dtype=np.int32)
     weights = rng.random((num_pins, 5), dtype=np.float32)
     weights[3] = 0
-    network = PinSageNetwork(NetworkShape((("text", 6),), num_layers, 8, 4, pooling, id_dim, num_pins)).eval()
+    blocks = (("text", 2), ("spectral", 3), ("has_saves", 1))
+    shape = NetworkShape(blocks, num_layers, 8, 4, pooling, linear, num_pins if linear else 0)
+    network = PinSageNetwork(shape).eval()
 
     whole = layerwise.embedded(network, features.__getitem__, neighbors, weights)
 

@@ -73,7 +73,7 @@ def test_features_of_other_blocks_are_refused(saved, widths):
 
 def test_pins_without_an_id_embedding_are_refused(tmp_path):
     """A catalog that has grown holds pins the network was not trained on."""
-    shape = NetworkShape((("text", 3),), 1, 5, 4, "mean", id_dim=2, num_pins=10)
+    shape = NetworkShape((("text", 3),), 1, 5, 4, "mean", has_linear_path=True, num_pins=10)
     save_network(PinSageNetwork(shape), tmp_path)
     check_features(load_network(tmp_path), {"text": 3}, 10)
     with pytest.raises(InputError, match=r"10 pins and the catalog 11 pins"):

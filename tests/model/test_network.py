@@ -10,12 +10,19 @@ from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 P, T, D = 60, 4, 7
 
 
-def world(num_layers, pooling="importance", seed=0, id_dim=0):
+def world(num_layers, pooling="importance", seed=0, linear=""):
     """A network in float64 with real moments, features and a neighborhood table with padding."""
     rng = np.random.default_rng(seed)
-    shape = NetworkShape((("visual", 5), ("text", 2)), num_layers, 6, 3, pooling, id_dim, P if id_dim else 0)
+    blocks = (
+        (("visual", 4), ("spectral", 2), ("has_saves", 1)) if "spectral" in linear else (("visual", 5), ("text", 2))
+    )
+    shape = NetworkShape(blocks, num_layers, 6, 3, pooling, bool(linear), P if "ids" in linear else 0)
     network = PinSageNetwork(shape, seed=1).double()
+    if network.linear is not None and network.linear.ids is not None:
+        torch.nn.init.normal_(network.linear.ids.weight, generator=torch.Generator().manual_seed(2))
     features = rng.normal(3.0, 2.0, (P, D))
+    if "spectral" in linear:
+        features[:, 6] = rng.integers(2, size=P)
     network.set_moments(features.mean(axis=0), features.std(axis=0))
     neighbors = rng.integers(P, size=(P, T), dtype=np.int32)
     weights = rng.random((P, T))
@@ -31,7 +38,7 @@ def slow_embedding(network, pin, features, neighbors, weights):
     def hidden(pin, layer):
         if layer == 0:
             raw = (torch.from_numpy(features[pin]) - network.mean) / network.scale
-            return torch.cat([raw.clamp(-10, 10)] + ([] if network.ids is None else [network.ids.weight[pin]]))
+            return raw.clamp(-10, 10)
         c = network.convolution(layer - 1)
         n = torch.zeros(c.neighbor.out_features, dtype=torch.float64)
         for v, alpha in zip(neighbors[pin], weights[pin], strict=True):
@@ -41,14 +48,34 @@ def slow_embedding(network, pin, features, neighbors, weights):
 
     h = hidden(pin, network.shape.num_layers)
     z = network.head_output.weight @ torch.relu(network.head_hidden.weight @ h + network.head_hidden.bias)
+    if network.linear is not None:
+        z = z + slow_linear_part(network, pin, features, neighbors, weights)
     return z / z.norm().clamp_min(1e-6)
 
 
-@pytest.mark.parametrize("id_dim", [0, 3])
+def slow_linear_part(network, pin, features, neighbors, weights):
+    """b_u + λ unit(Σ α_uv b_v) with b = W s + e; b_u alone where there are no convolutions, and so no neighbors."""
+
+    def vector(pin):
+        found = torch.zeros(3, dtype=torch.float64)
+        if network.linear.spectral is not None:
+            found = found + network.linear.spectral.weight @ torch.from_numpy(features[pin, 4:6])
+        if network.linear.ids is not None:
+            has_saves = features[pin, 6] if network.linear.spectral is not None else 1
+            found = found + has_saves * network.linear.ids.weight[pin]
+        return found
+
+    if not network.shape.num_layers:
+        return vector(pin)
+    near = sum(alpha * vector(v) for v, alpha in zip(neighbors[pin], weights[pin], strict=True))
+    return vector(pin) + network.linear.log_share.exp() * near / near.norm().clamp_min(1e-6)
+
+
+@pytest.mark.parametrize("linear", ["", "spectral", "ids", "spectral and ids"])
 @pytest.mark.parametrize("num_layers", [0, 1, 2, 3])
-def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, id_dim):
+def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, linear):
     """The minibatch form of K layers is the definition, forward and backward, to 1e-9."""
-    network, features, neighbors, weights = world(num_layers, id_dim=id_dim)
+    network, features, neighbors, weights = world(num_layers, linear=linear)
     targets = np.array([5, 0, 33], np.int32)
     subgraph, _ = Expander(neighbors, weights, num_layers=num_layers).expand(targets, transposed=True)
     tensors = SubgraphTensors.of(subgraph, torch.device("cpu"))
@@ -57,8 +84,13 @@ def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, id_
     torch.testing.assert_close(fast, slow, atol=1e-9, rtol=0)
 
     direction = torch.linspace(-1, 1, fast.numel(), dtype=torch.float64).reshape(fast.shape)
-    fast_gradients = torch.autograd.grad((fast * direction).sum(), list(network.parameters()))
-    slow_gradients = torch.autograd.grad((slow * direction).sum(), list(network.parameters()))
+    parameters = list(network.parameters())
+    fast_gradients = torch.autograd.grad(
+        (fast * direction).sum(), parameters, allow_unused=True, materialize_grads=True
+    )
+    slow_gradients = torch.autograd.grad(
+        (slow * direction).sum(), parameters, allow_unused=True, materialize_grads=True
+    )
     for a, b in zip(fast_gradients, slow_gradients, strict=True):
         torch.testing.assert_close(a, b, atol=1e-9, rtol=0)
 

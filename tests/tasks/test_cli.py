@@ -143,7 +143,7 @@ def write_catalog(folder: Path) -> None:
 def write_index(folder: Path) -> None:
     angles = np.radians([0, 10, 30, 90])
     embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    PinIndex.build(embeddings, folder, IndexSettings(num_trees=5))
+    PinIndex.build(embeddings, np.zeros(4, np.float32), folder, IndexSettings(num_trees=5))
 
 
 def write_evaluation(folder: Path) -> None:

@@ -9,6 +9,7 @@ from pyarrow import parquet
 from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_PINS
 from pinsage.errors import DatasetError
 from pinsage.graph.csr import NAMES, BipartiteGraph
+from pinsage.graph.walked import walked_graph_folder
 from pinsage.settings import Settings
 from tasks.connect import connect
 from tasks.work import StageWork
@@ -109,3 +110,16 @@ def test_pruning_tells_the_figures_before_and_after(tmp_path):
     assert (facts["max_boards_per_pin_unpruned"], facts["max_boards_per_pin"]) == (2, 1)
     assert facts["mean_board_entropy_unpruned"] > facts["mean_board_entropy"]
     assert len(facts) < 30
+
+
+def test_sessions_make_a_second_graph(tmp_path):
+    """Boards 0 to 2 and after them two sessions; the graph of boards stays as it is without them."""
+    one = work(tmp_path, [(0, 0), (0, 1), (0, 2), (0, 3), (1, 2)])
+    table = pa.table({"session": pa.array([0, 0, 1, 1], pa.int32()), "pin": pa.array([1, 3, 0, 2], pa.int32())})
+    parquet.write_table(table, one.inputs["pair"] / "sessions.parquet")
+    facts = connect(one)
+    assert (facts["sessions"], facts["boards"], facts["saves"]) == (2, 3, 5)
+    assert BipartiteGraph.open(one.out).board_degrees.tolist() == [4, 1, 0]
+    walked = BipartiteGraph.open(walked_graph_folder(one.out))
+    assert walked.board_degrees.tolist() == [4, 1, 0, 2, 2]
+    assert walked.board_pins.tolist() == [0, 1, 2, 3, 2, 1, 3, 0, 2]

@@ -11,6 +11,8 @@ import pytest
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
+from pinsage.graph.csr import BipartiteGraph
+from pinsage.graph.walked import WALKED, with_sessions
 from tasks.featurize_saves import featurize_saves
 from tasks.work import StageWork
 
@@ -73,3 +75,15 @@ def test_a_board_outside_the_graph_is_found_before_compiled_code_follows_it(work
     np.save(path, boards)
     with pytest.raises(ArtifactDamagedError, match=r"pin_boards\.npy holds the board 30"):
         featurize_saves(work)
+
+
+def test_sessions_are_factorized_with_the_boards(work):
+    """Their factors follow those of the boards."""
+    connect = work.inputs["connect"]
+    sessions = build_graph(np.arange(10, dtype=np.int32), np.arange(10, dtype=np.int32) // 5, num_pins=P, num_boards=2)
+    (connect / WALKED).mkdir()
+    with_sessions(BipartiteGraph.open(connect), sessions).save(connect / WALKED)
+    featurize_saves(work)
+    factors = np.load(work.out / "boards.npy")
+    assert factors.shape == (B + 2, 16)
+    assert (np.abs(factors[B:]).sum(axis=1) > 0).all()

@@ -46,6 +46,20 @@ def test_the_index_is_the_same_twice(world, tmp_path):
         assert path.read_bytes() == (world.publish("index") / path.name).read_bytes()
 
 
+def test_the_popularity_of_the_stage_embed_ranks_too(world, tmp_path):
+    """The pin with the most saves is in every answer, and a fact says how much its popularity is."""
+    work, popularity = world.work("index", tmp_path / "out"), np.zeros(NUM_PINS, np.float32)
+    popularity[7] = 2.5
+    shutil.copytree(work.inputs["embed"], tmp_path / "embed")
+    np.save(tmp_path / "embed" / "popularity.npy", popularity)
+    work.out.mkdir()
+    facts = index(replace(work, inputs={**work.inputs, "embed": tmp_path / "embed"}))
+    built = PinIndex.open(work.out)
+    assert {built.related(pin, 1)[0].item() for pin in range(NUM_PINS) if pin != 7} == {7}
+    assert (facts["max_popularity"], facts["dim"], built.header.stored_dim) == (2.5, built.dim, built.dim + 2)
+    assert facts["recall_at_10"] == 1.0
+
+
 def test_a_recall_below_the_bar_stops_the_stage(world, tmp_path):
     """A bad index must not be published: one tree over vectors without any order finds two thirds."""
     work = world.work("index", tmp_path / "out", index__num_trees=1, index__search_k=1, index__min_recall=1.0)

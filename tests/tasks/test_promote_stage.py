@@ -82,7 +82,7 @@ class World:
         (folder / "embeddings.npy").write_bytes(b"")
 
     def write_index(self, folder: Path, hit_rate: float) -> None:
-        PinIndex.build(np.eye(3, dtype=np.float32), folder, IndexSettings(num_trees=2))
+        PinIndex.build(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), folder, IndexSettings(num_trees=2))
         pq.write_table(pa.table({"search_k": [10], "recall_at_10": [1.0]}), folder / "recall.parquet")
 
     def write_evaluate(self, folder: Path, hit_rate: float) -> None:

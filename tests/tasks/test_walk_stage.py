@@ -1,5 +1,7 @@
 """The stage `walk` on real worker processes writes what one process would."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from pinsage.cluster.exchange import Here, RowsInPlace
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
+from pinsage.graph.walked import WALKED, with_sessions
 from pinsage.walks.partition import NAMES, allocate, walk_partition
 from tasks.walk import walk
 from tasks.work import StageWork
@@ -53,3 +56,15 @@ def test_a_damaged_graph_stops_the_stage_before_any_worker_starts(work):
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ArtifactDamagedError, match="board_pins"):
         walk(work)
+
+
+def test_where_there_are_sessions_they_are_walked_too(work):
+    """The stage takes the graph in the sub-folder: two pins that share no board are neighbors by a session."""
+    settings = work.settings.model_copy(update={"walk": work.settings.walk.model_copy(update={"num_partitions": 1})})
+    boards = build_graph(np.array([0, 1], np.int32), np.array([0, 1], np.int32), num_pins=2, num_boards=2)
+    boards.save(work.inputs["connect"])
+    (work.inputs["connect"] / WALKED).mkdir()
+    sessions = build_graph(np.array([0, 1], np.int32), np.array([0, 0], np.int32), num_pins=2, num_boards=1)
+    with_sessions(boards, sessions).save(work.inputs["connect"] / WALKED)
+    walk(replace(work, settings=settings))
+    assert np.load(work.out / "neighbors.npy")[:, 0].tolist() == [1, 0]

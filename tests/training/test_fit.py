@@ -167,7 +167,7 @@ def test_data_that_cannot_be_trained_on_are_refused(world):
     bad_features[3, 1] = np.nan
     cases = [
         ({"train": empty}, "0 training pairs"),
-        ({"neighborhoods": None}, "num_layers is 2"),
+        ({"neighborhoods": None}, "num_layers is 1"),
         ({"neighborhoods": few}, "9 rows and the features 240"),
         ({"train": far}, "names pin 999"),
         ({"features": FeatureMatrix({"visual": np.zeros((2, 6), np.float32)})}, "has 2 pins"),

@@ -1,9 +1,9 @@
-"""How many steps a training has."""
+"""How many steps a training has, and how large they are."""
 
 import pytest
 
 from pinsage.settings import TrainSettings
-from pinsage.training.length import in_steps
+from pinsage.training.length import for_data
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,25 @@ from pinsage.training.length import in_steps
         ({"epochs": 2.5, "batch_size": 10}, 250, 12),
         ({"epochs": 20, "steps": 40}, 40, 2),
         ({"steps": 40, "validate_every": 7}, 40, 7),
+        ({"batch_size": 100}, 100, 5),
     ],
 )
 def test_a_thousand_pairs_give_as_many_steps(choices, steps, every):
     """Whole epochs, rounded up; `steps` goes before; twenty looks unless the settings say another interval."""
-    found = in_steps(TrainSettings(**choices), 1000)
+    found = for_data(TrainSettings(**choices), num_pairs=1000, num_pins=5000)
     assert (found.steps, found.validate_every) == (steps, every)
+
+
+@pytest.mark.parametrize(("num_pairs", "epochs"), [(40_000, 10), (1_000_000, 4.1), (100_000_000, 1)])
+def test_the_data_set_the_length_where_the_settings_do_not(num_pairs, epochs):
+    """Ten epochs of a small set, one of a huge one, about two thousand steps between."""
+    found = for_data(TrainSettings(batch_size=2048), num_pairs=num_pairs, num_pins=10**6)
+    assert found.steps * found.batch_size / num_pairs == pytest.approx(epochs, rel=0.05)
+
+
+def test_a_small_set_gets_small_minibatches_and_no_more_negatives_than_pins():
+    """Fifty pairs of thirty pins: eight minibatches an epoch, of as many pairs for every process."""
+    found = for_data(TrainSettings(batch_size=2048, num_negatives=2000), num_pairs=50, num_pins=30)
+    assert (found.batch_size, found.num_negatives, found.steps) == (6, 30, 84)
+    shared = for_data(TrainSettings(batch_size=2048, num_processes=4), num_pairs=50, num_pins=30)
+    assert shared.batch_size == 8

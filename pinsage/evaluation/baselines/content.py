@@ -31,7 +31,7 @@ def combined(evidence: Evidence, plan: Plan) -> Similarity:
     kept = [name for name in FLAGS if has(evidence.features, name)]
     features = evidence.features.only(*kept, *(FLAGS[name] for name in kept))
     data = TrainingData(features, None, None, evidence.train, evidence.validation)
-    model = plan.model.model_copy(update={"num_layers": 0, "id_embedding": "never"})
+    model = plan.model.model_copy(update={"num_layers": 0, "linear_path": False})
     train = plan.train.model_copy(update={"steps": plan.evaluate.combined_steps, "max_hard_negatives": 0})
     scratch = plan.scratch / "combined" if plan.scratch else None
     return Similarity(embed_all(fit(data, model, train, scratch=scratch).network, features, None))

@@ -1,0 +1,43 @@
+"""Sessions: short runs of saves that follow each other on a board, closer to one another than the board as a whole.
+
+N training saves of some boards; the saves of a board lie together in the order of time.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.pairs.row_groups import Int32Writer
+from pinsage.pairs.timeline import by_board_and_pin
+
+
+class SessionWriter:
+    """Writes sessions as their saves come, whole boards at a time, and numbers them in that order."""
+
+    def __init__(self, file: Int32Writer, length: int) -> None:
+        """Write `session` and `pin` to `file`; `length` saves make a session."""
+        self.num_sessions = 0
+        self._file, self._length = file, length
+
+    def write(self, boards: NDArray[np.int32], pins: NDArray[np.int32]) -> None:
+        """Append the sessions of some boards; `boards` and `pins` are int32 [N]."""
+        sessions = session_numbers(boards, self._length)
+        is_in = sessions >= 0
+        self._file.write(*by_board_and_pin(sessions[is_in] + np.int32(self.num_sessions), pins[is_in]))
+        self.num_sessions += int(sessions.max(initial=-1)) + 1
+
+
+def session_numbers(boards: NDArray[np.int32], length: int) -> NDArray[np.int32]:
+    """int32 [N]: the session of each save, numbered from 0; -1 where a board has one save, or `length` is below 2.
+
+    Every `length` saves of a board are a session. The rest is one, too, unless it is a single save, which joins the
+    session before it: alone it would connect nothing.
+    """
+    if length < 2:
+        return np.full(len(boards), -1, np.int32)
+    begins = np.flatnonzero(np.diff(boards, prepend=-1))
+    sizes = np.diff(begins, append=len(boards))
+    num_sessions = -(-sizes // length) - (sizes % length == 1)
+    places = np.arange(len(boards)) - np.repeat(begins, sizes)
+    within = np.minimum(places // length, np.repeat(num_sessions - 1, sizes))  # -1 where there are none
+    first = np.repeat(np.cumsum(num_sessions) - num_sessions, sizes)
+    return np.where(within < 0, -1, first + within).astype(np.int32)

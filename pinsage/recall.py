@@ -1,0 +1,91 @@
+"""The recall of the index against exact search, and how fast it answers.
+
+Letters: P pins, d embedding size, Q queries.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.errors import InputError
+from pinsage.index import PinIndex
+from pinsage.settings import IndexSettings
+
+RECALL_DEPTH = 10
+CHUNK_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How much of the exact answer a search finds at one `search_k`, and how fast it is on one core."""
+
+    search_k: int
+    recall_at_10: float
+    queries_per_s: float
+
+
+def measured_recall(
+    index: PinIndex, embeddings: NDArray[np.float32], popularity: NDArray[np.float32], settings: IndexSettings
+) -> list[Recall]:
+    """Recall@10 against exact search at several `search_k`, ascending, the index's own among them.
+
+    A found pin counts when it scores as high as the exact tenth: among equals Annoy may choose.
+
+    Args:
+        index: the index of `embeddings` and `popularity`.
+        embeddings: float32 [P, d], unit length.
+        popularity: float32 [P].
+        settings: how many queries are drawn, and from which seed.
+    """
+    rng = np.random.default_rng(settings.seed)
+    num_queries = min(settings.recall_queries, len(embeddings))
+    queries = np.sort(rng.choice(len(embeddings), num_queries, replace=False))
+    least = _exact_tenth(embeddings, popularity, queries)
+    own = index.header.search_k
+    efforts = sorted({RECALL_DEPTH * index.header.num_trees, own // 2, own, 2 * own, 4 * own} - {0})
+    return [_recall(index, queries, least, effort) for effort in efforts]
+
+
+def checked_recall(table: list[Recall], settings: IndexSettings) -> Recall:
+    """The row of `table` at the index's own `search_k`.
+
+    Raises:
+        InputError: its recall is below `settings.min_recall`.
+    """
+    own = next(row for row in table if row.search_k == settings.search_k)
+    if own.recall_at_10 < settings.min_recall:
+        enough = [row.search_k for row in table if row.recall_at_10 >= settings.min_recall]
+        advice = f"index.search_k to {enough[0]}" if enough else "index.num_trees and index.search_k"
+        raise InputError(
+            f"Recall@10 of the index is {own.recall_at_10:.3f} at search_k {own.search_k}, below index.min_recall "
+            f"{settings.min_recall:g}. Raise {advice}."
+        )
+    return own
+
+
+def _exact_tenth(
+    embeddings: NDArray[np.float32], popularity: NDArray[np.float32], queries: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The score of each query's tenth best pin, float32 [Q]; of the last where there are fewer than ten."""
+    depth = min(RECALL_DEPTH, len(embeddings) - 1)
+    least = np.full(len(queries), np.inf, np.float32)
+    size = max(1, CHUNK_BYTES // (4 * len(embeddings)))
+    for start in range(0, len(queries) if depth else 0, size):
+        chunk = queries[start : start + size]
+        scores = embeddings[chunk] @ embeddings.T + popularity  # [n, P]
+        scores[np.arange(len(chunk)), chunk] = -np.inf
+        least[start : start + size] = np.partition(scores, -depth, axis=1)[:, -depth]
+    return least
+
+
+def _recall(index: PinIndex, queries: NDArray[np.int64], least: NDArray[np.float32], search_k: int) -> Recall:
+    depth = min(RECALL_DEPTH, index.num_pins - 1)
+    started = time.perf_counter()
+    answers = [index.related(int(query), RECALL_DEPTH, search_k=search_k)[1] for query in queries]
+    seconds = time.perf_counter() - started
+    rounding = 1e-5 * index.header.longest_product
+    found = sum(int(np.sum(scores >= bar - rounding)) for scores, bar in zip(answers, least, strict=True))
+    recall = found / (depth * len(queries)) if depth else 1.0
+    return Recall(search_k, round(recall, 6), len(queries) / max(seconds, 1e-9))
