@@ -24,12 +24,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "no spectral block": {"spectral.dim": 0},
     "no sessions": {"pairs.session_length": 0},
     "no ids": {"model.id_embedding": "never"},
+    "no linear path": {"model.linear_path": False},
     "no convolutions": {"model.num_layers": 0},
     "paper's loss": {"train.loss": "max_margin", "train.margin": 0.1},
 }
 CHANGES_NOTHING = {  # told by the facts of `full`, to spare hours
     "no sessions": lambda full: not full["pair"]["sessions"],
-    "no ids": lambda full: not full["train"].get("id_dim"),
+    "no ids": lambda full: not full["train"].get("id_embeddings"),
 }
 DEMO = "demo"
 PRESETS = {DEMO: Path(__file__).parents[1] / "conf/demo.yaml"}  # every other set takes the defaults

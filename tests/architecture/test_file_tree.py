@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 BEGIN, END = "<!-- file tree: begin -->\n", "<!-- file tree: end -->"
 OTHERS = {
-    "conf": "presets of the settings: the demo, MovieLens-sized data, the paper's numbers",
+    "conf": "presets of the settings: the demo, the paper's numbers",
     "tests": "mirror of the code, plus architecture/ (directions of imports) and end_to_end/",
     "benchmarks": "what the performance figures come from",
     "docs": "glossary, data model, pipeline, paper map, configuration, decisions, log",
