@@ -43,9 +43,7 @@ class Trainer:
     def __init__(self, data: TrainingData, model: ModelSettings, train: TrainSettings, network: PinSageNetwork) -> None:
         self.network, self.next_step, self.losses = network, 0, list[float]()
         self._supply = self.supply(data, model, train)
-        self._objective = Objective(
-            network, train, self.inputs(data), network.log_temperature, chosen_precision(train, CPU)
-        )
+        self._objective = Objective(network, train, self.inputs(data), chosen_precision(train, CPU))
         self._optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, fused=True)
 
     def supply(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Supply:

@@ -202,9 +202,11 @@ class TrainSettings(Section):
     )
     loss: Literal["max_margin", "sampled_softmax"] = Field("sampled_softmax", description="Paper: max_margin (Eq. 1).")
     margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
-    temperature: float = Field(0.1, gt=0, le=10, description="Of the sampled softmax, at first.")
-    learn_temperature: bool = Field(True, description="The temperature learns with the weights.")
+    temperature: float = Field(0.1, gt=0, le=10, description="Of the sampled softmax.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate.")
+    mask_share: float = Field(
+        0.05, ge=0, lt=1, description="Share of a minibatch's pins that are embedded as if nobody had saved them."
+    )
     rate_batch_size: int = Field(
         0, ge=0, le=65_536, description="Batch size that the rate is meant for; it grows in proportion. 0: any size."
     )
@@ -214,7 +216,7 @@ class TrainSettings(Section):
     validate_every: int = Field(
         0, ge=0, description="Steps between looks at the validation pairs; 0: a twentieth of the training."
     )
-    validation_pairs: int = Field(5000, ge=1, description="Most validation pairs looked at during training.")
+    validation_pairs: int = Field(10_000, ge=1, description="Most validation pairs looked at during training.")
     patience: int = Field(6, ge=0, le=10_000, description="Looks without a gain after which training ends; 0: never.")
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="Of the matrix products; auto: bf16 where the hardware has it, else float32."

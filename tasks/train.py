@@ -115,7 +115,6 @@ def _facts(result: Fitted) -> Facts:
         "processes": result.num_processes,
         "resident": result.is_resident,
         "id_embeddings": result.network.shape.num_pins,
-        "temperature": round(float(result.network.log_temperature.detach().exp()), 4),
         "hard_negatives_replaced": result.num_replaced,
         "popularity": result.popularity,
     }

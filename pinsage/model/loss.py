@@ -64,7 +64,7 @@ def max_margin(scores: Scores, margin: float) -> Tensor:
     return loss.mean()
 
 
-def sampled_softmax(scores: Scores, others: InBatch, *, temperature: Tensor | float) -> Tensor:
+def sampled_softmax(scores: Scores, others: InBatch, *, temperature: float) -> Tensor:
     """The mean over queries of −log softmax of the positive among all sampled pins, logQ-corrected: a scalar.
 
     The sample of a query is the positives of the whole minibatch, the shared negatives and its hard negatives; the log
@@ -87,5 +87,5 @@ def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum(dim=1) / mask.sum(dim=1).clamp_min(1)
 
 
-def _logits(scores: Tensor, mask: Tensor, log_q: Tensor | float, temperature: Tensor | float) -> Tensor:
+def _logits(scores: Tensor, mask: Tensor, log_q: Tensor | float, temperature: float) -> Tensor:
     return (scores / temperature - log_q).masked_fill(~mask, -torch.inf)

@@ -3,7 +3,7 @@
 P pins, n_0 targets, n_K nodes, D feature columns, m hidden, d embedding width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from pinsage.model.linear_path import LinearPath
 from pinsage.model.pooling import Pooling, Transposed, pooled
 
 FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
+FROM_SAVES = ("spectral", "has_saves", "log_degree")  # feature blocks that a pin has from its saves alone
 _FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear path, whose vectors training begins with
 
 
@@ -81,7 +82,6 @@ class PinSageNetwork(nn.Module):
     Differs from the paper: the output of the head is divided by its length, so that the dot product of the loss and
     of the retrieval is the cosine, and the margin has a scale. Features are standardized by a mean and a scale that
     are part of the network. What the saves say may reach the output past the convolutions (`LinearPath`).
-    `log_temperature` belongs to the softmax of training and learns with the weights.
     `popularity` is the strength of the popularity that ranking adds to the cosine: see `model.popularity`.
     """
 
@@ -103,7 +103,6 @@ class PinSageNetwork(nn.Module):
         num_columns = self._spectral.stop - self._spectral.start
         linear = LinearPath(num_columns, shape.num_pins, shape.embedding_dim) if shape.has_linear_path else None
         self.linear: LinearPath | None = linear
-        self.log_temperature = nn.Parameter(torch.zeros(()))
         self._initialize(torch.Generator().manual_seed(seed))
 
     def set_moments(self, mean: NDArray[np.float32], scale: NDArray[np.float32]) -> None:
@@ -111,24 +110,38 @@ class PinSageNetwork(nn.Module):
         self.mean.copy_(torch.from_numpy(np.array(mean)))
         self.scale.copy_(torch.from_numpy(np.array(scale)))
 
-    def forward(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor:
+    def forward(self, features: Tensor, subgraph: SubgraphTensors, masked: Tensor | None = None) -> Tensor:
         """The embeddings of the targets of a sub-graph.
 
         Args:
             features: float [n_K, D], raw, in the order of the nodes.
             subgraph: who pools from whom.
+            masked: bool [n_0], targets to embed as if nobody had saved them; None for none.
 
         Returns:
             float [n_0, d], unit length.
 
         Source: PinSage Algorithm 2.
         """
+        if masked is not None:
+            features, subgraph = self._without_saves(features, subgraph, masked)
         hidden = self.standardized(features)
         for layer, convolution in enumerate(self.convolutions):
             count = subgraph.sizes[-2 - layer]
             transpose = subgraph.transposes[layer] if subgraph.transposes else None
             hidden = convolution(hidden, subgraph.neighbors[:count], subgraph.weights[:count], transpose)
         return self.head(hidden, self._linear_part(features, subgraph))
+
+    def _without_saves(
+        self, features: Tensor, subgraph: SubgraphTensors, masked: Tensor
+    ) -> tuple[Tensor, SubgraphTensors]:
+        """Features and sub-graph in which masked targets have no neighbors and nothing that comes from saves."""
+        count, from_saves = len(masked), torch.zeros(features.shape[1], dtype=torch.bool, device=features.device)
+        for name in FROM_SAVES:
+            from_saves[self.shape.columns(name)] = True
+        own = features[:count].masked_fill(masked[:, None] & from_saves, 0.0)
+        weights = torch.cat([subgraph.weights[:count].masked_fill(masked[:, None], 0.0), subgraph.weights[count:]])
+        return torch.cat([own, features[count:]]), replace(subgraph, weights=weights)
 
     def _linear_part(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor | None:
         """What the linear path gives the targets: float [n_0, d]."""

@@ -4,7 +4,6 @@ Differs from the paper: AdamW takes the place of plain SGD, which needs a learni
 returned is the one with the highest validation hit rate, not the last one.
 """
 
-import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,8 +154,6 @@ def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, devic
     moments = checked_moments(data, model.num_layers)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
-    network.log_temperature.data.fill_(math.log(train.temperature))
-    network.log_temperature.requires_grad_(train.loss == "sampled_softmax" and train.learn_temperature)
     network.to(device)
     rate, decay = train.learning_rate, train.weight_decay
     return TrainingState(network, torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True))
@@ -167,7 +164,7 @@ def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks
     if train.compile:
         network = cast(torch.nn.Module, torch.compile(network, dynamic=True))
     precision = chosen_precision(train, state.network.mean.device)
-    return Objective(ranks.together(network), train, inputs, state.network.log_temperature, precision, ranks)
+    return Objective(ranks.together(network), train, inputs, precision, ranks)
 
 
 def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Validator:

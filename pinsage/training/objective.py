@@ -25,7 +25,6 @@ class Objective:
     Attributes:
         network: a PinSageNetwork, perhaps compiled or wrapped.
         inputs: gives what it reads, on the device where it is.
-        log_temperature: of the softmax, a scalar; it may learn.
         precision: of the matrix products. Scores and losses are computed in the network's own type.
         ranks: who trains together.
     """
@@ -33,7 +32,6 @@ class Objective:
     network: nn.Module
     settings: TrainSettings
     inputs: Inputs
-    log_temperature: Tensor
     precision: torch.dtype = torch.float32
     ranks: Ranks = ALONE
 
@@ -46,13 +44,14 @@ class Objective:
         scores = self._scores(embeddings, batch)
         if self.settings.loss == "max_margin":
             return max_margin(scores, self.settings.margin)
-        return sampled_softmax(scores, self._in_batch(embeddings, batch), temperature=self.log_temperature.exp())
+        return sampled_softmax(scores, self._in_batch(embeddings, batch), temperature=self.settings.temperature)
 
     def _embeddings(self, batch: Minibatch) -> Tensor:
         features, subgraph = self.inputs(batch)
         is_mixed = self.precision != torch.float32
         with torch.autocast(features.device.type, self.precision, enabled=is_mixed):
-            embeddings: Tensor = self.network(features, subgraph)
+            masked = _moved(batch.masked, features) if batch.masked.any() else None
+            embeddings: Tensor = self.network(features, subgraph, masked)
         return embeddings.float() if is_mixed else embeddings
 
     def _scores(self, embeddings: Tensor, batch: Minibatch) -> Scores:

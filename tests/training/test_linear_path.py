@@ -64,15 +64,3 @@ def test_a_pin_without_saves_has_no_id_embedding(world):
     network = fit(start.data, start.model, start.train).network
     assert network.linear.ids.weight[7].abs().max() == 0
     assert network.linear.ids.weight[8].abs().max() > 0
-
-
-def test_the_temperature_learns_with_the_softmax_alone(world):
-    """Under the paper's loss, and where the settings say so, it stays."""
-    start = world(steps=5)
-    for choices, learns in (
-        ({"loss": "sampled_softmax"}, True),
-        ({"loss": "sampled_softmax", "learn_temperature": False}, False),
-        ({"loss": "max_margin"}, False),
-    ):
-        found = fit(start.data, start.model, start.train.model_copy(update={"temperature": 0.2, **choices})).network
-        assert bool(abs(found.log_temperature.item() - np.log(0.2)) > 1e-5) is learns
