@@ -30,28 +30,34 @@ class Similarity:
 
     def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
         """Cosines and popularity, float32 [n, P]."""
-        return self._scores(self._unit(queries), self._is_empty[queries])
+        return self._scores(self._unit(queries), self._is_empty[queries], np.float32(1))
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
         """The product with the mean of the unit vectors of each board's pins, and popularity: float32 [n, P].
 
-        It is the mean of the scores of the pins, those without a vector left out.
+        Pins without a vector are left out of the mean. Popularity counts once for the board, not once for each of its
+        pins: where a cosine stands for log P(j | i) / P(j) of a pin, their sum and one log P(j) are what independent
+        pins say of the board (naive Bayes), so in the mean over k pins it has the weight 1/k.
         """
         means = np.zeros((len(boards), self._vectors.shape[1]), np.float32)
+        counts = np.ones((len(boards), 1), np.float32)
         for board in range(len(boards)):
             pins = boards.part(board, board + 1).pins
-            means[board] = self._unit(pins).sum(axis=0) / max(1, np.count_nonzero(~self._is_empty[pins]))
-        return self._scores(means, np.asarray(~means.any(axis=1)))
+            counts[board] = max(1, np.count_nonzero(~self._is_empty[pins]))
+            means[board] = self._unit(pins).sum(axis=0) / counts[board]
+        return self._scores(means, np.asarray(~means.any(axis=1)), 1 / counts)
 
     def _unit(self, pins: NDArray[np.int32]) -> NDArray[np.float32]:
         unit: NDArray[np.float32] = self._vectors[pins] * self._scale[pins, None]
         return unit
 
-    def _scores(self, rows: NDArray[np.float32], is_nothing: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def _scores(
+        self, rows: NDArray[np.float32], is_nothing: NDArray[np.bool_], weight: NDArray[np.float32] | np.float32
+    ) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = np.dot(rows, self._vectors.T)  # [n, P]
         scores *= self._scale
         if self._popularity is not None:
-            scores += self._popularity
+            scores += self._popularity * weight
         scores[:, self._is_empty] = UNRANKED
         scores[is_nothing] = UNRANKED
         return scores
