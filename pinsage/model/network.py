@@ -140,8 +140,11 @@ class PinSageNetwork(nn.Module):
         for name in FROM_SAVES:
             from_saves[self.shape.columns(name)] = True
         own = features[:count].masked_fill(masked[:, None] & from_saves, 0.0)
+        features = torch.cat([own, features[count:]])
+        if not self.convolutions:
+            return features, subgraph
         weights = torch.cat([subgraph.weights[:count].masked_fill(masked[:, None], 0.0), subgraph.weights[count:]])
-        return torch.cat([own, features[count:]]), replace(subgraph, weights=weights)
+        return features, replace(subgraph, weights=weights)
 
     def _linear_part(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor | None:
         """What the linear path gives the targets: float [n_0, d]."""

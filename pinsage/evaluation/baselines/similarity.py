@@ -40,12 +40,12 @@ class Similarity:
         pins say of the board (naive Bayes), so in the mean over k pins it has the weight 1/k.
         """
         means = np.zeros((len(boards), self._vectors.shape[1]), np.float32)
-        counts = np.ones((len(boards), 1), np.float32)
+        shares = np.ones((len(boards), 1), np.float32)
         for board in range(len(boards)):
             pins = boards.part(board, board + 1).pins
-            counts[board] = max(1, np.count_nonzero(~self._is_empty[pins]))
-            means[board] = self._unit(pins).sum(axis=0) / counts[board]
-        return self._scores(means, np.asarray(~means.any(axis=1)), 1 / counts)
+            shares[board] = 1 / max(1, np.count_nonzero(~self._is_empty[pins]))
+            means[board] = self._unit(pins).sum(axis=0) * shares[board]
+        return self._scores(means, np.asarray(~means.any(axis=1)), shares)
 
     def _unit(self, pins: NDArray[np.int32]) -> NDArray[np.float32]:
         unit: NDArray[np.float32] = self._vectors[pins] * self._scale[pins, None]

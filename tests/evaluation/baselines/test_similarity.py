@@ -27,9 +27,17 @@ def test_popularity_is_added_to_the_cosine_of_the_candidate():
 
 def test_a_board_scores_the_mean_of_its_pins():
     """The fast way by the mean vector gives what the mean of the scores gives."""
-    scorer = Similarity(VECTORS, np.linspace(0, 1, 12, dtype=np.float32))
+    scorer = Similarity(VECTORS)
     boards = PinLists(np.array([0, 3, 4]), np.array([1, 5, 7, 2], np.int32))
     np.testing.assert_allclose(scorer.board_scores(boards), mean_scores(scorer, boards), atol=1e-5)
+
+
+def test_the_popularity_of_a_candidate_counts_once_for_a_board():
+    """A third of it in the mean over three pins, all of it for a board of one."""
+    popularity = np.linspace(0, 1, 12, dtype=np.float32)
+    boards = PinLists(np.array([0, 3, 4]), np.array([1, 5, 7, 2], np.int32))
+    gained = Similarity(VECTORS, popularity).board_scores(boards) - Similarity(VECTORS).board_scores(boards)
+    np.testing.assert_allclose(gained, [popularity / 3, popularity], atol=1e-6)
 
 
 def test_a_pin_without_the_feature_ranks_last_and_ranks_nothing():
