@@ -43,7 +43,7 @@ class Similarity:
         shares = np.ones((len(boards), 1), np.float32)
         for board in range(len(boards)):
             pins = boards.part(board, board + 1).pins
-            shares[board] = 1 / max(1, np.count_nonzero(~self._is_empty[pins]))
+            shares[board] = 1 / max(1, int(np.count_nonzero(~self._is_empty[pins])))
             means[board] = self._unit(pins).sum(axis=0) * shares[board]
         return self._scores(means, np.asarray(~means.any(axis=1)), shares)
 
