@@ -166,7 +166,8 @@ def measured(catalog: TrainingData, sizes: Sizes, way: str, *, batch: int, neigh
     """One training of some steps."""
     model = ModelSettings(num_layers=2, hidden_dim=sizes.width, embedding_dim=sizes.embedding, id_embedding="never")
     train = TrainSettings(
-        steps=sizes.steps, batch_size=batch, num_negatives=sizes.negatives, curriculum=False, precision="bf16",
+        steps=sizes.steps, batch_size=batch, num_negatives=sizes.negatives, max_hard_negatives=6, curriculum=False,
+        loss="max_margin", precision="bf16",
         log_every=max(1, sizes.steps // 4), num_processes=1, **WAYS[way],
     )  # fmt: skip
     data, marks = with_neighbors(catalog, neighbors), Marks()

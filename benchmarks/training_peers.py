@@ -138,7 +138,7 @@ def trainer(
     train = TrainSettings(
         batch_size=batch_size, num_negatives=contestant.num_negatives or batch_size,
         max_hard_negatives=contestant.num_hard_negatives, curriculum=False, num_threads=num_threads, device="cpu",
-        precision=contestant.precision,
+        loss="max_margin", precision=contestant.precision,
     )  # fmt: skip
     shape = NetworkShape((("visual", data.features.dim),), 2, width, width // 2, "importance")
     network = PinSageNetwork(shape, seed=0)
