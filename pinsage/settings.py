@@ -204,9 +204,6 @@ class TrainSettings(Section):
     margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
     temperature: float = Field(0.1, gt=0, le=10, description="Of the sampled softmax.")
     learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate.")
-    mask_share: float = Field(
-        0.05, ge=0, lt=1, description="Share of a minibatch's pins that are embedded as if nobody had saved them."
-    )
     rate_batch_size: int = Field(
         0, ge=0, le=65_536, description="Batch size that the rate is meant for; it grows in proportion. 0: any size."
     )

@@ -73,7 +73,6 @@ class Minibatch:
         own: the b pairs among the B.
         negative_mask, hard_mask, positive_mask: bool [b, S], [b, h] and [b, B] (the positives of the other queries).
         positive_log_q, negative_log_q: [B], [S], of the features' type. `hard_log_q` holds for every hard negative.
-        masked: bool [n_0], targets to embed as if nobody had saved them, so that pins without saves keep sense.
         num_replaced: hard negatives that were drawn at random because the query has too few candidates.
     """
 
@@ -91,7 +90,6 @@ class Minibatch:
     positive_log_q: NDArray[np.float32]
     negative_log_q: NDArray[np.float32]
     hard_log_q: float
-    masked: NDArray[np.bool_]
     num_replaced: int
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pinsage.batches.minibatch import Expander, FeatureRows, Minibatch
 from pinsage.batches.negatives import accidental_mask, hard_negatives, shared_negatives
 from pinsage.batches.pair_source import PairSource
-from pinsage.pairs.draws import hashed_draws
 
 Pins = NDArray[np.int32]
 _NEGATIVES = 1  # the stream of random numbers, among those that hang on one seed; the order of pairs has another
@@ -20,16 +19,12 @@ _NEGATIVES = 1  # the stream of random numbers, among those that hang on one see
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """Sizes and seed of the minibatches; `hard_negatives_at` gives h for a step (the curriculum).
-
-    `mask_share` of the targets are masked.
-    """
+    """Sizes and seed of the minibatches; `hard_negatives_at` gives h for a step (the curriculum)."""
 
     batch_size: int
     num_negatives: int
     seed: int
     hard_negatives_at: Callable[[int], int]
-    mask_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -107,15 +102,9 @@ class BatchRecipe:
             positive_mask=accidental_mask(positive, query[own], positive[own]),
             positive_log_q=self._log_q(positive).astype(features.dtype),
             negative_log_q=self._log_q(negatives).astype(features.dtype),
-            masked=self._masked(subgraph.nodes[: subgraph.sizes[0]], step),
             hard_log_q=float(np.log(max(1, count) / max(1, self._candidates.shape[1]))),
             num_replaced=hard.num_replaced,
         )
-
-    def _masked(self, targets: Pins, step: int) -> NDArray[np.bool_]:
-        """Which targets are masked, bool [n_0]: a hash of pin, step and seed, so that any share of a batch agrees."""
-        steps = np.full(len(targets), step, np.uint64)
-        return hashed_draws(targets.astype(np.uint64), steps, self._settings.seed) < self._settings.mask_share * 2.0**64
 
     def _log_q(self, pins: Pins) -> NDArray[np.float64]:
         """Log of how often a pin is expected among the in-batch positives and the shared negatives together."""

@@ -3,7 +3,7 @@
 P pins, n_0 targets, n_K nodes, D feature columns, m hidden, d embedding width.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from pinsage.model.linear_path import LinearPath
 from pinsage.model.pooling import Pooling, Transposed, pooled
 
 FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
-FROM_SAVES = ("spectral", "has_saves", "log_degree")  # feature blocks that a pin has from its saves alone
 _FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear path, whose vectors training begins with
 
 
@@ -110,41 +109,24 @@ class PinSageNetwork(nn.Module):
         self.mean.copy_(torch.from_numpy(np.array(mean)))
         self.scale.copy_(torch.from_numpy(np.array(scale)))
 
-    def forward(self, features: Tensor, subgraph: SubgraphTensors, masked: Tensor | None = None) -> Tensor:
+    def forward(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor:
         """The embeddings of the targets of a sub-graph.
 
         Args:
             features: float [n_K, D], raw, in the order of the nodes.
             subgraph: who pools from whom.
-            masked: bool [n_0], targets to embed as if nobody had saved them; None for none.
 
         Returns:
             float [n_0, d], unit length.
 
         Source: PinSage Algorithm 2.
         """
-        if masked is not None:
-            features, subgraph = self._without_saves(features, subgraph, masked)
         hidden = self.standardized(features)
         for layer, convolution in enumerate(self.convolutions):
             count = subgraph.sizes[-2 - layer]
             transpose = subgraph.transposes[layer] if subgraph.transposes else None
             hidden = convolution(hidden, subgraph.neighbors[:count], subgraph.weights[:count], transpose)
         return self.head(hidden, self._linear_part(features, subgraph))
-
-    def _without_saves(
-        self, features: Tensor, subgraph: SubgraphTensors, masked: Tensor
-    ) -> tuple[Tensor, SubgraphTensors]:
-        """Features and sub-graph in which masked targets have no neighbors and nothing that comes from saves."""
-        count, from_saves = len(masked), torch.zeros(features.shape[1], dtype=torch.bool, device=features.device)
-        for name in FROM_SAVES:
-            from_saves[self.shape.columns(name)] = True
-        own = features[:count].masked_fill(masked[:, None] & from_saves, 0.0)
-        features = torch.cat([own, features[count:]])
-        if not self.convolutions:
-            return features, subgraph
-        weights = torch.cat([subgraph.weights[:count].masked_fill(masked[:, None], 0.0), subgraph.weights[count:]])
-        return features, replace(subgraph, weights=weights)
 
     def _linear_part(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor | None:
         """What the linear path gives the targets: float [n_0, d]."""

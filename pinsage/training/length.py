@@ -21,9 +21,8 @@ def for_data(train: TrainSettings, *, num_pairs: int, num_pins: int) -> TrainSet
         num_pins: pins that negatives are drawn from; there are at most as many negatives.
     """
     batch_size = train.batch_size
-    if batch_size > num_pairs:
-        ranks = max(1, train.num_processes)
-        batch_size = max(2, num_pairs // _BATCHES_OF_AN_EPOCH // ranks) * ranks
+    if batch_size > num_pairs:  # a power of two, which most numbers of processes divide
+        batch_size = 2 ** max(1, (num_pairs // _BATCHES_OF_AN_EPOCH).bit_length() - 1)
     num_negatives = min(train.num_negatives, num_pins)
     if (batch_size, num_negatives) != (train.batch_size, train.num_negatives):
         log.info("train: %d pairs and %d negatives a step, for %d pairs and %d pins",

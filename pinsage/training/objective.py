@@ -50,8 +50,7 @@ class Objective:
         features, subgraph = self.inputs(batch)
         is_mixed = self.precision != torch.float32
         with torch.autocast(features.device.type, self.precision, enabled=is_mixed):
-            masked = _moved(batch.masked, features) if batch.masked.any() else None
-            embeddings: Tensor = self.network(features, subgraph, masked)
+            embeddings: Tensor = self.network(features, subgraph)
         return embeddings.float() if is_mixed else embeddings
 
     def _scores(self, embeddings: Tensor, batch: Minibatch) -> Scores:

@@ -77,7 +77,6 @@ def _recipe(
         num_negatives=train.num_negatives,
         seed=train.seed,
         hard_negatives_at=partial(hard_negatives_at, settings=train),
-        mask_share=train.mask_share,
     )
 
     def rows(pins: NDArray[np.int32]) -> NDArray[np.float32]:

@@ -24,8 +24,8 @@ BOARDS = BoardPins.of(
 CANDIDATES = RNG.integers(P, size=(P, 8), dtype=np.int32)
 
 
-def recipe(seed=0, hard=2, batch_size=6, boards=None, mask_share=0.0):
-    settings = BatchSettings(batch_size, 4, seed, lambda step: hard, mask_share)
+def recipe(seed=0, hard=2, batch_size=6, boards=None):
+    settings = BatchSettings(batch_size=batch_size, num_negatives=4, seed=seed, hard_negatives_at=lambda step: hard)
     expander = Expander(NEIGHBORS, np.ones((P, 3), np.float32), num_layers=2)
     sizes = {"batch_size": batch_size, "seed": seed}
     source = ListedPairs(PAIRS, **sizes) if boards is None else CoMembers(boards, **sizes)
@@ -96,13 +96,3 @@ def test_log_q_is_the_log_of_the_expected_count(boards):
         np.testing.assert_allclose(np.exp(log_q), measured, rtol=0.5)
         assert np.exp(log_q).sum() == pytest.approx(measured.sum(), rel=0.15)
     assert last.hard_log_q == pytest.approx(np.log(2 / 8))
-
-
-def test_about_a_share_of_the_targets_is_masked_and_others_at_every_step():
-    """By pin, step and seed: 200 steps of some twenty targets each, a fifth of them masked."""
-    batches = [recipe(mask_share=0.2).minibatch(step) for step in range(200)]
-    assert np.mean(np.concatenate([batch.masked for batch in batches])) == pytest.approx(0.2, abs=0.02)
-    assert {pin for batch in batches for pin in batch.subgraph.nodes[: len(batch.masked)][batch.masked]} == set(
-        range(P)
-    )
-    assert not recipe().minibatch(0).masked.any()

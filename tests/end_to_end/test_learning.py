@@ -24,7 +24,8 @@ CLUSTERS, SIZE = 6, 6  # of each kind; pins that share all three
 NUM_PINS = CLUSTERS**3 * SIZE
 HEALTHY, FAULTY = 0.9, 0.5  # over eight seeds: at least 0.998, and at most 0.353
 FAULTS = ("weights", "neighbors", "visual", "text")
-MODEL = ModelSettings(num_layers=1, hidden_dim=48, embedding_dim=24)
+# Without the linear path, whose id embeddings know a cluster by its pairs alone.
+MODEL = ModelSettings(num_layers=1, hidden_dim=48, embedding_dim=24, linear_path=False)
 TRAIN = TrainSettings(
     steps=100, batch_size=128, num_negatives=200, loss="sampled_softmax", learning_rate=1e-2, validate_every=50,
     num_threads=1, device="cpu",

@@ -115,18 +115,3 @@ def test_the_seed_alone_decides_the_first_weights():
     torch.rand(10)
     assert torch.equal(one, PinSageNetwork(shape, seed=5).head_hidden.weight)
     assert not torch.equal(one, PinSageNetwork(shape, seed=6).head_hidden.weight)
-
-
-def test_a_masked_target_is_embedded_as_if_nobody_had_saved_it():
-    """As the same network embeds a pin whose saves, and so its neighbors, are not there."""
-    network, features, neighbors, weights = world(2, linear="spectral and ids")
-    targets, masked = np.array([5, 0, 33], np.int32), torch.tensor([False, True, False])
-    expander = Expander(neighbors, weights, num_layers=2)
-    subgraph, _ = expander.expand(targets, transposed=True)
-    tensors = SubgraphTensors.of(subgraph, torch.device("cpu"))
-    plain = network(torch.from_numpy(features[subgraph.nodes]), tensors)
-    with_mask = network(torch.from_numpy(features[subgraph.nodes]), tensors, masked)
-    weights[0], features[0, 4:] = 0, 0
-    cold = slow_embedding(network, 0, features, neighbors, weights)
-    torch.testing.assert_close(with_mask[1], cold, atol=1e-9, rtol=0)
-    assert not torch.allclose(plain[1], cold)

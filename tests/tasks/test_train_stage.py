@@ -30,6 +30,7 @@ SMALL = {
     "train.steps": 12,
     "train.batch_size": 16,
     "train.num_negatives": 10,
+    "train.max_hard_negatives": 6,
     "train.validate_every": 5,
     "train.log_every": 4,
     "train.num_threads": 1,

@@ -31,8 +31,7 @@ def test_the_data_set_the_length_where_the_settings_do_not(num_pairs, epochs):
 
 
 def test_a_small_set_gets_small_minibatches_and_no_more_negatives_than_pins():
-    """Fifty pairs of thirty pins: eight minibatches an epoch, of as many pairs for every process."""
+    """Fifty pairs of thirty pins: minibatches of four, a power of two, so that processes can share them."""
     found = for_data(TrainSettings(batch_size=2048, num_negatives=2000), num_pairs=50, num_pins=30)
-    assert (found.batch_size, found.num_negatives, found.steps) == (6, 30, 84)
-    shared = for_data(TrainSettings(batch_size=2048, num_processes=4), num_pairs=50, num_pins=30)
-    assert shared.batch_size == 8
+    assert (found.batch_size, found.num_negatives, found.steps) == (4, 30, 125)
+    assert for_data(TrainSettings(batch_size=2048), num_pairs=1, num_pins=30).batch_size == 2

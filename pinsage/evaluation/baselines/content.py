@@ -32,8 +32,7 @@ def combined(evidence: Evidence, plan: Plan) -> Similarity:
     features = evidence.features.only(*kept, *(FLAGS[name] for name in kept))
     data = TrainingData(features, None, None, evidence.train, evidence.validation)
     model = plan.model.model_copy(update={"num_layers": 0, "linear_path": False})
-    choices = {"steps": plan.evaluate.combined_steps, "max_hard_negatives": 0, "mask_share": 0.0}
-    train = plan.train.model_copy(update=choices)
+    train = plan.train.model_copy(update={"steps": plan.evaluate.combined_steps, "max_hard_negatives": 0})
     scratch = plan.scratch / "combined" if plan.scratch else None
     return Similarity(embed_all(fit(data, model, train, scratch=scratch).network, features, None))
 
