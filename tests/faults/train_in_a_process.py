@@ -17,7 +17,7 @@ from pinsage.training.loop import fit
 from pinsage.walks.neighborhood import Neighborhoods
 
 NUM_PINS, STEPS = 2000, 60
-MODEL = ModelSettings(hidden_dim=32, embedding_dim=16, linear_path=False)  # small checkpoints: a disk of 1 MB
+MODEL = ModelSettings(num_layers=2, hidden_dim=32, embedding_dim=16, linear_path=False)  # for a disk of 1 MB
 TRAIN = TrainSettings(
     steps=STEPS, batch_size=64, num_negatives=100, validate_every=9, checkpoint_every=4, num_threads=1, device="cpu"
 )
