@@ -103,7 +103,7 @@ def tested_hit_rate(run: Run, home: Path) -> float:
 
 
 def folder(run: Run, home: Path, stage: str) -> Path:
-    """Where a stage of a run left its files."""
+    """Return the folder that a stage of a run published."""
     return home / "artifacts" / stage / run.result(stage).key
 
 

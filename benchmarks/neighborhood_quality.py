@@ -91,7 +91,7 @@ def measured(chosen: argparse.Namespace, name: str, seed: int, home: Path) -> di
 
 
 def folder(run: Run, home: Path, stage: str) -> Path:
-    """Where a stage of a run left its files."""
+    """Return the folder that a stage of a run published."""
     return home / "artifacts" / stage / run.result(stage).key
 
 

@@ -63,7 +63,7 @@ class Workplace:
         return RunStore(self.home / "runs").open(run_id)
 
     def folder(self, run: Run, stage: str) -> Path:
-        """Where a stage of a run left its files."""
+        """Return the folder that a stage of a run published."""
         return self.home / "artifacts" / stage / run.result(stage).key
 
     def dataset(self, name: str, data: Path, demo_pins: int) -> Path:

@@ -84,8 +84,10 @@ def linear_part(
         table: float32 [P, d], what the path starts from, of every pin.
         neighbors, weights: [P, T].
     """
-    if network.linear is None or not network.shape.num_layers:
-        return None if network.linear is None else table[part]
+    if network.linear is None:
+        return None
+    if not network.shape.num_layers:
+        return table[part]
     summary = _pooled_rows(table, neighbors[part], weights[part], "importance")
     return network.linear.joined(table[part], summary)
 

@@ -21,7 +21,7 @@ _ID_DEVIATION = 0.1  # of id embeddings that have no spectral block to start fro
 class LinearPath(nn.Module):
     """b = W s + e of every pin, and b_u + λ · unit(Σ α_uv b_v); s is the spectral block, e an id embedding.
 
-    Pins without a training save have e = 0, and it stays so: what is left for them is their neighbors and features.
+    Pins without a training save have e = 0, and it stays so: what is left for them is their features.
     """
 
     def __init__(self, num_columns: int, num_pins: int, width: int) -> None:

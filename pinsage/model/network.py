@@ -150,7 +150,7 @@ class PinSageNetwork(nn.Module):
         """
         if self.linear is None:
             raise ValueError("This network has no linear path.")
-        has_saves = features[:, self._has_saves] if self.shape.columns("has_saves").stop else features.new_ones(1, 1)
+        has_saves = features[:, self._has_saves] if self._has_saves.stop else features.new_ones(1, 1)
         vectors: Tensor = self.linear(features[:, self._spectral], has_saves, pins)
         return vectors
 
