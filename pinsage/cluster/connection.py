@@ -13,10 +13,8 @@ from contextlib import contextmanager
 
 import dask
 from distributed import Client, LocalCluster
-from distributed.security import Security
 
 from pinsage.cluster.progress import Tell, tell_nobody
-from pinsage.cluster.security import security_of
 from pinsage.cluster.work import Cluster
 from pinsage.errors import ClusterError
 from pinsage.settings import ClusterSettings
@@ -40,28 +38,26 @@ def connected(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[C
     """A cluster to run on: the one at `settings.address`, or one of `settings.num_workers` processes on loopback.
 
     Args:
-        settings: where, how many, and how secured.
+        settings: where and how many.
         tell: is called with the progress of what runs there, every few seconds at least.
 
     Raises:
         ClusterError: no scheduler answers, or no worker comes up in time.
-        SettingsError: the TLS files do not do.
     """
-    security = security_of(settings)
     if settings.address:
-        with _client(settings.address, settings.address, security) as client:
+        with _client(settings.address, settings.address) as client:
             yield Cluster(client, tell)
         return
     name = "the cluster on this machine"
-    with _local_cluster(settings, security) as cluster, _client(cluster, name, security) as client:
+    with _local_cluster(settings) as cluster, _client(cluster, name) as client:
         yield Cluster(client, tell)
 
 
 @contextmanager
-def _local_cluster(settings: ClusterSettings, security: Security | None) -> Iterator[LocalCluster]:
+def _local_cluster(settings: ClusterSettings) -> Iterator[LocalCluster]:
     with _quiet_dask(), dask.config.set(_OURS):
         try:
-            cluster = _started(settings, security)
+            cluster = _started(settings)
         except Exception as error:
             raise ClusterError(
                 f"A cluster of {settings.num_workers} processes could not be started ({error}). "
@@ -71,7 +67,7 @@ def _local_cluster(settings: ClusterSettings, security: Security | None) -> Iter
             yield cluster
 
 
-def _started(settings: ClusterSettings, security: Security | None) -> LocalCluster:
+def _started(settings: ClusterSettings) -> LocalCluster:
     options = {
         "n_workers": settings.num_workers,
         "threads_per_worker": settings.threads_per_worker,
@@ -79,7 +75,6 @@ def _started(settings: ClusterSettings, security: Security | None) -> LocalClust
         "host": "127.0.0.1",
         "dashboard_address": "127.0.0.1:0",
         "memory_limit": _NO_LIMIT,
-        "security": security,
     }
     try:
         return LocalCluster(**options)
@@ -101,13 +96,13 @@ def _quiet_dask() -> Iterator[None]:
 
 
 @contextmanager
-def _client(address: LocalCluster | str, name: str, security: Security | None) -> Iterator[Client]:
+def _client(address: LocalCluster | str, name: str) -> Iterator[Client]:
     try:
-        client = Client(address, timeout=CONNECT_S, set_as_default=False, security=security)
-    except (OSError, TimeoutError, ValueError) as error:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, TimeoutError, TypeError, ValueError) as error:  # TypeError: tls:// without certificates
         raise ClusterError(
             f"No Dask scheduler answered at {name} within {CONNECT_S:.0f} s ({error}). "
-            "Check cluster.address and, with tls://, the files of cluster.tls_*."
+            "Check cluster.address and, with tls://, distributed.comm.tls in the configuration of Dask."
         ) from error
     try:
         _await_worker(client, name)
