@@ -8,7 +8,6 @@
 A parent that was killed leaves its parts behind; the next one that uses the same store removes them.
 """
 
-import fcntl
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ from pinsage.cluster.remote import Remote
 from pinsage.errors import ClusterError, PinSageError
 from pinsage.store import manifest as manifests
 from pinsage.store.disk import full_disk_named
+from pinsage.store.lock import locked, locked_if_free
 from pinsage.store.manifest import FileEntry, Manifest
 from pinsage.store.rows import PartWriter, RowFile, Written, blocks
 
@@ -134,11 +134,8 @@ def _entries(folder: Path) -> list[FileEntry]:
 
 @contextmanager
 def _lease(path: Path, remote: Remote) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(remote.url)
-        file.flush()
+    with locked(path):
+        path.write_text(remote.url, encoding="utf-8")
         try:
             yield
         finally:
@@ -147,11 +144,7 @@ def _lease(path: Path, remote: Remote) -> Iterator[None]:
 
 def _remove_abandoned(remote: Remote, leases: Path) -> None:
     for path in leases.glob("*"):
-        with path.open("r") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue  # its owner lives
-            if file.read() == remote.url:
+        with locked_if_free(path) as is_abandoned:
+            if is_abandoned and path.read_text(encoding="utf-8") == remote.url:
                 remote.remove(f"parts/{path.name}")
                 path.unlink(missing_ok=True)

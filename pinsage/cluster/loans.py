@@ -1,18 +1,16 @@
 """Files lent through a store: fetched once per host, checked, and mapped by all its workers."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pinsage.cluster.remote import Remote
 from pinsage.errors import StoreDamagedError
+from pinsage.store.lock import locked
 from pinsage.store.manifest import FileEntry
 
 _IDLE_S = 3600.0  # a copy that nobody asked for in this time makes room for the next
@@ -37,9 +35,8 @@ class StoredLoan:
             DiskFullError: there is no room for the files.
         """
         copies = local_folder() / "pinsage-loans"
-        copies.mkdir(parents=True, exist_ok=True)
         copy = copies / hashlib.sha256(repr(self.files).encode()).hexdigest()[:32]
-        with _locked(copies / f"{copy.name}.lock"):
+        with locked(copies / f"{copy.name}.lock"):
             if not copy.is_dir():
                 _remove_idle(copies)
                 self._fetch_into(copy)
@@ -82,11 +79,3 @@ def _remove_idle(copies: Path) -> None:
     for copy in copies.iterdir():
         if copy.is_dir() and time.time() - copy.stat().st_mtime > _IDLE_S:
             shutil.rmtree(copy, ignore_errors=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock between the processes and threads of this host; the kernel lets it go when the holder dies."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -6,22 +6,21 @@ that does not match its name is not read.
 
 import hashlib
 import logging
-import os
 import re
-import tempfile
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.store.atomic import PARTIAL, replace_file
 from pinsage.store.manifest import file_sha256
 
 log = logging.getLogger(__name__)
 FLUSH_BYTES = 64 * 2**20
 _NAME = re.compile(r"[0-9a-f]{64}\.npy")
-_WRITING = ".writing-"
 _ABANDONED_AFTER_S = 24 * 3600
 
 
@@ -81,12 +80,10 @@ class VectorCache:
         self._pending = []
         if len(first) == 0:
             return
-        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=_WRITING, delete=False) as file:
-            np.save(file, records[first])
-            file.flush()
-            os.fsync(file.fileno())
-        written = Path(file.name)
-        written.replace(self.folder / f"{file_sha256(written)}.npy")
+        file = BytesIO()
+        np.save(file, records[first])
+        content = file.getbuffer()
+        replace_file(self.folder / f"{hashlib.sha256(content).hexdigest()}.npy", content)
 
     def _trusted_files(self) -> list[NDArray[Any]]:
         files = []
@@ -107,6 +104,6 @@ def _digests_of(pictures: list[bytes]) -> NDArray[np.bytes_]:
 
 def _remove_abandoned(folder: Path) -> None:
     """Delete what a killed run left half written; a day is longer than any run writes one file."""
-    for path in folder.glob(f"{_WRITING}*"):
+    for path in folder.glob(f".*{PARTIAL}"):
         if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
             path.unlink(missing_ok=True)

@@ -5,8 +5,6 @@ reader sees all of it or none, and of two attempts at the same key the first to 
 """
 
 import errno
-import fcntl
-import os
 import shutil
 import time
 import uuid
@@ -17,7 +15,9 @@ from pathlib import Path
 
 from pinsage.errors import ArtifactMissingError
 from pinsage.store import manifest as manifests
+from pinsage.store.atomic import sync
 from pinsage.store.disk import full_disk_named
+from pinsage.store.lock import locked, locked_if_free
 from pinsage.store.manifest import Facts, Manifest
 
 STAGING = ".staging-"
@@ -86,7 +86,8 @@ class ArtifactStore:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent)
         staging = parent / f"{STAGING}{recipe.key}-{uuid.uuid4().hex[:8]}"
-        with full_disk_named(parent, "; nothing was published"), _locked(staging):
+        # A later attempt can tell by the lock whether this one lives, and removes what a dead one left.
+        with full_disk_named(parent, "; nothing was published"), locked(staging / LOCK):
             draft, started = Draft(staging / "content", {}), time.monotonic()
             draft.folder.mkdir()
             try:
@@ -100,48 +101,19 @@ class ArtifactStore:
         sealed = replace(recipe, files=manifests.file_entries(draft.folder))
         (draft.folder / manifests.NAME).write_text(sealed.to_json(), encoding="utf-8")
         for path in sorted(draft.folder.rglob("*"), reverse=True):
-            _fsync(path)
-        _fsync(draft.folder)
+            sync(path)
+        sync(draft.folder)
         final = self.folder(recipe.stage, recipe.key)
         try:
             draft.folder.rename(final)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
-        _fsync(final.parent)
-
-
-@contextmanager
-def _locked(staging: Path) -> Iterator[None]:
-    """Hold a lock that the kernel lets go when this process dies, so that a later attempt can tell."""
-    staging.mkdir()
-    descriptor = os.open(staging / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        sync(final.parent)
 
 
 def _remove_abandoned(parent: Path) -> None:
     for staging in parent.glob(f"{STAGING}*"):
-        try:
-            descriptor = os.open(staging / LOCK, os.O_RDWR)
-        except OSError:
-            continue  # being made or being removed by its owner
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue  # its owner lives
-        else:
-            shutil.rmtree(staging, ignore_errors=True)
-        finally:
-            os.close(descriptor)
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        with locked_if_free(staging / LOCK) as is_abandoned:
+            if is_abandoned:
+                shutil.rmtree(staging, ignore_errors=True)

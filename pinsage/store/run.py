@@ -5,9 +5,7 @@ replaced by one rename, and stages of the same run never write the same file.
 """
 
 import json
-import os
 import re
-import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from pinsage.config import flat, validated
 from pinsage.errors import ArtifactMissingError, RunRecordError
 from pinsage.settings import Settings
+from pinsage.store.atomic import replace_file
 from pinsage.store.manifest import Facts
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+~-]{0,199}")
@@ -124,8 +123,4 @@ def _difference(old: Settings, new: Settings) -> str:
 
 
 def _replace(path: Path, body: dict[str, Any]) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        json.dump(body, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+    replace_file(path, json.dumps(body, indent=1).encode())

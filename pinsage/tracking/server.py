@@ -3,7 +3,6 @@
 MLflow is imported at the first use, which takes three seconds, and only its client is used, never its global state.
 """
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pinsage.errors import TrackingError
 from pinsage.settings import TrackingSettings
+from pinsage.store.lock import locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -77,15 +77,12 @@ class Server:
         if self._is_alone:
             yield
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with locked(self.folder / ".lock"):
             self._is_alone = True
-            yield
-        finally:
-            self._is_alone = False
-            os.close(descriptor)
+            try:
+                yield
+            finally:
+                self._is_alone = False
 
     @contextmanager
     def clear_errors(self) -> Iterator[None]:

@@ -8,7 +8,6 @@ whole.
 import hashlib
 import json
 import logging
-import os
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from pinsage.errors import CheckpointMismatchError
+from pinsage.store.atomic import replace_file
 from pinsage.store.disk import full_disk_named
 from pinsage.training.identity import Identity, differences
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
@@ -54,8 +54,8 @@ class Checkpoints:
         body = {**numbers, "sha256": hashlib.sha256(blob).hexdigest(), "training": self._identity}
         last = f"; the last checkpoint is {self.last.name if self.last else 'none'}"
         with full_disk_named(self._folder, f" at step {state.step} of training{last}"):
-            _replace(self._folder / f"{name}.safetensors", blob)
-            _replace(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
+            replace_file(self._folder / f"{name}.safetensors", blob)
+            replace_file(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
         for path in self._all()[:-KEPT]:
             self._forget(path)
 
@@ -139,21 +139,3 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
         return (body, load(blob)) if is_whole and "training" in body else ({}, None)
     except (OSError, ValueError, SafetensorError):
         return {}, None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")  # an orphaned attempt writes to its own
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

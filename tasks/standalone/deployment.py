@@ -11,6 +11,7 @@ import yaml
 
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
+from pinsage.store.atomic import replace_file
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
@@ -64,9 +65,7 @@ class Deployment:
         """Make `settings` the deployment's own."""
         text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
         if not self.config.is_file() or self.config.read_text(encoding="utf-8") != text:
-            draft = self.config.with_suffix(".tmp")
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(self.config)
+            replace_file(self.config, text.encode())
 
     def server_environment(self) -> dict[str, str]:
         """The environment of both servers: ours, without what the shell says of some other Airflow or MLflow."""

@@ -92,7 +92,7 @@ def test_enough_additions_reach_the_disk_without_a_flush(tmp_path, monkeypatch):
 
 def test_only_old_half_written_files_are_removed(tmp_path):
     """One that was begun just now may belong to a run that lives."""
-    young, old = tmp_path / ".writing-young", tmp_path / ".writing-old"
+    young, old = tmp_path / ".young.partial", tmp_path / ".old.partial"
     for path in (young, old):
         path.write_bytes(b"half")
     os.utime(old, (time.time() - 90_000,) * 2)
