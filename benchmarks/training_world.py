@@ -25,7 +25,7 @@ def written_world(folder: Path, num_pins: int, *, num_features: int, num_neighbo
     boards, pins, num_boards, num_pins = zipf_saves(num_pins * SAVES_PER_PIN)
     graph = build_graph(pins, boards, num_pins=num_pins, num_boards=num_boards)
     hops, rng = HopTables.of(graph), np.random.default_rng(0)
-    near = top_neighbors(hops, np.arange(num_pins, dtype=np.int32), WalkSettings(num_neighbors=num_neighbors))
+    near = top_neighbors(hops, np.arange(num_pins, dtype=np.int32), WalkSettings(num_neighbors=num_neighbors))[0]
     places = rng.integers(len(pins) - 1, size=NUM_PAIRS)
     places = places[boards[places] == boards[places + 1]]  # neighbors in a board's row
     for name, array in {

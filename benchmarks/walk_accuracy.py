@@ -156,11 +156,12 @@ def methods(graph: BipartiteGraph, arrays: tuple) -> dict[str, Callable[[NDArray
     hops, found = HopTables.of(graph), {}
     for walks in WALKS:
         plan = WalkPlan(walks, HOPS, RESTART, 3)
-        found[f"walks {walks:,}"] = lambda pins, plan=plan: top_visited(hops, pins, plan, top=TOP)
-    found["first traversal alone"] = lambda pins: top_expected(hops, pins, SpreadPlan(1, RESTART, 65_536, 3), top=TOP)
+        found[f"walks {walks:,}"] = lambda pins, plan=plan: top_visited(hops, pins, plan, top=TOP)[:2]
+    first = SpreadPlan(1, RESTART, 65_536, 3)
+    found["first traversal alone"] = lambda pins: top_expected(hops, pins, first, top=TOP)[:2]
     for budget in BUDGETS:
         spread = SpreadPlan(HOPS, RESTART, budget, 3)
-        found[f"expected {budget:,}"] = lambda pins, spread=spread: top_expected(hops, pins, spread, top=TOP)
+        found[f"expected {budget:,}"] = lambda pins, spread=spread: top_expected(hops, pins, spread, top=TOP)[:2]
     for threshold in THRESHOLDS:
         found[f"push {threshold:g}"] = lambda pins, threshold=threshold: push(arrays, pins, threshold)
     return found

@@ -28,8 +28,8 @@ from zipf_world import zipf_saves
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.settings import Settings
-from pinsage.walks.neighborhood import counted_top_neighbors
-from pinsage.walks.pagerank import counted_hard_negatives
+from pinsage.walks.neighborhood import top_neighbors
+from pinsage.walks.pagerank import hard_negatives
 from pinsage.walks.partition import prepared_graph
 from tasks.walk import walk
 from tasks.work import StageWork
@@ -47,8 +47,8 @@ def one_core(folder: Path, sample: int, settings: Settings) -> Row:
     pins = np.random.default_rng(1).permutation(graph.num_pins)[:sample].astype(np.int32)
     for chosen in (pins[:10], pins):  # the first time compiles or loads
         cpu = time.process_time()
-        near, _ = counted_top_neighbors(graph, chosen, settings.walk)
-        counted_hard_negatives(graph, chosen, near.neighbors, settings.walk)
+        near, _ = top_neighbors(graph, chosen, settings.walk)
+        hard_negatives(graph, chosen, near.neighbors, settings.walk)
     return {"one_core": len(pins) / (time.process_time() - cpu), "prepared_s": prepared_s}
 
 

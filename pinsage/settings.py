@@ -75,7 +75,7 @@ class PairSettings(Section):
 
 
 class GraphSettings(Section):
-    """The graph of pins and boards: optional edge weights and optional pruning (Pixie §3.2)."""
+    """The graph of pins and boards, and optional weights of its edges."""
 
     edge_weights: Literal["none", "recency", "rating", "both"] = Field(
         "none",
@@ -83,12 +83,6 @@ class GraphSettings(Section):
     )
     recency_half_life_days: float = Field(
         365.0, gt=0, le=100_000, description="A save this much older than the newest one weighs half as much."
-    )
-    prune_board_share: Share = Field(
-        0.0, description="Share of the boards that is dropped, those of the most diverse topics first; 0 keeps all."
-    )
-    prune_delta: float = Field(
-        1.0, gt=0, le=1, description="δ: a pin on n boards keeps n^δ saves, to the most similar ones (Pixie: 0.91)."
     )
 
 
@@ -143,10 +137,6 @@ class WalkSettings(Section):
         8192, ge=64, le=2**24, description="Saves read per pin and traversal, about, to compute expected visits."
     )
     num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin (method walks).")
-    enough_pins: int = Field(
-        0, ge=0, le=100_000, description="Walking stops once so many pins have enough visits; 0: never (Pixie §3.1)."
-    )
-    enough_visits: int = Field(4, ge=1, le=100_000, description="Visits that are enough for one pin.")
     max_hops: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
     restart: float = Field(0.5, ge=0.0, lt=1.0, description="Probability of ending a walk after a traversal.")
     num_hard_negatives: int = Field(50, ge=0, le=1000, description="Hard-negative candidates kept per pin.")
@@ -308,9 +298,6 @@ class ClusterSettings(Section):
         description="fsspec URL between workers that share no folder with us; empty: all see the same folders.",
         json_schema_extra=Execution,
     )
-    tls_ca_file: str = Field("", description="Authority of a tls:// scheduler, PEM.", json_schema_extra=Execution)
-    tls_cert: str = Field("", description="Our certificate for it, PEM.", json_schema_extra=Execution)
-    tls_key: str = Field("", description="Our key for it, PEM.", json_schema_extra=Execution)
 
 
 class TrackingSettings(Section):

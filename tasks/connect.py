@@ -13,7 +13,6 @@ from pinsage.errors import DatasetError
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.figures import graph_figures
-from pinsage.graph.pruning import pruned
 from pinsage.graph.walked import WALKED, with_sessions
 from pinsage.graph.weights import weighted
 from pinsage.pairs.row_groups import row_groups
@@ -22,13 +21,13 @@ from tasks.work import StageWork
 
 
 def connect(work: StageWork) -> Facts:
-    """Write the arrays of the graph, pruned and with the weights of its saves where asked; returns its figures.
+    """Write the arrays of the graph, with the weights of its saves where asked; returns its figures.
 
     Where `pair` found sessions, a second graph with these as further boards goes to the sub-folder `walked`.
 
     Raises:
         DatasetError: there are no training saves, or one names a pin or board that the catalog lacks.
-        SettingsError: the pruning or the weights asked for cannot be made of this data set.
+        SettingsError: the weights asked for cannot be made of this data set.
     """
     folder, settings = work.inputs["ingest"], work.settings.graph
     boards, pins = _columns(work.inputs["pair"] / "saves.parquet", "board")
@@ -44,10 +43,6 @@ def connect(work: StageWork) -> Facts:
     )
     del boards, pins  # the graph keeps what it needs of them
     facts: Facts = {**graph_figures(graph)}
-    if settings.prune_board_share > 0 or settings.prune_delta < 1:
-        facts = {f"{name}_unpruned": value for name, value in facts.items() if name not in ("pins", "boards")}
-        graph, dropped = pruned(graph, Catalog.open(folder), settings)
-        facts = {**graph_figures(graph), **asdict(dropped), **facts}
     if settings.edge_weights != "none":
         graph, figures = weighted(graph, Catalog.open(folder), settings)
         facts.update(asdict(figures))

@@ -21,11 +21,6 @@ class PinLists:
         """The lists of pins whose rows [N] ascend."""
         return cls(np.searchsorted(rows, np.arange(num_rows + 1)).astype(np.int64), pins)
 
-    @classmethod
-    def none(cls, num_rows: int) -> "PinLists":
-        """Empty lists."""
-        return cls(np.zeros(num_rows + 1, np.int64), np.zeros(0, np.int32))
-
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

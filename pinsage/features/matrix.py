@@ -93,13 +93,6 @@ class FeatureMatrix:
         """
         return self._known(name).astype(np.float32, copy=False)
 
-    @property
-    def has_content(self) -> bool:
-        """Whether any pin has a picture or words: whether their blocks hold anything but zeros."""
-        blocks = [self._blocks[name] for name in ("visual", "text") if name in self._blocks]
-        starts = range(0, self.num_pins, _CHUNK_PINS)  # one chunk tells, in most catalogs
-        return any(bool(block[first : first + _CHUNK_PINS].any()) for block in blocks for first in starts)
-
     def only(self, *names: str) -> "FeatureMatrix":
         """The same pins with these blocks alone, in this matrix's order.
 

@@ -23,12 +23,7 @@ def _chunk_hashes(ids: pa.Array) -> Hashes:
     texts = ids.cast(pa.large_string())
     _, ends, data = texts.buffers()
     offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    return text_hashes(np.frombuffer(data or b"", np.uint8), offsets)
-
-
-def text_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Hashes:
-    """uint64 [N]: a hash of each text; text i is the bytes `data[offsets[i]:offsets[i+1]]`."""
-    hashes: Hashes = _text_hashes(data, offsets)
+    hashes: Hashes = _text_hashes(np.frombuffer(data or b"", np.uint8), offsets)
     return hashes
 
 

@@ -37,7 +37,7 @@ class SpreadPlan:
 
 def top_expected(
     hops: HopTables, pins: NDArray[np.int32], plan: SpreadPlan, *, top: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float32], int]:
     """The pins that endlessly many walks from each query pin would visit most, with their share of those visits.
 
     What `random_walk.top_visited` converges to as its walks become more. A query's row depends on the plan and the
@@ -51,7 +51,7 @@ def top_expected(
 
     Returns:
         int32 [Q, T] pins, heaviest first (equals in an order drawn per query), padded with -1; float32 [Q, T] weights,
-        each row summing to 1, or to 0 where nothing else can be reached, padded with 0.
+        each row summing to 1, or to 0 where nothing else can be reached, padded with 0; and the number of saves read.
 
     Raises:
         SettingsError: a query is no pin of the graph, or the plan is out of bounds.
@@ -59,14 +59,6 @@ def top_expected(
     Source: PinSage §3.2 (importance-based neighborhoods); the estimate after forward push with a random residual
     (FORA, Wang et al., KDD 2017).
     """
-    found, weights, _ = counted_top_expected(hops, pins, plan, top=top)
-    return found, weights
-
-
-def counted_top_expected(
-    hops: HopTables, pins: NDArray[np.int32], plan: SpreadPlan, *, top: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32], int]:
-    """What `top_expected` gives, and the number of saves that were read."""
     pins = checked_queries(hops, pins)
     found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
     compiled_plan = _compiled_plan(plan, top)

@@ -94,7 +94,7 @@ class HopTables:
         if graph.num_saves > MOST_SAVES:
             raise DatasetError(
                 f"The graph has {graph.num_saves:,} saves; walks can count {MOST_SAVES:,}. "
-                "Prune it (graph.prune_delta, graph.prune_board_share) or split the catalog."
+                "Leave out old saves, or split the data set by market or language."
             )
         graph.check_columns(folder)
         pin_rows, board_rows = _rows(graph.pin_offsets), _rows(graph.board_offsets)

@@ -49,17 +49,12 @@ class Hops(NamedTuple):
 
 
 class Walks(NamedTuple):
-    """How many walks of how many traversals; a walk stops when a 32-bit draw is less than `stop_below`.
-
-    No more walks start from a pin once `enough_pins` pins have `enough_visits` visits each; 0 of them: never.
-    """
+    """How many walks of how many traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
 
     num_walks: int
     max_hops: int
     stop_below: np.uint64
     seed: np.uint64
-    enough_pins: int
-    enough_visits: int
 
 
 class Pool(NamedTuple):
@@ -192,14 +187,6 @@ def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, stop_below: np.uin
 
 
 @njit(nogil=True, cache=True)
-def _has_enough(counter: Counter, slot: int, walks: Walks) -> bool:
-    found, base, first = 0, np.int64(slot) << counter.bits, slot * (counter.most + 1)
-    for index in range(first, first + counter.num_used[slot]):
-        found += np.int64((counter.entries[base + counter.used[index]] & LOW) >= np.uint64(walks.enough_visits))
-    return found >= walks.enough_pins
-
-
-@njit(nogil=True, cache=True)
 def _visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray[np.int32]) -> int:
     """Walk all walks of a few pins; their visit counts are in the counter then. Returns traversals made."""
     traversals, has_weights = 0, len(hops.pin_aliases) > 0
@@ -215,8 +202,6 @@ def _visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray
                 _traverse(pool, hops, lanes)
             traversals += lanes
             lanes = _count_and_stop(pool, counter, hops, stop_below, lanes)
-        if walks.enough_pins and len(pins) == 1 and _has_enough(counter, 0, walks):
-            break
     return traversals
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pinsage.errors import ArtifactDamagedError
 from pinsage.settings import WalkSettings
 from pinsage.store.arrays import open_array
-from pinsage.walks.expected import SpreadPlan, counted_top_expected
+from pinsage.walks.expected import SpreadPlan, top_expected
 from pinsage.walks.hops import HopTables
-from pinsage.walks.random_walk import WalkPlan, counted_top_visited
+from pinsage.walks.random_walk import WalkPlan, top_visited
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Neighborhoods:
         return int(self.neighbors.shape[1])
 
 
-def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings) -> Neighborhoods:
-    """The neighborhoods of some pins, row i for `pins[i]`.
+def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings) -> tuple[Neighborhoods, int]:
+    """The neighborhoods of some pins, row i for `pins[i]`, and the number of hops made: saves followed, or read.
 
     Args:
         hops: the graph.
@@ -76,29 +76,19 @@ def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettin
 
     Source: PinSage §3.2.
     """
-    return counted_top_neighbors(hops, pins, settings)[0]
-
-
-def counted_top_neighbors(
-    hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings
-) -> tuple[Neighborhoods, int]:
-    """What `top_neighbors` gives, and the number of hops made: saves followed by walks, or read."""
     top = settings.num_neighbors
     if settings.method == "walks":
-        visited, weights, traversals = counted_top_visited(hops, pins, walk_plan(settings), top=top)
+        visited, weights, traversals = top_visited(hops, pins, walk_plan(settings), top=top)
         num_hops = 2 * traversals
     else:
-        visited, weights, num_hops = counted_top_expected(hops, pins, spread_plan(settings), top=top)
+        visited, weights, num_hops = top_expected(hops, pins, spread_plan(settings), top=top)
     neighbors = np.where(visited >= 0, visited, np.asarray(pins, np.int32)[:, None])  # [Q, T]
     return Neighborhoods(neighbors, weights), num_hops
 
 
 def walk_plan(settings: WalkSettings) -> WalkPlan:
     """The walks that the settings ask for when visits are counted."""
-    return WalkPlan(
-        settings.num_walks, settings.max_hops, settings.restart, settings.seed,
-        settings.enough_pins, settings.enough_visits,
-    )  # fmt: skip
+    return WalkPlan(settings.num_walks, settings.max_hops, settings.restart, settings.seed)
 
 
 def spread_plan(settings: WalkSettings) -> SpreadPlan:

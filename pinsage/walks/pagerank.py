@@ -35,7 +35,7 @@ def rank_band(num_pins: int, settings: WalkSettings) -> kernels.Ranks:
 
 def hard_negatives(
     hops: HopTables, pins: NDArray[np.int32], neighbors: NDArray[np.int32], settings: WalkSettings
-) -> NDArray[np.int32]:
+) -> tuple[NDArray[np.int32], int]:
     """Hard-negative candidates of some pins: a random sample, in random order, of a band of PageRank ranks.
 
     A query's neighbors take the first ranks; after them come the other pins its walks visit, by visit count, equals in
@@ -49,20 +49,13 @@ def hard_negatives(
         settings: how to walk, the ranks and H.
 
     Returns:
-        int32 [Q, H], padded with -1; all -1 for an isolated pin.
+        int32 [Q, H], padded with -1, all -1 for an isolated pin; and the number of hops made.
 
     Raises:
         SettingsError: a pin is not of the graph.
 
     Source: PinSage §3.3 (hard negatives by personalized PageRank rank).
     """
-    return counted_hard_negatives(hops, pins, neighbors, settings)[0]
-
-
-def counted_hard_negatives(
-    hops: HopTables, pins: NDArray[np.int32], neighbors: NDArray[np.int32], settings: WalkSettings
-) -> tuple[NDArray[np.int32], int]:
-    """What `hard_negatives` gives, and the number of hops made."""
     pins = checked_queries(hops, pins)
     found = np.full((len(pins), settings.num_hard_negatives), -1, np.int32)
     if settings.num_hard_negatives == 0:

@@ -21,8 +21,8 @@ from pinsage.settings import WalkSettings
 from pinsage.store import rows
 from pinsage.store.rows import Written
 from pinsage.walks.hops import HopTables
-from pinsage.walks.neighborhood import counted_top_neighbors
-from pinsage.walks.pagerank import counted_hard_negatives
+from pinsage.walks.neighborhood import top_neighbors
+from pinsage.walks.pagerank import hard_negatives
 
 NAMES = ("neighbors", "weights", "hard_negatives")
 PINS_PER_PART = 16_384  # a few seconds of work: what a killed worker loses, and how often progress is told
@@ -124,8 +124,8 @@ def _walked(
     hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings
 ) -> tuple[dict[str, NDArray[Any]], list[int]]:
     """The rows of some pins by array, and the counts of `Walked`."""
-    near, num_hops = counted_top_neighbors(hops, pins, settings)
-    hard, more = counted_hard_negatives(hops, pins, near.neighbors, settings)
+    near, num_hops = top_neighbors(hops, pins, settings)
+    hard, more = hard_negatives(hops, pins, near.neighbors, settings)
     real = np.count_nonzero(near.weights, axis=1)
     full = int(np.count_nonzero(real == settings.num_neighbors))
     made = dict(zip(NAMES, (near.neighbors, near.weights, hard), strict=True))

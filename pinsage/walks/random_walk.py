@@ -17,23 +17,17 @@ _NONE = np.empty(0, np.uint64)
 
 @dataclass(frozen=True)
 class WalkPlan:
-    """Walks from one pin: how many, of how many pin-board-pin traversals at most, and the chance to end after each.
-
-    Walking stops early, every 512 walks at the soonest, once `enough_pins` pins have `enough_visits` visits each
-    (Pixie §3.1, early stopping); 0 pins: never.
-    """
+    """Walks from one pin: how many, of how many pin-board-pin traversals at most, and the chance to end after each."""
 
     num_walks: int
     max_hops: int
     restart: float
     seed: int
-    enough_pins: int = 0
-    enough_visits: int = 1
 
 
 def top_visited(
     hops: HopTables, pins: NDArray[np.int32], plan: WalkPlan, *, top: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int32], NDArray[np.float32], int]:
     """The pins visited most from each query pin, with their share of the visits to those kept.
 
     Each walk goes to a random board of the pin it is at, then to a random pin of that board, counts it unless it is the
@@ -48,21 +42,14 @@ def top_visited(
 
     Returns:
         int32 [Q, T] pins, heaviest first (of equals the one visited first), padded with -1; float32 [Q, T] weights,
-        each row summing to 1, or to 0 where nothing else can be reached, padded with 0.
+        each row summing to 1, or to 0 where nothing else can be reached, padded with 0; and the number of traversals
+        made, each of which follows two edges.
 
     Raises:
         SettingsError: a query is no pin of the graph, or the plan is out of bounds.
 
     Source: PinSage §3.2 (visit counts, L1-normalized), after Pixie (Eksombatchai et al., 2018).
     """
-    visited, weights, _ = counted_top_visited(hops, pins, plan, top=top)
-    return visited, weights
-
-
-def counted_top_visited(
-    hops: HopTables, pins: NDArray[np.int32], plan: WalkPlan, *, top: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32], int]:
-    """What `top_visited` gives, and the number of traversals made (each follows two edges)."""
     pins = checked_queries(hops, pins)
     visited = np.full((len(pins), top), -1, np.int32)
     weights = np.zeros((len(pins), top), np.float32)
@@ -101,10 +88,7 @@ def walking_gear(hops: HopTables, plan: WalkPlan) -> tuple[kernels.Walks, kernel
         raise SettingsError(
             f"{plan} cannot be walked. Take at least 1 walk, 1 to {kernels.MAX_HOPS} hops and a restart in [0, 1)."
         )
-    walks = kernels.Walks(
-        plan.num_walks, plan.max_hops, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed),
-        plan.enough_pins, plan.enough_visits,
-    )  # fmt: skip
+    walks = kernels.Walks(plan.num_walks, plan.max_hops, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
     visits = plan.num_walks * plan.max_hops
     group = max(1, kernels.LANES // plan.num_walks)
     return walks, _pool(), _counter(group, visits, min(visits, hops.num_pins))

@@ -65,7 +65,7 @@ def test_popularity_compares_what_is_shown_with_what_was_saved():
 def test_boards_have_recall_and_ndcg():
     """Each board counts once, whatever it holds out."""
     wanted = Wanted(PinLists(np.array([0, 2, 3]), np.array([1, 2, 3], np.int32)))
-    view = BoardView(np.array([4, 6], np.int32), PinLists.none(2), wanted)
+    view = BoardView(np.array([4, 6], np.int32), PinLists(np.zeros(3, np.int64), np.zeros(0, np.int32)), wanted)
     found = values(board_averages(view, Ranking(np.array([1, 21, 2.0]), np.zeros((2, 1), np.int32))))
     best = 1 + 1 / np.log2(3)
     assert found == {"recall@20": 0.75, "ndcg@20": pytest.approx((1 / best + 1 / np.log2(3)) / 2)}

@@ -74,15 +74,6 @@ def test_rows_are_gathered_into_memory_that_is_given(folders):
         opened(folders).rows(pins, np.empty((3, 11), np.float32))
 
 
-def test_content_is_a_picture_or_a_word_of_any_pin():
-    """The last pin of several chunks is enough; what the saves say is not content."""
-    visual, text = np.zeros((20_000, 2), np.float32), np.zeros((20_000, 3), np.float32)
-    features = FeatureMatrix({"visual": visual, "text": text, "spectral": np.ones((20_000, 2), np.float32)})
-    assert not features.has_content
-    text[-1, -1] = 0.5
-    assert features.has_content
-
-
 @pytest.mark.parametrize("pins", [[-1], [0, 4]])
 def test_a_row_that_does_not_exist_is_refused(folders, pins):
     """No reading outside the map, and no counting from its end."""

@@ -138,7 +138,7 @@ def _picture(topic: int, rng: np.random.Generator) -> bytes:
 
 def _walk(work: StageWork) -> dict[str, int]:
     hops = HopTables.open(walked_graph_folder(work.inputs["connect"]))
-    top_neighbors(hops, np.arange(hops.num_pins, dtype=np.int32), work.settings.walk).save(work.out)
+    top_neighbors(hops, np.arange(hops.num_pins, dtype=np.int32), work.settings.walk)[0].save(work.out)
     np.save(work.out / "hard_negatives.npy", np.full((hops.num_pins, 1), -1, np.int32))
     return {"pins": hops.num_pins}
 

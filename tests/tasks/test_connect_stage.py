@@ -6,7 +6,6 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_PINS
 from pinsage.errors import DatasetError
 from pinsage.graph.csr import NAMES, BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
@@ -91,25 +90,6 @@ def test_weights_are_written_where_they_are_asked_for(tmp_path):
     facts = connect(replace(one, settings=chosen))
     assert BipartiteGraph.open(one.out).board_weights.tolist() == [0.25, 1.0, 0.5]
     assert (facts["edge_weights"], facts["lightest_save"], facts["untimed_saves"]) == ("recency", 0.25, 0)
-
-
-def test_pruning_tells_the_figures_before_and_after(tmp_path):
-    """Board 2 holds a pin of each kind and goes; what the graph was before stands beside what it is."""
-    saves = [(0, 0), (0, 1), (1, 2), (1, 3), (2, 0), (2, 2)]
-    one = work(tmp_path, saves)
-    none, words = [None] * 4, [["aa"], ["aa"], ["bb"], ["bb"]]
-    pins = pa.table([list("abcd"), none, none, none, words], schema=PUBLISHED_PINS)
-    parquet.write_table(pins, one.inputs["ingest"] / "pins.parquet")
-    boards = pa.table([list("abc"), [None] * 3, [None] * 3], schema=PUBLISHED_BOARDS)
-    parquet.write_table(boards, one.inputs["ingest"] / "boards.parquet")
-    for name in ("saves", "pictures"):
-        parquet.write_table(pa.table({"pin": pa.array([], pa.int32())}), one.inputs["ingest"] / f"{name}.parquet")
-    facts = connect(replace(one, settings=Settings.model_validate({"graph": {"prune_board_share": 0.4}})))
-    assert BipartiteGraph.open(one.out).board_degrees.tolist() == [2, 2, 0]
-    assert (facts["saves_unpruned"], facts["saves"], facts["pruned_boards"]) == (6, 4, 1)
-    assert (facts["max_boards_per_pin_unpruned"], facts["max_boards_per_pin"]) == (2, 1)
-    assert facts["mean_board_entropy_unpruned"] > facts["mean_board_entropy"]
-    assert len(facts) < 30
 
 
 def test_sessions_make_a_second_graph(tmp_path):

@@ -33,8 +33,6 @@ def visits(graph, pin, plan):
             walks = {walk: here for walk, here in walks.items() if here is not None}
             counts.update(here for here in walks.values() if here != pin)
             walks = {walk: here for walk, here in walks.items() if goes_on(plan, pin, walk, 2 * hop + 2)}
-        if plan.enough_pins and sum(count >= plan.enough_visits for count in counts.values()) >= plan.enough_pins:
-            break
     return counts
 
 

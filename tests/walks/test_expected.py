@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from slow_walks import expected_visits, graph_of, random_graph, with_weights
 
 from pinsage.errors import SettingsError
-from pinsage.walks.expected import SpreadPlan, counted_top_expected, top_expected
+from pinsage.walks.expected import SpreadPlan, top_expected
 from pinsage.walks.hops import HopTables
 
 GENEROUS = 1 << 20
@@ -20,7 +20,7 @@ def pins(*rows):
 def dense(graph, plan, top, hops=None):
     """float64 [P, P]: the weights of every pin's row, at the columns of its neighbors."""
     everyone = np.arange(graph.num_pins, dtype=np.int32)
-    found, weights = top_expected(hops or HopTables.of(graph), everyone, plan, top=top)
+    found, weights, _ = top_expected(hops or HopTables.of(graph), everyone, plan, top=top)
     rows, places = np.nonzero(found >= 0)
     out = np.zeros((graph.num_pins, graph.num_pins))
     out[rows, found[rows, places]] = weights[rows, places]
@@ -50,7 +50,7 @@ def test_weights_of_saves_are_followed_exactly(max_hops):
 def test_the_top_is_the_top_of_all():
     """With T of 5, each row holds the five largest shares in falling order, and they sum to 1."""
     graph, plan = random_graph(120, 30, 700), SpreadPlan(2, 0.5, GENEROUS, 1)
-    _, weights = top_expected(HopTables.of(graph), np.arange(120, dtype=np.int32), plan, top=5)
+    _, weights, _ = top_expected(HopTables.of(graph), np.arange(120, dtype=np.int32), plan, top=5)
     exact = -np.sort(-expected_visits(graph, plan), axis=1)[:, :5]
     np.testing.assert_allclose(weights, shares(exact), atol=2e-6)
 
@@ -62,7 +62,7 @@ def test_small_budgets_are_right_on_average():
     exact = shares(expected_visits(graph, SpreadPlan(1, 0.5, 64, 0)))[query]
     mean = np.zeros(300)
     for seed in range(400):
-        found, weights = top_expected(hops, pins(query), SpreadPlan(1, 0.5, 64, seed), top=300)
+        found, weights, _ = top_expected(hops, pins(query), SpreadPlan(1, 0.5, 64, seed), top=300)
         mean[found[0][found[0] >= 0]] += weights[0][found[0] >= 0] / 400
     np.testing.assert_allclose(mean, exact, atol=0.25 * exact.max())
     assert abs(mean - exact).mean() < 0.1 * exact.mean()
@@ -74,7 +74,7 @@ def test_no_more_saves_are_read_than_the_budget_allows(budget):
     saves = [(0, board) for board in range(3000)] + [(pin, 0) for pin in range(1, 20_000)]
     hops = HopTables.of(graph_of(saves, 20_000, 3000))
     for query in (0, 7):
-        _, _, num_read = counted_top_expected(hops, pins(query), SpreadPlan(2, 0.5, budget, 0), top=10)
+        _, _, num_read = top_expected(hops, pins(query), SpreadPlan(2, 0.5, budget, 0), top=10)
         assert 0 < num_read <= 2 * budget + budget // 2 + 8 * budget + budget // 2 + 200
 
 
@@ -82,10 +82,10 @@ def test_any_split_and_order_of_the_pins_gives_the_same_rows():
     """Alone, shuffled or in blocks, with a budget that samples."""
     hops, plan = HopTables.of(random_graph(400, 40, 3000)), SpreadPlan(2, 0.5, 100, 5)
     everyone = np.arange(400, dtype=np.int32)
-    found, weights = top_expected(hops, everyone, plan, top=8)
+    found, weights, _ = top_expected(hops, everyone, plan, top=8)
     shuffled = np.random.default_rng(0).permutation(everyone)
     for block in (shuffled[:1], shuffled[:133], pins(5, 5, 399, 5)):
-        again, same = top_expected(hops, block, plan, top=8)
+        again, same, _ = top_expected(hops, block, plan, top=8)
         np.testing.assert_array_equal(again, found[block])
         np.testing.assert_array_equal(same, weights[block])
 
@@ -101,7 +101,9 @@ def test_pins_that_only_later_traversals_reach_are_found():
 
 def test_isolated_pins_and_pins_alone_on_their_board_have_no_neighbors():
     """Padding of -1 with weight 0."""
-    found, weights = top_expected(HopTables.of(graph_of([(0, 0)], 2, 1)), pins(0, 1), SpreadPlan(3, 0.5, 64, 0), top=4)
+    found, weights, _ = top_expected(
+        HopTables.of(graph_of([(0, 0)], 2, 1)), pins(0, 1), SpreadPlan(3, 0.5, 64, 0), top=4
+    )
     assert (found == -1).all()
     assert (weights == 0).all()
 
@@ -109,7 +111,7 @@ def test_isolated_pins_and_pins_alone_on_their_board_have_no_neighbors():
 def test_equals_have_no_favorites():
     """Everyone on one board is as near as anyone: as many of those kept are above the middle as below."""
     hops = HopTables.of(graph_of([(pin, 0) for pin in range(2000)], 2000, 1))
-    found, _ = top_expected(hops, np.arange(40, dtype=np.int32), SpreadPlan(1, 0.5, 8192, 0), top=10)
+    found, _, _ = top_expected(hops, np.arange(40, dtype=np.int32), SpreadPlan(1, 0.5, 8192, 0), top=10)
     assert 0.4 < (found < 1000).mean() < 0.6
 
 
@@ -117,7 +119,7 @@ def test_equals_have_no_favorites():
 @settings(max_examples=60, deadline=None)
 def test_rows_sum_to_one_or_to_zero_and_name_no_pin_twice(saves, budget):
     """Any small graph, any budget."""
-    found, weights = top_expected(
+    found, weights, _ = top_expected(
         HopTables.of(graph_of(saves, 12, 6)), np.arange(12, dtype=np.int32), SpreadPlan(2, 0.5, budget, 0), top=6
     )
     sums = weights.sum(axis=1, dtype=np.float64)

@@ -42,8 +42,8 @@ def test_candidates_equal_those_of_the_slow_version(first_rank):
     """Every candidate of every tenth pin: a band at the front, in the middle, and past the last pin reached."""
     settings = SETTINGS.model_copy(update={"hard_negative_first_rank": first_rank})
     graph, pins = random_graph(100, 30, 350), np.arange(0, 100, 10, dtype=np.int32)
-    neighbors = top_neighbors(HopTables.of(graph), pins, settings).neighbors
-    found = hard_negatives(HopTables.of(graph), pins, neighbors, settings)
+    neighbors = top_neighbors(HopTables.of(graph), pins, settings)[0].neighbors
+    found = hard_negatives(HopTables.of(graph), pins, neighbors, settings)[0]
     slow = [slow_hard_negatives(graph, int(pin), row, settings) for pin, row in zip(pins, neighbors, strict=True)]
     assert found.tolist() == slow
 
@@ -51,8 +51,8 @@ def test_candidates_equal_those_of_the_slow_version(first_rank):
 def test_no_candidate_is_a_neighbor_or_the_query():
     """Over a whole graph; no candidate comes twice and padding comes last."""
     graph, everyone = random_graph(300, 60, 1500), np.arange(300, dtype=np.int32)
-    neighbors = top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors
-    found = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)
+    neighbors = top_neighbors(HopTables.of(graph), everyone, SETTINGS)[0].neighbors
+    found = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)[0]
     assert (found >= 0).any(axis=1).sum() > 200
     for pin, row, candidates in zip(everyone, neighbors, found, strict=True):
         real = [candidate for candidate in candidates.tolist() if candidate >= 0]
@@ -66,25 +66,25 @@ def test_isolated_pins_and_tight_cliques_have_no_candidates():
     graph = graph_of([(pin, 0) for pin in range(4)], num_pins=5, num_boards=1)
     everyone = np.arange(5, dtype=np.int32)
     found = hard_negatives(
-        HopTables.of(graph), everyone, top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors, SETTINGS
-    )
+        HopTables.of(graph), everyone, top_neighbors(HopTables.of(graph), everyone, SETTINGS)[0].neighbors, SETTINGS
+    )[0]
     assert (found == -1).all()
 
 
 def test_asking_for_no_candidates_gives_no_columns():
     """H = 0 walks nowhere."""
     graph, none = random_graph(20, 5, 50), SETTINGS.model_copy(update={"num_hard_negatives": 0})
-    assert hard_negatives(
-        HopTables.of(graph), np.arange(20, dtype=np.int32), np.empty((20, 0), np.int32), none
-    ).shape == (20, 0)
+    assert hard_negatives(HopTables.of(graph), np.arange(20, dtype=np.int32), np.empty((20, 0), np.int32), none)[
+        0
+    ].shape == (20, 0)
 
 
 def test_any_split_of_the_pins_gives_the_same_candidates():
     """One by one equals all at once."""
     graph, everyone = random_graph(60, 20, 250), np.arange(60, dtype=np.int32)
-    neighbors = top_neighbors(HopTables.of(graph), everyone, SETTINGS).neighbors
-    whole = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)
-    parts = [hard_negatives(HopTables.of(graph), everyone[[pin]], neighbors[[pin]], SETTINGS) for pin in everyone]
+    neighbors = top_neighbors(HopTables.of(graph), everyone, SETTINGS)[0].neighbors
+    whole = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)[0]
+    parts = [hard_negatives(HopTables.of(graph), everyone[[pin]], neighbors[[pin]], SETTINGS)[0] for pin in everyone]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 

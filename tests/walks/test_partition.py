@@ -57,7 +57,7 @@ def test_rows_on_disk_are_the_neighborhoods_of_the_graph(tmp_path, graph):
     """What is written is what the library computes in one go."""
     folder, _ = walked(tmp_path, 3)
     prepared = partition.prepared_graph(tmp_path / "graph")
-    found, expected = Neighborhoods.open(folder), top_neighbors(prepared, np.arange(101, dtype=np.int32), SETTINGS)
+    found, expected = Neighborhoods.open(folder), top_neighbors(prepared, np.arange(101, dtype=np.int32), SETTINGS)[0]
     np.testing.assert_array_equal(found.neighbors, expected.neighbors)
     np.testing.assert_array_equal(found.weights, expected.weights)
 

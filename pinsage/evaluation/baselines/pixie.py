@@ -49,7 +49,7 @@ class Visits:
         self, queries: NDArray[np.int32], plan: WalkPlan
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
         """The row, the pin and the share of each visit."""
-        visited, shares = top_visited(self._hops, queries, plan, top=min(DEPTH, self.num_pins))
+        visited, shares, _ = top_visited(self._hops, queries, plan, top=min(DEPTH, self.num_pins))
         rows, places = np.nonzero(visited >= 0)
         return rows, visited[rows, places], shares[rows, places]
 
