@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from walk_kernel import graph_in, starts
 
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.walks.expected import SpreadPlan, top_expected
+from pinsage.walks.expected import PushPlan, top_expected
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, top_visited
 
@@ -157,10 +157,10 @@ def methods(graph: BipartiteGraph, arrays: tuple) -> dict[str, Callable[[NDArray
     for walks in WALKS:
         plan = WalkPlan(walks, HOPS, RESTART, 3)
         found[f"walks {walks:,}"] = lambda pins, plan=plan: top_visited(hops, pins, plan, top=TOP)[:2]
-    first = SpreadPlan(1, RESTART, 65_536, 3)
+    first = PushPlan(1, RESTART, 65_536, 3)
     found["first traversal alone"] = lambda pins: top_expected(hops, pins, first, top=TOP)[:2]
     for budget in BUDGETS:
-        spread = SpreadPlan(HOPS, RESTART, budget, 3)
+        spread = PushPlan(HOPS, RESTART, budget, 3)
         found[f"expected {budget:,}"] = lambda pins, spread=spread: top_expected(hops, pins, spread, top=TOP)[:2]
     for threshold in THRESHOLDS:
         found[f"push {threshold:g}"] = lambda pins, threshold=threshold: push(arrays, pins, threshold)

@@ -26,9 +26,9 @@ from numba import njit
 from numpy.typing import NDArray
 from zipf_world import zipf_saves
 
+from pinsage.compiled.prefetch import prefetch
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.walks.compiled import prefetch
 from pinsage.walks.hops import HopTables, empty
 from pinsage.walks.random_walk import WalkPlan, top_visited
 

@@ -4,7 +4,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from pinsage.cluster.progress import Progress
+from pinsage.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -20,8 +20,8 @@ from types import FrameType
 from typing import Any
 
 from pinsage.errors import InputError, PinSageError
+from pinsage.progress import LogMetrics
 from pinsage.store.manifest import Facts
-from tasks.work import LogMetrics
 
 ROOT = Path(__file__).parents[1]
 MARK = "\x1e"

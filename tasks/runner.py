@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pinsage
-from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.errors import PinSageError
+from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
 from tasks.stages import STAGES, Stage
-from tasks.work import LogMetrics, StageWork, log_nothing
+from tasks.work import StageWork
 
 log = logging.getLogger(__name__)
 

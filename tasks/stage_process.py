@@ -3,13 +3,12 @@
 import logging
 from pathlib import Path
 
-from pinsage.cluster.progress import Tell
+from pinsage.progress import Tell, log_nothing
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.tracker import Tracker, open_tracker
 from tasks.progress import ProgressLines
 from tasks.runner import code_version, run_stage
-from tasks.work import log_nothing
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pinsage.config import load_settings
@@ -12,7 +13,7 @@ from tasks.orphan import die_with
 from tasks.progress import ProgressLines
 from tasks.ranks import say, speaking
 from tasks.train import fitted, published
-from tasks.work import Metrics, StageWork
+from tasks.work import StageWork
 
 
 def main(job: Path, meeting: Path) -> None:
@@ -36,7 +37,7 @@ def read_job(path: Path) -> StageWork:
     return StageWork(settings, inputs, out, scratch, home, log_metrics=_say_metrics, tell=ProgressLines())
 
 
-def _say_metrics(metrics: Metrics, step: int) -> None:
+def _say_metrics(metrics: Mapping[str, float], step: int) -> None:
     say(metrics=dict(metrics), step=step)
 
 

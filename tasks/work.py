@@ -1,19 +1,12 @@
 """What a stage function is given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pinsage.cluster.progress import Tell, tell_nobody
+from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.settings import Settings
-
-Metrics = Mapping[str, float]
-LogMetrics = Callable[[Metrics, int], None]
-
-
-def log_nothing(metrics: Metrics, step: int) -> None:
-    """Drop the metrics of a step: no experiment is being tracked."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ which made the whole nine times slower.
 import numpy as np
 from numba import njit
 
-from pinsage.walks.compiled import prefetch
+from pinsage.compiled.prefetch import prefetch
 
 NONE_STRAY = np.int64(2**31)  # no int32, so no neighbor, is this
 _LINE = 16  # int32 or float32 values in a cache line

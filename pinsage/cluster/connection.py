@@ -14,9 +14,9 @@ from contextlib import contextmanager
 import dask
 from distributed import Client, LocalCluster
 
-from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.cluster.work import Cluster
 from pinsage.errors import ClusterError
+from pinsage.progress import Tell, tell_nobody
 from pinsage.settings import ClusterSettings
 
 log = logging.getLogger(__name__)

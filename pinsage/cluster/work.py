@@ -20,8 +20,8 @@ from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker
 
-from pinsage.cluster.progress import Pace, Progress, Tell, tell_nobody
 from pinsage.errors import ClusterError, DiskFullError, PinSageError, StoreDamagedError
+from pinsage.progress import Pace, Progress, Tell, tell_nobody
 
 log = logging.getLogger(__name__)
 

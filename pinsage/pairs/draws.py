@@ -10,6 +10,8 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from pinsage.compiled.hash import GOLDEN, mixed
+
 Hashes = NDArray[np.uint64]
 
 
@@ -34,12 +36,9 @@ def hashed_draws(first: Hashes, second: Hashes, seed: int) -> Hashes:
 
 
 @njit(nogil=True, cache=True)
-def _mixed(value: np.uint64) -> np.uint64:
-    """The finalizer of splitmix64: every bit of the answer hangs on every bit given."""
-    value += np.uint64(0x9E3779B97F4A7C15)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+def _first(value: np.uint64) -> np.uint64:
+    """The first number of the SplitMix64 stream that begins at `value`."""
+    return mixed(value + GOLDEN)
 
 
 @njit(nogil=True, cache=True)
@@ -48,19 +47,19 @@ def _text_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
     hashes = np.empty(len(offsets) - 1, np.uint64)
     for text in range(len(hashes)):
         begin, end = offsets[text], offsets[text + 1]
-        state = _mixed(np.uint64(end - begin))
+        state = _first(np.uint64(end - begin))
         for word_begin in range(begin, end, 8):
             word = np.uint64(0)
             for place in range(word_begin, min(word_begin + 8, end)):
                 word |= np.uint64(data[place]) << np.uint64(8 * (place - word_begin))
-            state = _mixed(state ^ word)
+            state = _first(state ^ word)
         hashes[text] = state
     return hashes
 
 
 @njit(nogil=True, cache=True)
 def _pair_draws(first: Hashes, second: Hashes, seed: np.uint64) -> Any:
-    draws, begin = np.empty(len(first), np.uint64), _mixed(seed)
+    draws, begin = np.empty(len(first), np.uint64), _first(seed)
     for pair in range(len(first)):
-        draws[pair] = _mixed(_mixed(begin ^ first[pair]) ^ second[pair])
+        draws[pair] = _first(_first(begin ^ first[pair]) ^ second[pair])
     return draws

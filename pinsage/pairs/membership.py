@@ -9,10 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pinsage.compiled.hash import GOLDEN
 from pinsage.pairs.pairs import Pairs
 
 _EMPTY = -1  # no pair: numbers of pairs are not negative
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 class PairTable:
@@ -43,7 +43,7 @@ class PairTable:
 def _place(keys: NDArray[np.int64], shift: np.uint64, key: np.int64) -> np.uint64:
     """Where a key is, or where it belongs."""
     bits = np.uint64(key)
-    place = ((bits ^ (bits >> np.uint64(32))) * _GOLDEN) >> shift
+    place = ((bits ^ (bits >> np.uint64(32))) * GOLDEN) >> shift
     while keys[place] != key and keys[place] != _EMPTY:
         place = (place + np.uint64(1)) & np.uint64(len(keys) - 1)
     return place

@@ -12,8 +12,8 @@ from typing import cast
 import torch
 
 from pinsage.batches.producer import BatchProducer
-from pinsage.cluster.progress import Tell, tell_nobody
 from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.allocator import freed_memory_kept
 from pinsage.training.checkpoint import Checkpoints
@@ -27,7 +27,7 @@ from pinsage.training.length import for_data
 from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
-from pinsage.training.steps import LogMetrics, Steps, Surroundings, log_nothing
+from pinsage.training.steps import Steps, Surroundings
 from pinsage.training.supply import Supply, num_producers
 from pinsage.training.validation import STRENGTHS, Validator
 

@@ -4,7 +4,7 @@ import time
 
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
-from pinsage.cluster.progress import Progress, Tell
+from pinsage.progress import Progress, Tell
 
 
 class Pace:

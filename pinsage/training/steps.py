@@ -1,6 +1,5 @@
 """One training step after the other, and what is due between two of them."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
 from pinsage.errors import TrainingDivergedError
+from pinsage.progress import LogMetrics, log_nothing
 from pinsage.training.checkpoint import Checkpoints
 from pinsage.training.curriculum import hard_negatives_at
 from pinsage.training.distributed import Ranks
@@ -21,8 +21,6 @@ from pinsage.training.schedule import learning_rate_at
 from pinsage.training.state import CurvePoint, TrainingState
 from pinsage.training.validation import Validator
 
-LogMetrics = Callable[[Mapping[str, float], int], None]
-
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -34,10 +32,6 @@ class Surroundings:
     def of(self, ranks: Ranks) -> "Surroundings":
         """Those of a process: only the first one among several writes and tells."""
         return self if ranks.is_first else Surroundings(None, log_nothing)
-
-
-def log_nothing(metrics: Mapping[str, float], step: int) -> None:
-    """No experiment is being tracked."""
 
 
 class Steps:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import SettingsError
-from pinsage.walks import spreading
+from pinsage.walks import push_kernel
+from pinsage.walks.expected_kernel import fill_expected
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import checked_queries
 
@@ -21,7 +22,7 @@ _ROUNDING = 64  # saves by which float32 sums may be off, generously
 
 
 @dataclass(frozen=True)
-class SpreadPlan:
+class PushPlan:
     """Walks to average over, and how many saves may be read to do so.
 
     `max_hops` and `restart` mean what they mean for walks. `budget` is the one dial between accuracy and time: about so
@@ -36,7 +37,7 @@ class SpreadPlan:
 
 
 def top_expected(
-    hops: HopTables, pins: NDArray[np.int32], plan: SpreadPlan, *, top: int
+    hops: HopTables, pins: NDArray[np.int32], plan: PushPlan, *, top: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], int]:
     """The pins that endlessly many walks from each query pin would visit most, with their share of those visits.
 
@@ -62,44 +63,44 @@ def top_expected(
     pins = checked_queries(hops, pins)
     found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
     compiled_plan = _compiled_plan(plan, top)
-    gear = _gear(compiled_plan)
-    num_read = spreading.fill_expected(_graph(hops), gear, compiled_plan, pins, found, weights)
+    workspace = _workspace(compiled_plan)
+    num_read = fill_expected(_graph(hops), workspace, compiled_plan, pins, found, weights)
     return found, weights, int(num_read)
 
 
-def _compiled_plan(plan: SpreadPlan, top: int) -> spreading.Plan:
+def _compiled_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
     if not (1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0 and plan.budget >= 64):
         raise SettingsError(
-            f"{plan} cannot be spread. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
+            f"{plan} cannot be computed. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
         )
     candidates = top + math.isqrt(plan.budget)
-    return spreading.Plan(
+    return push_kernel.Plan(
         plan.max_hops, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
         8 * plan.budget // candidates, np.uint64(plan.seed),
     )  # fmt: skip
 
 
-def _graph(hops: HopTables) -> spreading.Graph:
+def _graph(hops: HopTables) -> push_kernel.Graph:
     shares = hops.shares
     by_pin, by_board, back = (
         (_NONE, _NONE, _NONE) if shares is None else (shares.pin_shares, shares.board_shares, shares.back_shares)
     )
-    return spreading.Graph(
-        hops.pin_rows, spreading.Side(hops.pin_hops, by_pin), spreading.Side(hops.board_hops, by_board), back,
+    return push_kernel.Graph(
+        hops.pin_rows, push_kernel.Side(hops.pin_hops, by_pin), push_kernel.Side(hops.board_hops, by_board), back,
         hops.board_pins,
     )  # fmt: skip
 
 
-def _gear(plan: spreading.Plan) -> spreading.Gear:
+def _workspace(plan: push_kernel.Plan) -> push_kernel.Workspace:
     """Room for all rows that a plan can reach: a spread reads at most its budget of saves, give or take rounding."""
     first, later = plan.budget + _ROUNDING, plan.later_budget + _ROUNDING
-    pins, boards, passing = _masses(first + later), _masses((plan.max_hops - 1) * later), _masses(first)
+    pins, boards, passing = _mass_table(first + later), _mass_table((plan.max_hops - 1) * later), _mass_table(first)
     count = max(len(pins.rows), len(boards.rows))
-    rows = spreading.Rows(
+    rows = push_kernel.Rows(
         np.empty(count, np.uint64), np.empty(count, np.float32), np.empty(count, np.int64),
         np.empty(count, np.int64), np.empty(count, np.float32),
     )  # fmt: skip
-    return spreading.Gear(
+    return push_kernel.Workspace(
         pins,
         boards,
         passing,
@@ -110,10 +111,10 @@ def _gear(plan: spreading.Plan) -> spreading.Gear:
     )
 
 
-def _masses(most: int) -> spreading.Masses:
+def _mass_table(most: int) -> push_kernel.MassTable:
     bits = max(3, (most + most // 2).bit_length())  # at most two thirds full
     count = 1 << bits
-    return spreading.Masses(
+    return push_kernel.MassTable(
         np.zeros(count, np.uint64), np.zeros(count, np.float32), np.zeros(count, np.uint32), np.empty(count, np.int32),
         bits,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pinsage.errors import ArtifactDamagedError
 from pinsage.settings import WalkSettings
 from pinsage.store.arrays import open_array
-from pinsage.walks.expected import SpreadPlan, top_expected
+from pinsage.walks.expected import PushPlan, top_expected
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, top_visited
 
@@ -81,7 +81,7 @@ def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettin
         visited, weights, traversals = top_visited(hops, pins, walk_plan(settings), top=top)
         num_hops = 2 * traversals
     else:
-        visited, weights, num_hops = top_expected(hops, pins, spread_plan(settings), top=top)
+        visited, weights, num_hops = top_expected(hops, pins, push_plan(settings), top=top)
     neighbors = np.where(visited >= 0, visited, np.asarray(pins, np.int32)[:, None])  # [Q, T]
     return Neighborhoods(neighbors, weights), num_hops
 
@@ -91,6 +91,6 @@ def walk_plan(settings: WalkSettings) -> WalkPlan:
     return WalkPlan(settings.num_walks, settings.max_hops, settings.restart, settings.seed)
 
 
-def spread_plan(settings: WalkSettings) -> SpreadPlan:
+def push_plan(settings: WalkSettings) -> PushPlan:
     """What the settings ask for when expected visits are computed."""
-    return SpreadPlan(settings.max_hops, settings.restart, settings.budget, settings.seed)
+    return PushPlan(settings.max_hops, settings.restart, settings.budget, settings.seed)

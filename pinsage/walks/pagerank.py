@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.settings import WalkSettings
-from pinsage.walks import kernels
+from pinsage.walks.band_kernel import Ranks, fill_band
 from pinsage.walks.hops import HopTables
-from pinsage.walks.random_walk import WalkPlan, checked_queries, compiled, walking_gear
+from pinsage.walks.random_walk import WalkPlan, checked_queries, kernel_hops, walk_workspace
 
 RESTART = 0.15  # PageRank's usual damping, 0.85; the restart of the neighborhoods is too short-sighted for rank 5,000
 MAX_HOPS = 10  # 80 % of such walks have ended by then, and the visit counter can be half the size
@@ -22,7 +22,7 @@ def pagerank_plan(settings: WalkSettings) -> WalkPlan:
     return WalkPlan(settings.hard_negative_walks, MAX_HOPS, RESTART, settings.seed + _OWN_STREAM)
 
 
-def rank_band(num_pins: int, settings: WalkSettings) -> kernels.Ranks:
+def rank_band(num_pins: int, settings: WalkSettings) -> Ranks:
     """The first and last rank of hard negatives in a catalog of this size.
 
     Differs from the paper: below a million pins, ranks shrink with the catalog (2,000-5,000 becomes 40-100 of 20,000),
@@ -30,7 +30,7 @@ def rank_band(num_pins: int, settings: WalkSettings) -> kernels.Ranks:
     """
     share = min(1.0, num_pins / PAPER_PINS)
     first = max(1, round(settings.hard_negative_first_rank * share))
-    return kernels.Ranks(first, max(first, round(settings.hard_negative_last_rank * share)))
+    return Ranks(first, max(first, round(settings.hard_negative_last_rank * share)))
 
 
 def hard_negatives(
@@ -60,8 +60,8 @@ def hard_negatives(
     found = np.full((len(pins), settings.num_hard_negatives), -1, np.int32)
     if settings.num_hard_negatives == 0:
         return found, 0
-    walks, pool, counter = walking_gear(hops, pagerank_plan(settings))
+    walks, pool, counter = walk_workspace(hops, pagerank_plan(settings))
     ranks = rank_band(hops.num_pins, settings)
     neighbors = np.ascontiguousarray(neighbors, dtype=np.int32)
-    traversals = kernels.fill_band(pool, counter, compiled(hops), walks, pins, neighbors, ranks, found)
+    traversals = fill_band(pool, counter, kernel_hops(hops), walks, pins, neighbors, ranks, found)
     return found, 2 * int(traversals)

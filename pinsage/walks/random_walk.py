@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import SettingsError
-from pinsage.walks import kernels
 from pinsage.walks.hops import HopTables
+from pinsage.walks.top_kernel import fill_top
+from pinsage.walks.visit_kernel import LANES, MAX_HOPS, Counter, Hops, Pool, Walks
 
 _NONE = np.empty(0, np.uint64)
 
@@ -53,8 +54,8 @@ def top_visited(
     pins = checked_queries(hops, pins)
     visited = np.full((len(pins), top), -1, np.int32)
     weights = np.zeros((len(pins), top), np.float32)
-    walks, pool, counter = walking_gear(hops, plan)
-    traversals = kernels.fill_top(pool, counter, compiled(hops), walks, pins, visited, weights)
+    walks, pool, counter = walk_workspace(hops, plan)
+    traversals = fill_top(pool, counter, kernel_hops(hops), walks, pins, visited, weights)
     return visited, weights, int(traversals)
 
 
@@ -72,39 +73,38 @@ def checked_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int3
     return np.ascontiguousarray(pins, dtype=np.int32)
 
 
-def compiled(hops: HopTables) -> kernels.Hops:
+def kernel_hops(hops: HopTables) -> Hops:
     """The tables as the walk kernels take them."""
     aliases = (_NONE, _NONE) if hops.shares is None else (hops.shares.pin_aliases, hops.shares.board_aliases)
-    return kernels.Hops(hops.pin_rows, hops.pin_hops, hops.board_hops, hops.board_pins, *aliases)
+    return Hops(hops.pin_rows, hops.pin_hops, hops.board_hops, hops.board_pins, *aliases)
 
 
-def walking_gear(hops: HopTables, plan: WalkPlan) -> tuple[kernels.Walks, kernels.Pool, kernels.Counter]:
+def walk_workspace(hops: HopTables, plan: WalkPlan) -> tuple[Walks, Pool, Counter]:
     """The plan as the kernels take it, with empty lanes and visit counters big enough for it.
 
     Raises:
         SettingsError: the plan is out of bounds.
     """
-    if not (plan.num_walks >= 1 and 1 <= plan.max_hops <= kernels.MAX_HOPS and 0.0 <= plan.restart < 1.0):
+    if not (plan.num_walks >= 1 and 1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0):
         raise SettingsError(
-            f"{plan} cannot be walked. Take at least 1 walk, 1 to {kernels.MAX_HOPS} hops and a restart in [0, 1)."
+            f"{plan} cannot be walked. Take at least 1 walk, 1 to {MAX_HOPS} hops and a restart in [0, 1)."
         )
-    walks = kernels.Walks(plan.num_walks, plan.max_hops, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
+    walks = Walks(plan.num_walks, plan.max_hops, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
     visits = plan.num_walks * plan.max_hops
-    group = max(1, kernels.LANES // plan.num_walks)
+    group = max(1, LANES // plan.num_walks)
     return walks, _pool(), _counter(group, visits, min(visits, hops.num_pins))
 
 
-def _pool() -> kernels.Pool:
-    lanes = kernels.LANES
-    return kernels.Pool(
-        np.empty(lanes, np.uint64), np.empty(lanes, np.int32), np.empty(lanes, np.uint64),
-        np.empty(lanes, np.uint64), np.empty(lanes, np.uint64),
+def _pool() -> Pool:
+    return Pool(
+        np.empty(LANES, np.uint64), np.empty(LANES, np.int32), np.empty(LANES, np.uint64),
+        np.empty(LANES, np.uint64), np.empty(LANES, np.uint64),
     )  # fmt: skip
 
 
-def _counter(group: int, visits: int, most: int) -> kernels.Counter:
+def _counter(group: int, visits: int, most: int) -> Counter:
     bits = max(3, (2 * most).bit_length())  # less than half full
-    return kernels.Counter(
+    return Counter(
         np.zeros(group << bits, np.uint64), np.zeros(group << bits, np.uint32), np.empty(group * (most + 1), np.int32),
         np.zeros(group, np.int64), np.zeros(group, np.uint64), np.zeros(visits + 1, np.int64), bits, most,
     )  # fmt: skip

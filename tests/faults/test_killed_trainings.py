@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from train_in_a_process import STEPS, checksum, trained
 
-from pinsage.cluster.progress import tell_nobody
 from pinsage.errors import DiskFullError
+from pinsage.progress import tell_nobody
 
 HERE = Path(__file__).parent
 ROUNDS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "3"))

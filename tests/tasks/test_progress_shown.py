@@ -6,7 +6,7 @@ import logging
 from rich.console import Console
 from rich.progress import Progress as Bars
 
-from pinsage.cluster.progress import Progress
+from pinsage.progress import Progress
 from tasks.progress import ProgressBar, ProgressLines
 
 

@@ -8,7 +8,7 @@ from slow_walks import graph_of, random_graph, with_weights
 
 from pinsage.errors import ArtifactDamagedError, DatasetError
 from pinsage.walks import hops as tables
-from pinsage.walks.expected import SpreadPlan, top_expected
+from pinsage.walks.expected import PushPlan, top_expected
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, top_visited
 
@@ -74,11 +74,11 @@ def test_a_pin_on_a_million_boards_is_a_pin_like_any_other():
     hops = HopTables.of(graph_of(np.concatenate([hub, friend, everyone[1:]]), 2000, 1_000_000))
     start = np.zeros(1, np.int32)
     assert top_visited(hops, start, WalkPlan(200, 2, 0.5, 0), top=3)[0][0, 0] == 1
-    assert top_expected(hops, start, SpreadPlan(2, 0.5, 1024, 0), top=3)[0][0, 0] == 1
+    assert top_expected(hops, start, PushPlan(2, 0.5, 1024, 0), top=3)[0][0, 0] == 1
 
 
 def test_a_graph_without_saves_has_tables_too():
     """All pins are isolated."""
     hops = HopTables.of(graph_of([], 3, 0))
     assert (hops.num_pins, len(hops.board_pins)) == (3, 0)
-    assert (top_expected(hops, np.arange(3, dtype=np.int32), SpreadPlan(2, 0.5, 64, 0), top=2)[0] == -1).all()
+    assert (top_expected(hops, np.arange(3, dtype=np.int32), PushPlan(2, 0.5, 64, 0), top=2)[0] == -1).all()

@@ -1,7 +1,7 @@
-"""How far a job is, how fast it goes lately, and how long the rest takes at that pace."""
+"""Progress of a job, and who is told: how far it is, how fast it goes lately, and the metrics of a training."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 WINDOW_S = 30.0  # the pace is that of the last half minute,
@@ -46,6 +46,13 @@ Tell = Callable[[Progress], None]
 
 def tell_nobody(progress: Progress) -> None:
     """Drop what is reported."""
+
+
+LogMetrics = Callable[[Mapping[str, float], int], None]  # the metrics of a training by name, and its step
+
+
+def log_nothing(metrics: Mapping[str, float], step: int) -> None:
+    """Drop the metrics of a step: no experiment is being tracked."""
 
 
 class Pace:

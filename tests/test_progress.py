@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinsage.cluster.progress import WINDOW_S, Pace, Progress
+from pinsage.progress import WINDOW_S, Pace, Progress
 
 
 def pace_of(steps):

@@ -1,0 +1,29 @@
+"""Open addressing: where a 32-bit key is in a table of 2 ** bits places.
+
+An entry is a 64-bit word with its key in the upper half, or 0 where the place is free; a key whose place is taken goes
+to the next free one.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pinsage.compiled.hash import HALF, LOW
+
+
+@njit(nogil=True, cache=True)
+def place_of(key: np.uint64, bits: int) -> np.int64:
+    """Where a 32-bit key belongs in a hash table of 2 ** bits places (Fibonacci hashing)."""
+    return np.int64(((key * np.uint64(2654435769)) & LOW) >> np.uint64(32 - bits))
+
+
+# Inlined before compilation: called from the innermost loops, a function would count references to the table each time.
+@njit(nogil=True, cache=True, inline="always")
+def find(entries: NDArray[np.uint64], bits: int, base: int, key: np.uint64) -> np.int64:
+    """Where a key is in the table that begins at `base`, or the free place where it would be."""
+    mask, place = (np.int64(1) << bits) - 1, place_of(key, bits)
+    entry = entries[base + place]
+    while (entry >> HALF != key) & (entry != 0):  # one branch, not two: which one ends it cannot be predicted
+        place = (place + 1) & mask
+        entry = entries[base + place]
+    return base + place
