@@ -2,12 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from slow_walks import graph_of, random_graph, ranked, sampled
 
 from pinsage.settings import WalkSettings
-from pinsage.walks import compiled
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
 from pinsage.walks.pagerank import hard_negatives, pagerank_plan, rank_band
@@ -86,24 +83,3 @@ def test_any_split_of_the_pins_gives_the_same_candidates():
     whole = hard_negatives(HopTables.of(graph), everyone, neighbors, SETTINGS)[0]
     parts = [hard_negatives(HopTables.of(graph), everyone[[pin]], neighbors[[pin]], SETTINGS)[0] for pin in everyone]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
-@given(st.integers(0, 2**31 - 1), st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
-def test_scrambling_can_be_undone(pin, key):
-    """A pin is found again from its scrambled number."""
-    pin, key = np.uint64(pin), np.uint64(key)
-    assert compiled.unscrambled(compiled.scrambled(pin, key), key) == pin
-
-
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=60, unique=True), st.data())
-@settings(max_examples=100, deadline=None)
-def test_selection_moves_the_largest_to_the_front(numbers, data):
-    """As a set, the first `count` of the part are its largest; what is outside the part stays."""
-    begin = data.draw(st.integers(0, len(numbers) - 1))
-    end = data.draw(st.integers(begin, len(numbers)))
-    count = data.draw(st.integers(0, end - begin))
-    keys = np.array(numbers, np.uint64)
-    compiled.move_largest_first(keys, begin, end, count)
-    assert set(keys[begin : begin + count].tolist()) == set(sorted(numbers[begin:end], reverse=True)[:count])
-    assert keys[:begin].tolist() + keys[end:].tolist() == numbers[:begin] + numbers[end:]
