@@ -131,5 +131,5 @@ def test_rows_sum_to_one_or_to_zero_and_name_no_pin_twice(saves, budget):
 @pytest.mark.parametrize("plan", [PushPlan(0, 0.5, 64, 0), PushPlan(2, 1.0, 64, 0), PushPlan(2, 0.5, 63, 0)])
 def test_a_plan_out_of_bounds_is_refused(plan):
     """No traversal, a walk that cannot begin, too little to read."""
-    with pytest.raises(SettingsError, match="cannot be spread"):
+    with pytest.raises(SettingsError, match="cannot be computed"):
         top_expected(HopTables.of(graph_of([(0, 0)], 1, 1)), pins(0), plan, top=4)
