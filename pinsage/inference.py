@@ -26,8 +26,8 @@ from pinsage.errors import PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import check_features, load_network
-from pinsage.model.layerwise import CHUNK, chunks, convolved, embedded, input_rows, linear_part, saves_rows
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.layerwise import CHUNK, Pass, chunks, compute, embedded, passes
+from pinsage.model.network import PinSageNetwork
 from pinsage.store import rows
 from pinsage.store.rows import Written
 from pinsage.walks.neighborhood import Neighborhoods
@@ -65,22 +65,6 @@ class InferenceJob:
     walk: Path
     scratch: Path
     embeddings: Path
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One pass over the catalog. `layer` counts from 0 at the features; the head reads what layer - 1 made.
-
-    "saves" makes what the linear path starts from, which the head pools.
-    """
-
-    kind: Literal["project", "convolve", "saves", "head"]
-    layer: int
-
-    @property
-    def name(self) -> str:
-        """Of its array, and of the file and the folder that hold it."""
-        return f"{self.kind}-{self.layer}"
 
 
 @dataclass(frozen=True)
@@ -184,35 +168,16 @@ class _Tables:
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
         """A pass, as the workers get it."""
-        own = self._made.get(Pass("convolve", each.layer - 1)) if each.kind != "saves" else None
-        return Step(each, self._lent, own, self._made.get(_pooled_by(each)), out, name)
+        return Step(each, self._lent, self._made.get(each.own), self._made.get(each.pooled), out, name)
 
     def made(self, each: Pass) -> None:
         """Lend what a pass made; what nobody reads any more goes away."""
-        if each.kind in ("project", "saves"):
-            self._lend(each)
-            return
-        for old in (_pooled_by(each), Pass("convolve", each.layer - 1)):
+        for old in each.last_read:
             if old in self._made:
                 self._exchange.take_back(self._made.pop(old))
                 shutil.rmtree(self._job.scratch / old.name)
-        if each.kind == "convolve":
-            self._lend(each)
-
-    def _lend(self, each: Pass) -> None:
-        self._made[each] = self._exchange.lend(self._job.scratch / each.name)
-
-
-def passes(shape: NetworkShape) -> list[Pass]:
-    """The passes of a network, in order: project and convolve for every layer, the linear path's, then the head."""
-    layers = [Pass(kind, layer) for layer in range(shape.num_layers) for kind in ("project", "convolve")]
-    saves = [Pass("saves", shape.num_layers)] if shape.has_linear_path else []
-    return [*layers, *saves, Pass("head", shape.num_layers)]
-
-
-def _pooled_by(each: Pass) -> Pass:
-    """The pass whose vectors a pass pools, if it pools any."""
-    return Pass("saves" if each.kind == "head" else "project", each.layer)
+        if each.kind != "head":
+            self._made[each] = self._exchange.lend(self._job.scratch / each.name)
 
 
 def embed_part(step: Step, first: int, last: int) -> Written:
@@ -226,27 +191,19 @@ def embed_part(step: Step, first: int, last: int) -> Written:
 
 def _computed(step: Step, part: slice) -> Tensor:
     network, features, neighborhoods = _opened(step.lent)
-    if step.each.kind == "saves":
-        return saves_rows(network, features.rows, part)
-    own, layer = _own(step, part), step.each.layer
-    if step.each.kind == "project":
-        return network.convolution(layer).project(own)
-    if step.table is None:
-        return network.head(own)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
-    table = torch.from_numpy(_mapped(step.table.folder() / f"{_pooled_by(step.each).name}.npy", "c"))
-    if step.each.kind == "head":
-        return network.head(own, linear_part(network, part, table=table, neighbors=neighbors, weights=weights))
-    return convolved(network, layer, own, table=table, neighbors=neighbors[part], weights=weights[part])
+    own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pooled)
+    return compute(
+        network, step.each, part, rows=features.rows,
+        own=None if own is None else torch.from_numpy(np.array(own[part])),
+        table=None if table is None else torch.from_numpy(table),
+        neighbors=neighbors, weights=weights,
+    )  # fmt: skip
 
 
-def _own(step: Step, part: slice) -> Tensor:
-    """What a layer reads of the pins themselves: float32 [n, ·]."""
-    network, features, _ = _opened(step.lent)
-    if step.own is None:
-        return input_rows(network, features.rows, part)
-    path = step.own.folder() / f"{Pass('convolve', step.each.layer - 1).name}.npy"
-    return torch.from_numpy(np.array(_mapped(path, "r")[part]))
+def _vectors(made: Loan | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
+    """What an earlier pass made of all pins: float32 [P, ·]; None where there was no such pass."""
+    return None if made is None else _mapped(made.folder() / f"{by.name}.npy", "c")
 
 
 def _opened(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:

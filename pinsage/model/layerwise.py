@@ -1,9 +1,14 @@
-"""Embeds every pin layer by layer, so that each latent vector is computed once (PinSage §3.4).
+"""Embed every pin layer by layer, so that each latent vector is computed once (PinSage §3.4).
+
+A pass over the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per
+layer. `embedded` keeps what the passes make in memory; `pinsage.inference` keeps it in files, for workers anywhere.
 
 P pins, D feature columns, T neighbors, m hidden width, d embedding size.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,10 +16,48 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinsage.batches.minibatch import FeatureRows
-from pinsage.model.network import PinSageNetwork
+from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.model.pooling import Pooling, pooled
 
 CHUNK = 4096  # pins in one matrix product; part of the result's last bits, so it is the same everywhere
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass over the catalog. `layer` counts from 0 at the features; the head reads what layer - 1 made.
+
+    "saves" makes what the linear path starts from, which the head pools.
+    """
+
+    kind: Literal["project", "convolve", "saves", "head"]
+    layer: int
+
+    @property
+    def name(self) -> str:
+        """Of its array, and of the file and the folder that hold it."""
+        return f"{self.kind}-{self.layer}"
+
+    @property
+    def own(self) -> "Pass":
+        """The pass whose vectors of the pins themselves this one reads; none (layer -1) where it reads features."""
+        return Pass("convolve", -1 if self.kind == "saves" else self.layer - 1)
+
+    @property
+    def pooled(self) -> "Pass":
+        """The pass whose vectors of the neighbors this one pools, if it pools any."""
+        return Pass("saves" if self.kind == "head" else "project", self.layer)
+
+    @property
+    def last_read(self) -> tuple["Pass", ...]:
+        """The passes whose vectors nobody reads any more after this one."""
+        return (self.own, self.pooled) if self.kind in ("convolve", "head") else ()
+
+
+def passes(shape: NetworkShape) -> list[Pass]:
+    """The passes of a network, in order: project and convolve for every layer, the linear path's, then the head."""
+    layers = [Pass(kind, layer) for layer in range(shape.num_layers) for kind in ("project", "convolve")]
+    saves = [Pass("saves", shape.num_layers)] if shape.has_linear_path else []
+    return [*layers, *saves, Pass("head", shape.num_layers)]
 
 
 def embedded(
@@ -30,27 +73,57 @@ def embedded(
 
     Source: PinSage §3.4.
     """
-    device, parts = network.mean.device, list(chunks(0, len(neighbors)))
-
-    def from_features(part: slice) -> Tensor:
-        return input_rows(network, rows, part)
-
-    own: Callable[[slice], Tensor] = from_features
+    made: dict[Pass, Tensor] = {}
     with torch.inference_mode():
-        for layer in range(network.shape.num_layers):
-            projected = torch.cat([network.convolution(layer).project(own(part)) for part in parts])
-            hidden = torch.cat([
-                convolved(network, layer, own(part), table=projected, neighbors=neighbors[part], weights=weights[part])
-                for part in parts
-            ])  # fmt: skip
-            own = hidden.__getitem__
-        if network.linear is None:
-            return torch.cat([network.head(own(part)) for part in parts]).to(device)
-        base = torch.cat([saves_rows(network, rows, part) for part in parts])
-        return torch.cat([
-            network.head(own(part), linear_part(network, part, table=base, neighbors=neighbors, weights=weights))
-            for part in parts
-        ]).to(device)  # fmt: skip
+        for each in passes(network.shape):
+            own, table = made.get(each.own), made.get(each.pooled)
+            parts = [
+                compute(
+                    network, each, part, rows=rows, own=None if own is None else own[part], table=table,
+                    neighbors=neighbors, weights=weights,
+                )
+                for part in chunks(0, len(neighbors))
+            ]  # fmt: skip
+            made[each] = torch.cat(parts)
+            for read in each.last_read:
+                made.pop(read, None)
+    return made[each]
+
+
+def compute(
+    network: PinSageNetwork,
+    each: Pass,
+    part: slice,
+    *,
+    rows: FeatureRows,
+    own: Tensor | None,
+    table: Tensor | None,
+    neighbors: NDArray[np.int32],
+    weights: NDArray[np.float32],
+) -> Tensor:
+    """Do one pass for the pins of a slice, on the network's device: float32 [n, ·].
+
+    Args:
+        network: in evaluation mode.
+        each: the pass.
+        part: the pins.
+        rows: gives the raw features of pins, float32 [n, D].
+        own: float32 [n, ·], what the layer before made of these pins; None at the features.
+        table: float32 [P, ·], the vectors of all pins that are pooled; None where the pass pools none.
+        neighbors, weights: [P, T].
+    """
+    if each.kind == "saves":
+        return network.saves_vectors(*_raw_rows(network, rows, part))
+    if own is None:
+        own = network.standardized(_raw_rows(network, rows, part)[0])
+    if each.kind == "project":
+        return network.convolution(each.layer).project(own)
+    if table is None:
+        return network.head(own)
+    if each.kind == "head":
+        return network.head(own, _linear_part(network, part, table, neighbors[part], weights[part]))
+    convolution = network.convolution(each.layer)
+    return convolution.combined(own, _pooled_rows(table, neighbors[part], weights[part], convolution.pooling))
 
 
 def chunks(first: int, last: int) -> Iterator[slice]:
@@ -58,58 +131,20 @@ def chunks(first: int, last: int) -> Iterator[slice]:
     return (slice(start, min(start + CHUNK, last)) for start in range(first, last, CHUNK))
 
 
-def input_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
-    """What the first layer reads of the pins of a slice, on the network's device: float32 [n, D]."""
-    return network.standardized(_raw_rows(network, rows, part)[0])
-
-
-def saves_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> Tensor:
-    """What the linear path starts from, for the pins of a slice: float32 [n, d]."""
-    return network.saves_vectors(*_raw_rows(network, rows, part))
-
-
 def _raw_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> tuple[Tensor, Tensor]:
     pins, device = np.arange(part.start, part.stop, dtype=np.int32), network.mean.device
     return torch.from_numpy(rows(pins)).to(device), torch.from_numpy(pins).to(device)
 
 
-def linear_part(
-    network: PinSageNetwork, part: slice, *, table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32]
+def _linear_part(
+    network: PinSageNetwork, part: slice, table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> Tensor | None:
-    """What the linear path gives the pins of a slice: float32 [n, d]; None for a network without one.
-
-    Args:
-        network: in evaluation mode.
-        part: the pins.
-        table: float32 [P, d], what the path starts from, of every pin.
-        neighbors, weights: [P, T].
-    """
+    """What the linear path gives the pins of a slice: float32 [n, d]; None for a network without one."""
     if network.linear is None:
         return None
     if not network.shape.num_layers:
         return table[part]
-    summary = _pooled_rows(table, neighbors[part], weights[part], "importance")
-    return network.linear.joined(table[part], summary)
-
-
-def convolved(
-    network: PinSageNetwork,
-    layer: int,
-    own: Tensor,
-    *,
-    table: Tensor,
-    neighbors: NDArray[np.int32],
-    weights: NDArray[np.float32],
-) -> Tensor:
-    """The convolved vectors of some pins, from the projections of all pins: float32 [n, m].
-
-    Args:
-        own: float32 [n, ·], what the layer reads of the pins themselves.
-        table: float32 [P, m], ReLU(Q h + q) of every pin.
-        neighbors, weights: [n, T], rows of `table` and their importance.
-    """
-    convolution = network.convolution(layer)
-    return convolution.combined(own, _pooled_rows(table, neighbors, weights, convolution.pooling))
+    return network.linear.joined(table[part], _pooled_rows(table, neighbors, weights, "importance"))
 
 
 def _pooled_rows(table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32], pooling: Pooling) -> Tensor:
