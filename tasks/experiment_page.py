@@ -62,23 +62,24 @@ def facts(results: Iterable[StageResult]) -> dict[str, Fact]:
 
 
 def description(evaluated: Path, deciding: str, reason: str, origin: Mapping[str, str]) -> str:
-    """The decision about the model, the hit rates on test of every method from the best down, and the DAG run."""
+    """The hit rates on test of every method from the best down, the decision about the model, and the DAG run."""
     rows = [row for row in _rows(evaluated) if row["split"] == "test" and row["metric"] == deciding]
     by_method: dict[str, dict[str, float]] = {}
     for row in rows:
         by_method.setdefault(row["method"], {})[row["view"]] = row["value"]
     ranked = sorted(by_method.items(), key=lambda item: -item[1].get(ALL, -math.inf))
     words = deciding.replace("_", " ")
-    lines = [f"| method | {words}, test | of them new pairs |", "|---|---|---|"]
+    lines = [f"| method | {words} on test | on new pairs |", "|---|---|---|"]
     lines += [f"| {_emphasized(method)} | {' | '.join(_figures(views))} |" for method, views in ranked]
     page = [f"[The DAG run in Airflow]({origin['airflow_url']})"] if origin.get("airflow_url") else []
-    return "\n\n".join([reason, "\n".join(lines), *page])
+    return "\n\n".join(["\n".join(lines), reason, *page])
 
 
 def _rows(evaluated: Path) -> list[Row]:
-    """The figures, with MLflow's name of each metric; those that are no number are left out."""
+    """The figures, with MLflow's name of each metric, those on test first; what is no number is left out."""
     rows: list[Row] = pq.read_table(evaluated / "metrics.parquet").to_pylist()
-    return [{**row, "metric": metric_name(row["metric"])} for row in rows if math.isfinite(row["value"])]
+    kept = [{**row, "metric": metric_name(row["metric"])} for row in rows if math.isfinite(row["value"])]
+    return sorted(kept, key=_part)
 
 
 def _part(row: Row) -> str:
