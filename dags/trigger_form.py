@@ -10,7 +10,7 @@ from pinsage.settings import Settings
 
 # What people change most comes first, in the part of the form that is open; the others are below, folded by section.
 WANTED = (
-    "data.dataset", "data.as_of", "train.epochs", "train.batch_size", "train.learning_rate", "train.seed",
+    "data.dataset", "data.as_of", "train.epochs", "train.batch_size", "train.learning_rate",
     "walk.num_neighbors", "model.num_layers", "evaluate.methods",
 )  # fmt: skip
 _SOURCE = re.compile(r" \((?:PinSage|Pixie)[^)]*\)")  # for readers of the code, not of the form
@@ -46,7 +46,7 @@ def _param(value: Any, section: str | None, spec: dict[str, Any]) -> Param:
         schema["type"] = ["string", "null"]  # else the form insists on an address or a file where none is needed
         value = value or None
     help_text = " ".join(part for part in (spec["description"], _bounds(spec)) if part)
-    schema["title"] = spec["title"].capitalize()
+    schema["title"] = spec["title"].replace("Num ", "Number of ").capitalize()
     if section:
         schema["section"] = section
     return Param(value, description=help_text, **schema)

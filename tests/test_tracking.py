@@ -117,7 +117,7 @@ def test_a_run_is_called_what_a_person_would_call_it(run, home):
         ({"data.as_of": "2026-01-02T00:00:00Z"}, "data set up to 02 Jan 2026, 01 May 07:30 UTC"),
         ({"train.device": "cpu"}, "data set, 01 May 07:30 UTC"),
         ({"train.steps": 9, "train.seed": 1, "walk.seed": 2, "text.seed": 3, "index.seed": 4},
-         "data set, text.seed=3, walk.seed=2, train.steps=9, 2 more settings, 01 May 07:30 UTC"),
+         "data set, text.seed=3, walk.seed=2, train.steps=9, 2 more, 01 May 07:30 UTC"),
     ],
 )  # fmt: skip
 def test_a_name_tells_what_differs_and_does_not_grow(tmp_path, overrides, name):

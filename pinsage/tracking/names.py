@@ -37,7 +37,7 @@ def _differences(settings: Settings) -> list[str]:
     differing = min((_differing(settings, base) for base in bases), key=len)
     shown = [f"{name}={_short(value)}" for name, value in differing.items()][:_MOST_DIFFERENCES]
     more = len(differing) - len(shown)
-    return [*shown, f"{more} more settings"] if more else shown
+    return [*shown, f"{more} more"] if more else shown
 
 
 def _differing(settings: Settings, base: Settings) -> dict[str, object]:
