@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from quality_runs import FIGURES, FULL, Record
 
-from pinsage.evaluation.baselines.methods import PINSAGE
+from pinsage.evaluation.names import PINSAGE
 from pinsage.report.scores import LABELS, best_simple
 
 COLUMNS = (

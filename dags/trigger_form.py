@@ -1,5 +1,6 @@
 """The trigger form: every setting of the pipeline as an Airflow Param."""
 
+import re
 from typing import Any
 
 from airflow.sdk import Param
@@ -7,15 +8,23 @@ from airflow.sdk import Param
 from pinsage.config import flat, section_of
 from pinsage.settings import Settings
 
+# What people change most comes first, in the part of the form that is open; the others are below, folded by section.
+WANTED = (
+    "data.dataset", "data.as_of", "train.epochs", "train.batch_size", "train.learning_rate",
+    "walk.num_neighbors", "model.num_layers", "evaluate.methods",
+)  # fmt: skip
+_SOURCE = re.compile(r" \((?:PinSage|Pixie)[^)]*\)")  # for readers of the code, not of the form
+
 
 def trigger_form(defaults: Settings) -> dict[str, Param]:
-    """One Param per setting, called `section.name`, with its help, bounds and choices, grouped by section.
+    """One Param per setting, called `section.name`, with its help, bounds and choices: first what is wanted most.
 
     Args:
         defaults: what the form starts from, and what a scheduled run uses.
     """
     values = flat(defaults)
-    return {f"{section}.{name}": param for section in Settings.model_fields for name, param in _params(section, values)}
+    params = {name: param for section in Settings.model_fields for name, param in _params(section, values)}
+    return {name: params[name] for name in (*WANTED, *(name for name in params if name not in WANTED))}
 
 
 def chosen(params: dict[str, Any]) -> dict[str, Any]:
@@ -25,19 +34,22 @@ def chosen(params: dict[str, Any]) -> dict[str, Any]:
 
 def _params(section: str, values: dict[str, Any]) -> list[tuple[str, Param]]:
     fields = section_of(section).model_json_schema()
-    title = f"{section}: {fields['description']}"
-    return [(name, _param(values[f"{section}.{name}"], title, spec)) for name, spec in fields["properties"].items()]
+    title = _SOURCE.sub("", f"{section}: {fields['description']}")
+    named = {f"{section}.{name}": spec for name, spec in fields["properties"].items()}
+    return [(name, _param(values[name], None if name in WANTED else title, spec)) for name, spec in named.items()]
 
 
-def _param(value: Any, section: str, spec: dict[str, Any]) -> Param:
+def _param(value: Any, section: str | None, spec: dict[str, Any]) -> Param:
     schema = {name: field for name, field in _one_type(spec).items() if name not in ("description", "execution")}
     is_optional_text = schema.pop("default", None) == "" and schema["type"] == "string"
     if is_optional_text:
         schema["type"] = ["string", "null"]  # else the form insists on an address or a file where none is needed
         value = value or None
     help_text = " ".join(part for part in (spec["description"], _bounds(spec)) if part)
-    schema["title"] = spec["title"].capitalize()
-    return Param(value, description=help_text, section=section, **schema)
+    schema["title"] = spec["title"].replace("Num ", "Number of ").capitalize()
+    if section:
+        schema["section"] = section
+    return Param(value, description=help_text, **schema)
 
 
 def _bounds(spec: dict[str, Any]) -> str:

@@ -30,6 +30,12 @@ def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] |
     return validated(tree)
 
 
+def presets() -> dict[str, Settings]:
+    """The presets that come with the code, by name; none where the package is installed without them."""
+    folder = Path(__file__).parents[1] / "conf"
+    return {path.stem: load_settings(path) for path in sorted(folder.glob("*.yaml"))}
+
+
 def validated(tree: Mapping[str, Any]) -> Settings:
     """The settings of a nested mapping.
 

@@ -1,7 +1,8 @@
 """Progress of a job, and who is told: how far it is, how fast it goes lately, and the metrics of a training."""
 
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 WINDOW_S = 30.0  # the pace is that of the last half minute,
@@ -72,3 +73,23 @@ class Pace:
         """Units per second from the window's begin until now; it falls while nothing gets done."""
         (begin, before), (_, done) = self._marks[0], self._marks[-1]
         return (done - before) / max(now - begin, 1e-9)
+
+
+class Watch:
+    """Adds up what is done and tells of it."""
+
+    def __init__(self, tell: Tell, label: str, unit: str, sizes: Sequence[int]) -> None:
+        self._tell, self._label, self._unit, self._sizes = tell, label, unit, sizes
+        self._done, self._total, self._pace = 0, sum(sizes), Pace(time.monotonic())
+
+    def done(self, number: int) -> None:
+        """Count a part."""
+        self._done += self._sizes[number]
+        self._pace.mark(self._done, time.monotonic())
+        self.look()
+
+    def look(self) -> None:
+        """Tell how things stand."""
+        rate = self._pace.per_second(time.monotonic())
+        left_s = (self._total - self._done) / rate if rate > 0 else None
+        self._tell(Progress(self._label, self._unit, self._done, self._total, rate, left_s))

@@ -285,7 +285,9 @@ class ClusterSettings(Section):
     """The Dask cluster that walks and infers."""
 
     address: str = Field(
-        "", description="Scheduler address; empty starts a cluster on loopback.", json_schema_extra=Execution
+        "",
+        description="Scheduler address; empty: processes on this machine, or threads for a small catalog.",
+        json_schema_extra=Execution,
     )
     num_workers: int = Field(
         2, ge=1, le=1024, description="Processes of the loopback cluster.", json_schema_extra=Execution

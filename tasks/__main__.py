@@ -86,8 +86,10 @@ def _json_object(text: str, option: str) -> dict[str, Any]:
 
 def _log_to_stdout() -> None:
     logging.basicConfig(
-        stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+        stream=sys.stdout, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
+    for name in ("pinsage", "tasks"):  # of others warnings alone: gensim tells of every epoch
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
 
 

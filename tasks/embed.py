@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from pinsage.cluster.between import exchange_through
-from pinsage.cluster.connection import connected
+from pinsage.cluster.workers import workers
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
 from pinsage.model.file import load_network
@@ -28,18 +28,18 @@ def embed(work: StageWork) -> Facts:
     Source: PinSage §3.4.
     """
     work.scratch.mkdir(parents=True, exist_ok=True)
+    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
     # A folder of its own: an orphaned attempt that still runs must not write into the arrays between our passes.
     with TemporaryDirectory(dir=work.scratch, ignore_cleanup_errors=True) as between:
-        embedded = _embedded(work, Path(between))
+        embedded = _embedded(work, Path(between), num_pins=len(degrees))
     if embedded.num_zero:
         log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
     strength = load_network(work.inputs["train"]).popularity
-    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
     np.save(work.out / "popularity.npy", popularity_term(strength, degrees))
     return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero, "popularity": strength}
 
 
-def _embedded(work: StageWork, between: Path) -> EmbeddingFacts:
+def _embedded(work: StageWork, between: Path, *, num_pins: int) -> EmbeddingFacts:
     job = InferenceJob(
         model=work.inputs["train"],
         visual=work.inputs["featurize_visual"],
@@ -53,7 +53,7 @@ def _embedded(work: StageWork, between: Path) -> EmbeddingFacts:
     cluster_settings = work.settings.cluster
     with (
         exchange_through(cluster_settings.store, work.home / "leases") as exchange,
-        connected(cluster_settings, work.tell) as cluster,
+        workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
     ):
         num_parts = _PARTS_PER_THREAD * cluster.num_threads
         return embed_by_parts(job, exchange, cluster.run, num_parts=num_parts)

@@ -19,8 +19,9 @@ from pinsage.evaluation.comparison import (
 )
 from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.examples import example_queries, examples_table
+from pinsage.evaluation.names import ALL
 from pinsage.evaluation.ranking import Scorer
-from pinsage.evaluation.views import ALL, Split, split_views
+from pinsage.evaluation.views import Split, split_views
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs

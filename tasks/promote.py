@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import math
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +11,15 @@ from typing import TYPE_CHECKING
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pinsage.evaluation.views import ALL
+from pinsage.evaluation.names import ALL
 from pinsage.store.manifest import Facts, Manifest
-from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.store.run import Run, RunStore
+from pinsage.tracking.names import curve_names
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
 from pinsage.tracking.tracker import Tracker, open_tracker
+from tasks.experiment_page import description, facts, measured, quality
 from tasks.runner import code_version
 from tasks.work import StageWork
 
@@ -46,7 +47,7 @@ def promote(work: StageWork) -> Facts:
     version = _registered(work, registry)
     decision, champion = _decided(work, registry, version)
     log.info("promote: version %d, %s", version.number, decision.reason)
-    _log_results(work, run, tracker)
+    _log_results(work, run, tracker, decision.reason)
     tracker.finish(run)
     return {
         "model_version": version.number,
@@ -112,16 +113,18 @@ def _parts(work: StageWork) -> "ModelParts":
     return ModelParts(index=work.inputs["index"], network=work.inputs["train"], pin_ids=pin_ids, titles=titles)
 
 
-def _log_results(work: StageWork, run: Run, tracker: Tracker) -> None:
+def _log_results(work: StageWork, run: Run, tracker: Tracker, reason: str) -> None:
     results = {stage: result for stage, result in run.results().items() if stage != "promote"}
-    seconds = {f"seconds/{stage}": result.seconds for stage, result in results.items()}
-    tracker.log_results({**_metrics(work.inputs["evaluate"]), **seconds, **_numbers(results.values())})
+    evaluated, deciding = work.inputs["evaluate"], deciding_metric(work.settings.evaluate.ranks)
+    tracker.log_results({**quality(evaluated, deciding), **measured(results.values())})
+    tracker.log_facts(facts(results.values()))
     _complete_curves(work.inputs["train"], tracker)
     reused = [stage for stage, result in results.items() if result.reused]
     tracker.tag({"pinsage.reused_stages": ", ".join(reused)})
+    tracker.describe(description(evaluated, deciding, reason, run.origin))
     tracker.log_text(json.dumps({stage: asdict(result) for stage, result in results.items()}, indent=1), "stages.json")
     tracker.log_text(_csv(work.inputs["index"] / "recall.parquet"), "recall.csv")
-    tracker.log_text(_csv(work.inputs["evaluate"] / "metrics.parquet"), "metrics.csv")
+    tracker.log_text(_csv(evaluated / "metrics.parquet"), "metrics.csv")
     tracker.log_file(work.inputs["report"] / "report.html")
 
 
@@ -130,23 +133,7 @@ def _complete_curves(trained: Path, tracker: Tracker) -> None:
     for name, prefix in CURVES.items():
         for row in pq.read_table(trained / name).to_pylist():
             step = row.pop("step")
-            tracker.log_metrics({f"{prefix}/{column}": value for column, value in row.items()}, step)
-
-
-def _metrics(evaluated: Path) -> dict[str, float]:
-    rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
-    names = [f"{row['split']}/{row['method']}/{_view_prefix(row['view'])}{metric_name(row['metric'])}" for row in rows]
-    return dict(zip(names, (row["value"] for row in rows), strict=True))
-
-
-def _view_prefix(view: str) -> str:
-    """Of the metrics of a view that does not decide."""
-    return "" if view == ALL else f"{view}/"
-
-
-def _numbers(results: Iterable[StageResult]) -> dict[str, float]:
-    facts = {f"facts/{result.stage}/{name}": value for result in results for name, value in result.facts.items()}
-    return {name: float(value) for name, value in facts.items() if isinstance(value, int | float)}
+            tracker.log_metrics(curve_names({f"{prefix}/{column}": value for column, value in row.items()}), step)
 
 
 def _csv(path: Path) -> str:

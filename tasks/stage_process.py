@@ -1,11 +1,13 @@
 """One stage of one run with everything around it: the run's record, the artifact, the experiment tracker."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from pinsage.progress import Tell, log_nothing
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.tracking.names import curve_names
 from pinsage.tracking.tracker import Tracker, open_tracker
 from tasks.progress import ProgressLines
 from tasks.runner import code_version, run_stage
@@ -48,7 +50,11 @@ def mark_failed(run_id: str, home: Path, reason: str) -> None:
 
 def _tracked(stage: str, run: Run, home: Path, tracker: Tracker, tell: Tell) -> StageResult:
     is_training = stage == "train"
-    result = run_stage(stage, run, home, tracker.log_metrics if is_training else log_nothing, tell)
+
+    def log_curves(metrics: Mapping[str, float], step: int) -> None:
+        tracker.log_metrics(curve_names(metrics), step)
+
+    result = run_stage(stage, run, home, log_curves if is_training else log_nothing, tell)
     if is_training:
         tracker.flush()
     if stage == "ingest":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pinsage.cluster.between import exchange_through
-from pinsage.cluster.connection import connected
+from pinsage.cluster.workers import workers
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.store.manifest import Facts
@@ -50,7 +50,7 @@ def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, flo
 
     with (
         exchange_through(cluster_settings.store, work.home / "leases") as exchange,
-        connected(cluster_settings, work.tell) as cluster,
+        workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
     ):
         starting = time.monotonic() - began
         graph, out = exchange.lend(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)

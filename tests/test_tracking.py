@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pinsage.config import flat, load_settings
 from pinsage.errors import TrackingError
 from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.tracking.names import run_name
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
@@ -86,6 +88,56 @@ def test_settings_origin_and_data_set_are_logged(run, home):
     assert logged.data.tags["mlflow.source.git.commit"] == "abc123"
     assert logged.data.tags["pinsage.origin.airflow_url"].endswith("/dags/x")
     assert [item.dataset.digest for item in logged.inputs.dataset_inputs] == ["0123456789abcdef0123"]
+
+
+def test_the_experiment_opens_in_the_view_for_trained_models(run, home):
+    """Also one that was made by hand, whose own tags stay."""
+    settings = load_settings(overrides={"tracking.experiment": "by hand"})
+    client = Server(settings.tracking, home).client
+    made = client.create_experiment("by hand", (home / "mlflow/files").as_uri(), {"team": "pins"})
+    for chosen, experiment in ((run.settings, None), (settings, made)):
+        server = Server(chosen.tracking, home)
+        tags = server.client.get_experiment(server.experiment_id).tags
+        assert tags["mlflow.experimentKind"] == "custom_model_development"
+        assert experiment is None or (server.experiment_id, tags["team"]) == (made, "pins")
+
+
+def test_a_run_is_called_what_a_person_would_call_it(run, home):
+    """The data set and the start, also where the process that begins it is not the one that ends it."""
+    began = datetime.fromisoformat(run.started_at)
+    tracker_of(run, home).begin(run)
+    name = runs_named(tracker_of(run, home))[0].info.run_name
+    assert name == f"demo, evaluate.ranks=10,50, {began:%d %b %H:%M} UTC"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ({"data.dataset": "s3://lake/pins/"}, "pins, 01 May 07:30 UTC"),
+        ({"data.as_of": "2026-01-02T00:00:00Z"}, "data set up to 02 Jan 2026, 01 May 07:30 UTC"),
+        ({"train.device": "cpu"}, "data set, 01 May 07:30 UTC"),
+        ({"train.steps": 9, "train.seed": 1, "walk.seed": 2, "text.seed": 3, "index.seed": 4},
+         "data set, text.seed=3, walk.seed=2, train.steps=9, 2 more, 01 May 07:30 UTC"),
+    ],
+)  # fmt: skip
+def test_a_name_tells_what_differs_and_does_not_grow(tmp_path, overrides, name):
+    """Where and how a run is worked on is no difference."""
+    assert run_name(Run(tmp_path / "r", load_settings(overrides=overrides), {}, "2026-05-01T07:30:00+00:00")) == name
+
+
+@pytest.mark.parametrize("preset", ["demo", "paper"])
+def test_a_preset_as_it_stands_differs_in_nothing(tmp_path, preset):
+    """Its settings need not be told one by one."""
+    settings = load_settings(ROOT / "conf" / f"{preset}.yaml", {"data.dataset": "/x/demo"})
+    assert run_name(Run(tmp_path / "r", settings, {}, "2026-05-01T07:30:00+00:00")) == "demo, 01 May 07:30 UTC"
+
+
+def test_facts_are_parameters_that_a_retry_leaves_alone(run, home):
+    """MLflow takes a parameter once; the second value may differ, since the stage ran again."""
+    for pace in (1.5, 1.7):
+        tracker_of(run, home).log_facts({"walk/pins": 7, "walk/pace": pace})
+    params = runs_named(tracker_of(run, home))[0].data.params
+    assert (params["walk/pins"], params["walk/pace"]) == ("7", "1.5")
 
 
 def test_a_repeated_training_doubles_no_point_and_fills_what_was_lost(run, home):

@@ -20,8 +20,9 @@ from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker
 
+from pinsage.cluster.workers import OnResult, Part, keep_nothing
 from pinsage.errors import ClusterError, DiskFullError, PinSageError, StoreDamagedError
-from pinsage.progress import Pace, Progress, Tell, tell_nobody
+from pinsage.progress import Tell, Watch, tell_nobody
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,6 @@ LOST_S = 50.0  # without a worker, or without an answer from the scheduler, the 
 RETRIES = 2  # of a part whose function raised
 _PING_S = 3.0
 _FETCH_S = 10.0
-
-Part = tuple[Any, ...]
-OnResult = Callable[[Any], None]
-
-
-def keep_nothing(result: Any) -> None:
-    """Leave a result that came in to the list of all results."""
 
 
 class Cluster:
@@ -74,9 +68,9 @@ class Cluster:
             PinSageError: a part found something that trying again cannot help; the very error it raised.
         """
         if sizes is None:
-            watch = _Watch(self._tell, label, "parts", [1] * len(parts))
+            watch = Watch(self._tell, label, "parts", [1] * len(parts))
         else:
-            watch = _Watch(self._tell, label, "pins", sizes)
+            watch = Watch(self._tell, label, "pins", sizes)
         return _Job(self._client, function, parts, label).results(watch, on_result)
 
 
@@ -117,7 +111,7 @@ class _Job:
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._finished: list[Future[Any]] = []  # kept, or the dashboard would forget them
 
-    def results(self, watch: "_Watch", on_result: OnResult) -> list[Any]:
+    def results(self, watch: "Watch", on_result: OnResult) -> list[Any]:
         results: dict[int, Any] = {}
         try:
             while len(results) < len(self._parts):
@@ -174,7 +168,7 @@ class _Job:
             self._under_way[future] = number
             future.add_done_callback(self._ended.put)
 
-    def _next_ended(self, watch: "_Watch") -> tuple[Future[Any], int]:
+    def _next_ended(self, watch: "Watch") -> tuple[Future[Any], int]:
         last_worker = time.monotonic()
         while True:
             try:
@@ -226,26 +220,6 @@ class _Job:
                 self._client.cancel(list(self._under_way), force=True)
             except (OSError, TimeoutError) as error:
                 log.warning("%s: parts under way could not be cancelled (%s)", self._label, error)
-
-
-class _Watch:
-    """Adds up what is done and tells of it."""
-
-    def __init__(self, tell: Tell, label: str, unit: str, sizes: Sequence[int]) -> None:
-        self._tell, self._label, self._unit, self._sizes = tell, label, unit, sizes
-        self._done, self._total, self._pace = 0, sum(sizes), Pace(time.monotonic())
-
-    def done(self, number: int) -> None:
-        """Count a part."""
-        self._done += self._sizes[number]
-        self._pace.mark(self._done, time.monotonic())
-        self.look()
-
-    def look(self) -> None:
-        """Tell how things stand."""
-        rate = self._pace.per_second(time.monotonic())
-        left_s = (self._total - self._done) / rate if rate > 0 else None
-        self._tell(Progress(self._label, self._unit, self._done, self._total, rate, left_s))
 
 
 def _count_workers(client: Client) -> int:

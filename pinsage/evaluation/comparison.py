@@ -6,11 +6,13 @@ M figures, D draws of the bootstrap.
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pinsage.evaluation.at_once import at_once
 from pinsage.evaluation.averages import (
     TOP_DEPTH,
     Average,
@@ -20,12 +22,12 @@ from pinsage.evaluation.averages import (
     popularity_averages,
     slice_averages,
 )
-from pinsage.evaluation.baselines.methods import PINSAGE
 from pinsage.evaluation.intervals import interval, resampled
 from pinsage.evaluation.metrics import coverage, excess_kurtosis, popularity_percentiles
+from pinsage.evaluation.names import BOARD, PINSAGE
 from pinsage.evaluation.ranking import UNRANKED, Ranking, Scorer, board_chunks, query_chunks, rank_chunks
 from pinsage.evaluation.slices import COLD, pair_slices
-from pinsage.evaluation.views import BOARD, PairView, Split
+from pinsage.evaluation.views import PairView, Split
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import EvaluateSettings
 
@@ -79,6 +81,15 @@ class _Measured:
     draws: Draws
 
 
+@dataclass(frozen=True)
+class _Questions:
+    """A split, the slices of its pair views by name, and the percentile of each pin's popularity: float64 [P]."""
+
+    split: Split
+    slices: dict[str, list[Slice]]
+    percentiles: NDArray[np.float64]
+
+
 def compare(
     scorers: Mapping[str, Scorer], splits: Iterable[Split], graph: BipartiteGraph, settings: EvaluateSettings
 ) -> Comparison:
@@ -92,15 +103,12 @@ def compare(
             log.warning("%s: 0 pairs, so no metrics", split.name)
             continue
         slices = {view.name: pair_slices(view, split.queries, graph) for view in (split.all, split.new)}
-        measured: dict[str, dict[str, _Measured]] = {}
-        for method, scorer in scorers.items():
-            views = measured[method] = {}
-            for view, ranking in _pair_rankings(scorer, split):
-                views[view.name] = _pair_figures(found, (method, split.name), view, ranking, settings, percentiles)
-                _slice_figures(found, (method, split.name), view, ranking, slices[view.name], settings)
-            if len(split.boards.boards):
-                views[BOARD] = _board_figures(found, (method, split.name), split, scorer, settings)
-            log.info("%s on %s: %s", method, split.name, _in_words(views))
+        questions = _Questions(split, slices, percentiles)
+        answers = at_once(partial(_answers, asked=questions, settings=settings), scorers.items())
+        for part, _ in answers:
+            found.metrics += part.metrics
+            found.slices += part.slices
+        measured = {method: views for method, (_, views) in zip(scorers, answers, strict=True)}
         found.differences += _differences(split.name, measured)
     return found
 
@@ -124,6 +132,21 @@ def spread(scorer: Scorer, seed: int) -> float:
     scores, is_other = np.array(rows), others != queries[:, None]
     kept = scores[is_other & (scores > UNRANKED)]
     return excess_kurtosis(kept) if len(kept) else 0.0
+
+
+def _answers(
+    named: tuple[str, Scorer], asked: _Questions, settings: EvaluateSettings
+) -> tuple[Comparison, dict[str, _Measured]]:
+    """The figures of a method on a split, and what its differences to the others are drawn from, by view."""
+    (method, scorer), split = named, asked.split
+    found, views, names = Comparison(), dict[str, _Measured](), (method, split.name)
+    for view, ranking in _pair_rankings(scorer, split):
+        views[view.name] = _pair_figures(found, names, view, ranking, settings, asked.percentiles)
+        _slice_figures(found, names, view, ranking, asked.slices[view.name], settings)
+    if len(split.boards.boards):
+        views[BOARD] = _board_figures(found, names, split, scorer, settings)
+    log.info("%s on %s: %s", method, split.name, _in_words(views))
+    return found, views
 
 
 def _pair_rankings(scorer: Scorer, split: Split) -> list[tuple[PairView, Ranking]]:

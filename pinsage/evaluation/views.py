@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.evaluation.names import ALL, NEW
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import Wanted
 from pinsage.graph.csr import BipartiteGraph
@@ -16,7 +17,6 @@ from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import EvaluateSettings
 
 log = logging.getLogger(__name__)
-ALL, NEW, BOARD = "all", "new", "board"
 _CHUNK_PAIRS = 4_000_000
 
 

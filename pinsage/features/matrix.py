@@ -190,7 +190,7 @@ def _same_number_of_pins(blocks: Mapping[str, Block]) -> int:
     return next(iter(lengths.values()))
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=True)
 def _gather(block, pins, out, first):  # type: ignore[no-untyped-def]
     """Copy the rows `pins` of `block` into the columns of `out` from `first` on, converting on the way.
 

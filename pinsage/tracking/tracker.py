@@ -11,8 +11,9 @@ from pinsage.config import flat
 from pinsage.errors import PinSageError
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
+from pinsage.tracking.names import run_name
 from pinsage.tracking.points import Points, metric_name
-from pinsage.tracking.server import Server
+from pinsage.tracking.server import VIEW, Server
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 RUN_TAG = "pinsage.run_id"
 FAILURE_TAG = "pinsage.failure"
+NOTE_TAG = "mlflow.note.content"  # the description on a run's page, in Markdown
 FLUSH_S = 2.0
 REST_S = 30.0  # after a failed flush, so that a lost server does not slow the training down
 MAX_PARAMS_PER_BATCH = 100
@@ -54,10 +56,10 @@ class Tracker:
         with self.server.clear_errors():
             with self.server.one_at_a_time():
                 found = self._find()
-                self._mlflow_run_id = found.info.run_id if found else self._create()
+                self._mlflow_run_id = found.info.run_id if found else self._create(run)
             if found:
                 self._resume(found)
-            self._log_settings(run.settings)
+            self._log_params(flat(run.settings))
             self.tag(_origin_tags(run, code_version))
             self._log_dataset(run)
         return self._mlflow_run_id
@@ -73,7 +75,7 @@ class Tracker:
         if not self.server.is_remote:
             return ""
         address = self.server.uri.rstrip("/")
-        return f"{address}/#/experiments/{self.server.experiment_id}/runs/{self.mlflow_run_id}"
+        return f"{address}/#/experiments/{self.server.experiment_id}/runs/{self.mlflow_run_id}?{VIEW}"
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Take the metrics of a step; they reach MLflow within about two seconds, each step of a metric once.
@@ -89,6 +91,18 @@ class Tracker:
         with self.server.clear_errors():
             known = self.server.client.get_run(self.mlflow_run_id).data.metrics
         self._points.add({name: value for name, value in results.items() if metric_name(name) not in known}, 0)
+
+    def log_facts(self, facts: Mapping[str, object]) -> None:
+        """Take facts that are no measurement, as parameters; those that MLflow holds already stay as they are."""
+        with self.server.clear_errors():
+            known = self.server.client.get_run(self.mlflow_run_id).data.params
+            self._log_params({name: value for name, value in facts.items() if name not in known})
+
+    def describe(self, text: str) -> None:
+        """Set the description of the run, in Markdown, unless it has one that somebody wrote."""
+        with self.server.clear_errors():
+            if not self.server.client.get_run(self.mlflow_run_id).data.tags.get(NOTE_TAG):
+                self.server.client.set_tag(self.mlflow_run_id, NOTE_TAG, text[:MAX_VALUE_LENGTH])
 
     def flush(self) -> bool:
         """Send what waits. False, with a warning, if MLflow did not take it; the points are kept for the next try."""
@@ -156,10 +170,10 @@ class Tracker:
         )
         return found[0] if found else None
 
-    def _create(self) -> str:
+    def _create(self, run: Run) -> str:
         tags = {RUN_TAG: self.run_id, "mlflow.source.type": "JOB", "mlflow.source.name": "pinsage"}
-        run = self.server.client.create_run(self.server.experiment_id, run_name=self.run_id, tags=tags)
-        return str(run.info.run_id)
+        created = self.server.client.create_run(self.server.experiment_id, run_name=run_name(run), tags=tags)
+        return str(created.info.run_id)
 
     def _resume(self, found: "MlflowRun") -> None:
         if found.info.status != "RUNNING":
@@ -167,10 +181,10 @@ class Tracker:
         if FAILURE_TAG in found.data.tags:
             self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
 
-    def _log_settings(self, settings: Settings) -> None:
+    def _log_params(self, values: Mapping[str, object]) -> None:
         from mlflow.entities import Param
 
-        params = [Param(name, _text(value)) for name, value in flat(settings).items()]
+        params = [Param(name, _text(value)) for name, value in values.items()]
         for first in range(0, len(params), MAX_PARAMS_PER_BATCH):
             self.server.client.log_batch(self.mlflow_run_id, params=params[first : first + MAX_PARAMS_PER_BATCH])
 

@@ -11,10 +11,19 @@ from pinsage.config import flat
 from pinsage.errors import PinSageError
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
+from pinsage.tracking.server import VIEW
 from tasks.standalone.airflow_api import AirflowApi
 from tasks.standalone.deployment import DAG_ID, Deployment
 from tasks.standalone.live import Follower, Row
-from tasks.standalone.services import Service, airflow_services, migrate_airflow, mlflow_service, stop, watched
+from tasks.standalone.services import (
+    Service,
+    airflow_services,
+    migrate_airflow,
+    mlflow_service,
+    start_warm_up,
+    stop,
+    watched,
+)
 from tasks.summary import print_summary
 
 START_S = 300.0
@@ -49,6 +58,7 @@ class Pipeline:
         """
         for service in self.services:
             service.check_port()
+        warming_up = start_warm_up(self.deployment)
         self.mlflow.start()
         if not all(service.process() for service in self.airflow):
             self._say("starting Airflow and MLflow (the first time takes about a minute)")
@@ -60,6 +70,7 @@ class Pipeline:
             self._wait("MLflow", self._mlflow_is_healthy)
             self.api.ensure_pool("gpu", 1, "One training at a time")
             self._wait(f"the DAG {DAG_ID}", self.api.has_dag)
+            self._wait("the compiler", lambda: warming_up.poll() is not None)
 
     def stop(self) -> list[str]:
         """End exactly what `start` started; the names of what was ended."""
@@ -111,7 +122,7 @@ class Pipeline:
         mlflow_run_id = run.result("promote").facts["mlflow_run_id"]
         answer = requests.get(api, params={"run_id": str(mlflow_run_id)}, timeout=20)
         experiment = answer.json()["run"]["info"]["experiment_id"] if answer.ok else ""
-        return f"{self.deployment.mlflow_url}/#/experiments/{experiment}/runs/{mlflow_run_id}"
+        return f"{self.deployment.mlflow_url}/#/experiments/{experiment}/runs/{mlflow_run_id}?{VIEW}"
 
     def _wait(self, what: str, is_ready: Callable[[], bool]) -> None:
         started = told = time.monotonic()

@@ -140,6 +140,14 @@ def migrate_airflow(deployment: Deployment) -> None:
         raise ServiceError(f"Airflow's database in {deployment.airflow_home} cannot be prepared.\n{words}")
 
 
+def start_warm_up(deployment: Deployment) -> "subprocess.Popen[bytes]":
+    """Compile what the stages need, in a process of its own; see `tasks.standalone.warm_up`."""
+    argv = [sys.executable, "-m", "tasks.standalone.warm_up", str(deployment.home)]
+    deployment.logs.mkdir(parents=True, exist_ok=True)
+    with (deployment.logs / "warm-up.log").open("ab") as log:
+        return subprocess.Popen(argv, env=deployment.server_environment(), cwd=ROOT, stdout=log, stderr=log)
+
+
 def stop(services: list[Service]) -> list[str]:
     """End the services and everything they started, together; the names of those that were running."""
     running = {service.name: process for service in services if (process := service.process())}

@@ -19,6 +19,11 @@ from tasks.work import StageWork
 QUICK = {"walk.num_walks": 50, "walk.hard_negative_walks": 50}
 
 
+@pytest.fixture(autouse=True)
+def _no_catalog_is_too_small_for_a_cluster(monkeypatch):
+    monkeypatch.setattr("pinsage.cluster.workers.SMALL_PINS", 0)
+
+
 @pytest.fixture
 def work(tmp_path):
     """A graph of 20,000 pins and an empty folder to write to."""
@@ -60,12 +65,12 @@ def test_a_graph_cut_short_after_our_look_is_named_by_the_worker(work, monkeypat
     path = work.inputs["connect"] / "board_pins.npy"
 
     @contextmanager
-    def cut_then_connected(settings, tell):
+    def cut_then_connected(settings, tell, num_pins):
         path.write_bytes(path.read_bytes()[:-4])
         with connected(settings, tell) as cluster:
             yield cluster
 
-    monkeypatch.setattr("tasks.walk.connected", cut_then_connected)
+    monkeypatch.setattr("tasks.walk.workers", cut_then_connected)
     with pytest.raises(ArtifactDamagedError, match=r"board_pins\.npy") as caught:
         walk(work)
     assert not caught.value.retry_can_help

@@ -26,6 +26,11 @@ OVERRIDES = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _no_catalog_is_too_small_for_a_cluster(monkeypatch):
+    monkeypatch.setattr("pinsage.cluster.workers.SMALL_PINS", 0)
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A graph of 30,000 pins, and an empty folder to write to."""

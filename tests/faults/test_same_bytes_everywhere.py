@@ -11,6 +11,7 @@ import pytest
 from separate_cluster import separate_cluster
 
 from pinsage.cluster.connection import connected
+from pinsage.cluster.workers import Threads
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.settings import ClusterSettings
@@ -68,7 +69,7 @@ def walked(cluster, connect, folder, *, partitions, store):
     chosen = {"walk.num_partitions": partitions, "cluster.store": store}
     work = StageWork(load_settings(overrides=chosen), {"connect": connect}, folder / "out", folder, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.walk.connected", lambda settings, tell: nullcontext(cluster))
+        patch.setattr("tasks.walk.workers", lambda settings, tell, num_pins: nullcontext(cluster))
         facts = walk(work)
     assert facts["partitions"] == partitions
     return file_entries(folder / "out")
@@ -87,3 +88,9 @@ def test_a_store_in_between_gives_the_same_bytes(cluster, connect, expected, tmp
     assert walked(cluster[0], connect, tmp_path, partitions=partitions, store=store) == expected
     assert list(cluster[1].rglob("pinsage-loans/*/pin_boards.npy"))
     assert list((tmp_path / "store/parts").iterdir()) == []
+
+
+@pytest.mark.parametrize("partitions", [1, 7])
+def test_threads_of_this_process_give_the_same_bytes(connect, expected, tmp_path, partitions):
+    """A small catalog needs no cluster."""
+    assert walked(Threads(2), connect, tmp_path, partitions=partitions, store="") == expected

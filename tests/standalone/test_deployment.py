@@ -61,3 +61,13 @@ def test_the_last_settings_become_the_deployments_own(deployment):
     deployment.write_config(settings)
     assert deployment.config.stat().st_ino == before.st_ino
     assert yaml.safe_load(deployment.config.read_text())["walk"]["num_walks"] == 7
+
+
+def test_bytecode_is_kept_even_where_the_shell_forbids_it_beside_the_sources(deployment, monkeypatch):
+    """Three dozen processes would compile what they import, each for itself; the shell's wish for the sources holds."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    environment = deployment.server_environment()
+    assert environment["PYTHONDONTWRITEBYTECODE"] == ""
+    assert environment["PYTHONPYCACHEPREFIX"].startswith(str(deployment.home))
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+    assert "PYTHONPYCACHEPREFIX" not in deployment.server_environment()

@@ -18,9 +18,10 @@ from tasks.work import StageWork
 P, T = 9000, 3  # three chunks of 4,096 pins, the last one short
 
 
-@pytest.mark.parametrize("store", ["", "store"])
-def test_workers_make_the_bytes_that_one_process_makes(tmp_path, store):
-    """Two processes, parts of whole chunks, in shared folders or with a store between: the file equals our own."""
+@pytest.mark.parametrize(("store", "small_pins"), [("", P), ("", 0), ("store", P)])
+def test_workers_make_the_bytes_that_one_process_makes(tmp_path, monkeypatch, store, small_pins):
+    """Two threads or processes, parts of whole chunks, in shared folders or with a store between: the same file."""
+    monkeypatch.setattr("pinsage.cluster.workers.SMALL_PINS", small_pins)
     rng = np.random.default_rng(0)
     names = ("train", "featurize_visual", "featurize_text", "featurize_saves", "connect", "walk")
     inputs = {name: tmp_path / name for name in names}

@@ -143,7 +143,7 @@ def test_a_run_over_the_same_model_adds_a_run_but_no_version(world):
     world.promote(world.run("r1", 0.3, model="same"))
     again = world.promote(world.run("r2", 0.3, model="same"))
     assert (again["model_version"], len(world.versions())) == (1, 1)
-    assert points(world.client(), again["mlflow_run_id"])["train/loss"] == [10, 20]
+    assert points(world.client(), again["mlflow_run_id"])["curves/loss"] == [10, 20]
 
 
 @pytest.mark.parametrize(("second", "champion"), [(0.4, 2), (0.2, 1)])
@@ -166,22 +166,45 @@ def test_a_comparison_across_data_sets_says_so(world):
 
 
 def test_the_mlflow_run_ends_complete(world):
-    """Metrics of all methods, timings, numeric facts, the curve, the report and the tables; then it is FINISHED."""
+    """One metric of every method, all of PinSage, timings, facts, curves, the report and the tables; then FINISHED."""
     facts = world.promote(world.run("r1", 0.3))
     logged = world.client().get_run(facts["mlflow_run_id"])
     assert logged.info.status == "FINISHED"
-    assert logged.data.metrics["test/pinsage/hit_rate_at_10"] == 0.3
-    assert logged.data.metrics["validation/combined/hit_rate_at_10"] == 0.1
-    assert logged.data.metrics["test/pinsage/new/hit_rate_at_10"] == 0.15
+    assert logged.data.metrics["hit_rate_at_10/test/pinsage"] == 0.3
+    assert logged.data.metrics["hit_rate_at_10/validation/combined"] == 0.1
+    assert logged.data.metrics["hit_rate_at_10/test_new/pinsage"] == 0.15
+    assert logged.data.metrics["pinsage/test_new/hit_rate_at_10"] == 0.15
     assert logged.data.metrics["seconds/index"] == 1.5
-    assert logged.data.metrics["facts/index/is_small"] == 1.0
-    assert "facts/index/note" not in logged.data.metrics
-    assert logged.data.metrics["train/loss"] == 0.4
+    assert logged.data.metrics["stages/index_recall_at_10"] == 0.5
+    assert logged.data.metrics["curves/loss"] == 0.4
+    assert logged.data.metrics["curves/validation_hit_rate_at_10"] == 0.3
+    assert (logged.data.params["index/is_small"], logged.data.params["index/note"]) == ("true", "text")
+    assert "index/recall_at_10" not in logged.data.params
     assert logged.data.tags["pinsage.reused_stages"] == "ingest"
     assert [item.dataset.digest for item in logged.inputs.dataset_inputs] == [world.key("day1")]
     names = {item.path for item in world.client().list_artifacts(facts["mlflow_run_id"])}
     assert names == {"report.html", "recall.csv", "metrics.csv", "stages.json"}
     assert facts["mlflow_url"] == ""
+
+
+def test_a_page_begins_with_curves_and_hit_rates(world):
+    """MLflow sorts charts by the part of their name before the last slash."""
+    facts = world.promote(world.run("r1", 0.3))
+    sections = sorted({name.rpartition("/")[0] for name in world.client().get_run(facts["mlflow_run_id"]).data.metrics})
+    assert sections[:2] == ["curves", "hit_rate_at_10/test"]
+    assert sections[-2:] == ["seconds", "stages"]
+
+
+def test_the_description_ranks_the_methods(world):
+    """The decision, then a table from the best method down; what somebody wrote in its place stays."""
+    run = world.run("r1", 0.3)
+    run_id = world.promote(run)["mlflow_run_id"]
+    text = world.client().get_run(run_id).data.tags["mlflow.note.content"]
+    assert "no champion" in text
+    assert text.index("| **pinsage** | 0.3000 | 0.1500 |") < text.index("| combined | 0.1000 | 0.0500 |")
+    world.client().set_tag(run_id, "mlflow.note.content", "the good one")
+    world.promote(run)
+    assert world.client().get_run(run_id).data.tags["mlflow.note.content"] == "the good one"
 
 
 def test_the_registered_model_answers(world, tmp_path, monkeypatch):

@@ -33,8 +33,10 @@ def work(tmp_path):
     return StageWork(load_settings(overrides=OVERRIDES), folders, folders["out"], tmp_path, tmp_path)
 
 
-def test_two_worker_processes_write_the_bytes_of_one(work, tmp_path):
+@pytest.mark.parametrize("small_pins", [0, 400], ids=["processes", "threads"])
+def test_two_workers_write_the_bytes_of_one(work, tmp_path, monkeypatch, small_pins):
     """Byte for byte, sixteen partitions against one; the facts count what is on disk."""
+    monkeypatch.setattr("pinsage.cluster.workers.SMALL_PINS", small_pins)
     facts = walk(work)
     alone = tmp_path / "alone"
     alone.mkdir()

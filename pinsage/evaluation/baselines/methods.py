@@ -7,16 +7,17 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from pinsage.evaluation.at_once import at_once
 from pinsage.evaluation.baselines import co_saves, content, counts, ease, factors, item2vec, pixie
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.metrics import hit_rate
+from pinsage.evaluation.names import PINSAGE
 from pinsage.evaluation.ranking import Scorer, query_chunks, rank_chunks
 from pinsage.evaluation.views import Split
 
 log = logging.getLogger(__name__)
 TUNED_AT = 10
-PINSAGE = "pinsage"
 ByValue = Callable[[float], Scorer]
 
 
@@ -42,16 +43,16 @@ class Methods:
 def make_methods(names: Iterable[str], evidence: Evidence, plan: Plan, validation: Split) -> Methods:
     """PinSage and the methods called `names`, in the order of METHODS, each with the value best on validation."""
     found, wanted = Methods({}), {PINSAGE, *names}
-    for name, method in METHODS.items():
-        if name not in wanted:
-            continue
-        if reason := method.lacks(evidence):
+    for name in (name for name in METHODS if name in wanted):
+        if reason := METHODS[name].lacks(evidence):
             log.warning("%s left out: %s", name, reason)
             found.left_out[name] = reason
-            continue
-        value, found.scorers[name] = tune(name, method, method.make(evidence, plan), validation)
-        if method.setting:
-            found.tuned[f"{name}_{method.setting}"] = value
+    made = [name for name in METHODS if name in wanted - found.left_out.keys()]
+    tuned = at_once(lambda name: tune(name, METHODS[name], METHODS[name].make(evidence, plan), validation), made)
+    for name, (value, scorer) in zip(made, tuned, strict=True):
+        found.scorers[name] = scorer
+        if METHODS[name].setting:
+            found.tuned[f"{name}_{METHODS[name].setting}"] = value
     return found
 
 

@@ -1,0 +1,56 @@
+"""Names for people: of MLflow runs, and of metrics, such that a run's page begins with what one looks for.
+
+MLflow sorts the charts of a run by the part of their name before the last slash: curves come first, then the hit rates
+of every method, then the rest of PinSage's figures, then what the stages measured of themselves.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from pinsage.config import flat, presets
+from pinsage.settings import Settings
+from pinsage.store.run import Run
+
+CURVES = "curves"
+_MOST_DIFFERENCES = 3
+
+
+def run_name(run: Run) -> str:
+    """The data set, what differs from the nearest preset, and the start: `demo, train.steps=90, 24 Nov 20:13 UTC`."""
+    data = run.settings.data
+    world = PurePosixPath(data.dataset.rstrip("/")).name or "data set"
+    until = [f"up to {data.as_of:%d %b %Y}"] if data.as_of else []
+    began = f"{datetime.fromisoformat(run.started_at):%d %b %H:%M} UTC"
+    return ", ".join([" ".join([world, *until]), *_differences(run.settings), began])
+
+
+def curve_names(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of a step of the training, by the names of their curves: `train/loss` becomes `curves/loss`."""
+    names = {name: name.removeprefix("train/").replace("/", "_") for name in metrics}
+    return {f"{CURVES}/{names[name]}": value for name, value in metrics.items()}
+
+
+def _differences(settings: Settings) -> list[str]:
+    """The settings that decide a result and are not those of the preset that has most of them."""
+    bases = (Settings(), *presets().values())
+    differing = min((_differing(settings, base) for base in bases), key=len)
+    shown = [f"{name}={_short(value)}" for name, value in differing.items()][:_MOST_DIFFERENCES]
+    more = len(differing) - len(shown)
+    return [*shown, f"{more} more"] if more else shown
+
+
+def _differing(settings: Settings, base: Settings) -> dict[str, object]:
+    theirs = _deciding(base)
+    return {name: value for name, value in _deciding(settings).items() if value != theirs[name]}
+
+
+def _deciding(settings: Settings) -> dict[str, object]:
+    """The settings without those that say where and how something runs."""
+    kept = {f"{section}.{name}" for section in Settings.model_fields for name in getattr(settings, section).content()}
+    return {name: value for name, value in flat(settings).items() if name in kept}
+
+
+def _short(value: object) -> str:
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 24 else f"{text[:23]}…"
