@@ -82,7 +82,7 @@ def scored(place: Workplace, run: Run, source: Path) -> Record:
     )
     test = numbered(source, Catalog.open(place.folder(run, "ingest")))
     view = board_view(test, graph, EvaluateSettings(max_boards=graph.num_boards))
-    chunks = board_chunks(Similarity(embeddings, popularity), view.pins)
+    chunks = board_chunks(Similarity(embeddings, popularity, pin_degrees=graph.pin_degrees), view.pins)
     return {"boards": len(view.boards), "saves": len(test), **figures(chunks, view)}
 
 

@@ -54,7 +54,7 @@ _TABLE = (
     ),
     Stage("index", 2, ("ingest", "embed"), ("index",), "Build the Annoy index and measure its recall."),
     Stage(
-        "evaluate", 2,
+        "evaluate", 3,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "train", "embed"),
         ("train", "evaluate"), "Score PinSage and the baselines on held-out pairs.",
     ),

@@ -82,7 +82,7 @@ def _by_value(make: Callable[[Evidence, Plan, float], Scorer]) -> Callable[[Evid
 
 def _pinsage(evidence: Evidence, plan: Plan) -> Similarity:
     """The method under test: cosine similarity of the embeddings, and the term for popularity where there is one."""
-    return Similarity(evidence.embeddings, evidence.popularity)
+    return Similarity(evidence.embeddings, evidence.popularity, pin_degrees=evidence.graph.pin_degrees)
 
 
 def _no_pictures(evidence: Evidence) -> str:

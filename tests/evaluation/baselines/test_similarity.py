@@ -32,12 +32,20 @@ def test_a_board_scores_the_mean_of_its_pins():
     np.testing.assert_allclose(scorer.board_scores(boards), mean_scores(scorer, boards), atol=1e-5)
 
 
-def test_the_popularity_of_a_candidate_counts_once_for_a_board():
-    """A third of it in the mean over three pins, all of it for a board of one."""
+def test_popularity_counts_less_for_a_board_of_many_pins():
+    """Half of it for a board of four, all of it for a board of one."""
     popularity = np.linspace(0, 1, 12, dtype=np.float32)
-    boards = PinLists(np.array([0, 3, 4]), np.array([1, 5, 7, 2], np.int32))
+    boards = PinLists(np.array([0, 4, 5]), np.array([1, 5, 7, 3, 2], np.int32))
     gained = Similarity(VECTORS, popularity).board_scores(boards) - Similarity(VECTORS).board_scores(boards)
-    np.testing.assert_allclose(gained, [popularity / 3, popularity], atol=1e-6)
+    np.testing.assert_allclose(gained, [popularity / 2, popularity], atol=1e-6)
+
+
+def test_a_common_pin_says_less_about_its_board():
+    """A pin on 4 boards counts half as much as one on a single board, and one on none like that."""
+    degrees = np.where(np.arange(12) == 1, 4, np.arange(12) == 5)
+    boards = PinLists(np.array([0, 3]), np.array([1, 5, 7], np.int32))
+    mean = (UNIT[1] / 2 + UNIT[5] + UNIT[7]) / 2.5
+    np.testing.assert_allclose(Similarity(VECTORS, pin_degrees=degrees).board_scores(boards), [UNIT @ mean], atol=1e-6)
 
 
 def test_a_pin_without_the_feature_ranks_last_and_ranks_nothing():
