@@ -95,7 +95,7 @@ def _write(folder: Path, count: int, made: object) -> None:
 
 def run_ours(data: Path, out: Path) -> dict[str, int]:
     """This project's ingest."""
-    from pinsage.catalog.ingest import ingest_dataset
+    from pinsage.ingest.ingest import ingest_dataset
     from pinsage.settings import DataSettings
 
     done = ingest_dataset(DataSettings(dataset=str(data), max_bad_share=0.2), out, now=datetime.now(UTC))
@@ -149,7 +149,7 @@ def run_pandas(data: Path, out: Path) -> dict[str, int]:
 
 
 RUNS = {
-    "ours": (run_ours, "pinsage.catalog.ingest"),
+    "ours": (run_ours, "pinsage.ingest.ingest"),
     "polars": (run_polars, "polars"),
     "pandas": (run_pandas, "pandas"),
 }

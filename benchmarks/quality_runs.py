@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from pinsage.catalog.demo.world import write_demo
 from pinsage.config import flat, load_settings
+from pinsage.datasets.demo.world import write_demo
 from pinsage.settings import Baseline, Settings
 from pinsage.store.run import Run, RunStore
 from tasks.local_run import LocalRun

@@ -47,9 +47,20 @@ class DataSettings(Section):
         128, ge=1, le=1024, description="Longer pin or board ids are quarantined, in characters."
     )
     max_picture_mb: float = Field(10.0, gt=0, le=100, description="Larger pictures are quarantined, in MB.")
-    incremental: bool = Field(
-        False,
-        description="Build on an earlier catalog of some of these files; rows keep their numbers.",
+    max_text_length: int = Field(
+        10_000,
+        ge=1,
+        le=1_000_000,
+        description="Longer titles, descriptions, links and annotations are cut, in characters.",
+    )
+    max_annotations: int = Field(
+        1000, ge=1, le=100_000, description="Annotations of a pin beyond this many are left out."
+    )
+    memory_gb: float = Field(
+        4.0,
+        ge=0.1,
+        le=10_000,
+        description="Memory of the database engine of ingest, in GB; what does not fit is spilled to disk.",
         json_schema_extra=Execution,
     )
 

@@ -138,7 +138,7 @@ def demo_data(
 
     Example: pinsage demo-data var/demo --pins 2000 --seed 1
     """
-    from pinsage.catalog.demo.world import write_demo
+    from pinsage.datasets.demo.world import write_demo
 
     facts = write_demo(folder, num_pins=pins, seed=seed)
     typer.echo(f"{folder}: {facts.pins} pins, {facts.boards} boards, {facts.saves} saves")
@@ -154,7 +154,7 @@ def movielens(
 
     Example: pinsage import movielens ml-latest-small var/movielens --posters posters
     """
-    from pinsage.catalog.movielens import import_movielens
+    from pinsage.datasets.movielens import import_movielens
 
     facts = import_movielens(source, target, posters=posters)
     typer.echo(f"{target}: {facts.pins} pins, {facts.boards} boards, {facts.saves} saves, {facts.pictures} pictures")

@@ -2,9 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pinsage.catalog.earlier import EarlierCatalog
-from pinsage.catalog.ingest import ingest_dataset
-from pinsage.store.artifact import ArtifactStore
+from pinsage.ingest.ingest import ingest_dataset
 from pinsage.store.manifest import Facts
 from tasks.work import StageWork
 
@@ -14,12 +12,9 @@ def ingest(work: StageWork) -> Facts:
 
     Raises:
         DatasetError: the data set cannot be used.
-        ArtifactDamagedError: the catalog to build on does not match its manifest.
     """
-    key = work.identity.get("base", "")
-    base = EarlierCatalog.of(ArtifactStore(work.home / "artifacts").open("ingest", key)) if key else None
-    done = ingest_dataset(work.settings.data, work.out, now=datetime.now(UTC), base=base)
-    facts: Facts = {"as_of": done.as_of, "base": key}
+    done = ingest_dataset(work.settings.data, work.out, now=datetime.now(UTC))
+    facts: Facts = {"as_of": done.as_of}
     for count in done.counts:
         facts |= {
             count.table: count.kept,
@@ -27,4 +22,6 @@ def ingest(work: StageWork) -> Facts:
             f"{count.table}_quarantined": count.quarantined,
             f"{count.table}_later": count.later,
         }
+        if count.cut:
+            facts[f"{count.table}_cut"] = count.cut
     return facts

@@ -32,8 +32,8 @@ class Stage:
 
 _TABLE = (
     Stage(
-        "ingest", 1, (), ("data",), "Validate the tables, quarantine bad rows, number pins and boards.",
-        identity="pinsage.catalog.fingerprint:dataset_identity",
+        "ingest", 2, (), ("data",), "Validate the tables, quarantine bad rows, number pins and boards.",
+        identity="pinsage.ingest.source.fingerprint:dataset_identity",
     ),
     Stage("pair", 4, ("ingest",), ("pairs",), "Make positive pairs and split them before the graph exists."),
     Stage("connect", 2, ("ingest", "pair"), ("graph",), "Build the bipartite graph of the training saves."),

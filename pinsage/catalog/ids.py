@@ -2,7 +2,6 @@
 
 import difflib
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -17,22 +16,10 @@ SUGGESTIONS = 3
 
 
 class PinIds:
-    """The pin_ids of a catalog; the place of an id is its pin.
-
-    They are ascending, or in several ascending runs where the catalog was built on earlier ones.
-    """
+    """The pin_ids of a catalog, ascending; the place of an id is its pin."""
 
     def __init__(self, ids: pa.Array) -> None:
         self._ids = ids
-
-    @cached_property
-    def _order(self) -> NDArray[np.integer] | None:
-        """The pins by ascending id; None where that is the order they are in."""
-        is_ascending = len(self) < 2 or pc.all(pc.less(self._ids[:-1], self._ids[1:])).as_py()
-        return None if is_ascending else pc.sort_indices(self._ids).to_numpy()
-
-    def _pin_at(self, place: int) -> int:
-        return place if self._order is None else int(self._order[place])
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -54,8 +41,8 @@ class PinIds:
             UnknownPinError: the catalog does not hold it; the message names ids that look alike.
         """
         place = self._place(pin_id)
-        if place < len(self) and self.pin_id(self._pin_at(place)) == pin_id:
-            return self._pin_at(place)
+        if place < len(self) and self.pin_id(place) == pin_id:
+            return place
         raise UnknownPinError(self._sentence(pin_id, place))
 
     def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int32]:
@@ -74,7 +61,7 @@ class PinIds:
         wanted, low, high = _utf8(pin_id), 0, len(self)
         while low < high:
             middle = (low + high) // 2
-            if self._ids[self._pin_at(middle)].as_buffer().to_pybytes() < wanted:
+            if self._ids[middle].as_buffer().to_pybytes() < wanted:
                 low = middle + 1
             else:
                 high = middle
@@ -91,7 +78,7 @@ class PinIds:
         around = np.arange(max(0, place - NEAR_IN_ORDER), min(len(self), place + NEAR_IN_ORDER))
         sample = np.linspace(0, len(self) - 1, min(SAMPLED, len(self))).astype(np.int64)
         places = np.union1d(around, sample)
-        known = self.pin_ids(places if self._order is None else self._order[places])
+        known = self.pin_ids(places)
         alike = difflib.get_close_matches(pin_id, known, n=10 * SUGGESTIONS)
         return sorted(alike, key=lambda known: -_shared_start(known, pin_id))[:SUGGESTIONS]
 

@@ -40,7 +40,7 @@ class Request:
 def _demo_world(home: Path) -> Path:
     folder = home / "demo"
     if not folder.is_dir():
-        from pinsage.catalog.demo.world import write_demo
+        from pinsage.datasets.demo.world import write_demo
 
         log.info("making the demo world in %s", folder)
         draft = home / "demo.unfinished"

@@ -1,6 +1,8 @@
 """The staircase: dags -> tasks -> pinsage, and inside pinsage only downwards; each outside library has one door."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +12,23 @@ ROOT = Path(__file__).parents[2]
 
 # From the ground up. A room may import the rooms before it, never those after it.
 ROOMS = (
-    "errors settings config progress store cluster compiled catalog pairs graph features walks batches model "
-    "training inference index recall evaluation report tracking serving"
+    "errors settings config progress store cluster compiled catalog datasets pairs graph features walks batches model "
+    "training inference index recall evaluation report tracking serving ingest"
 ).split()
+
+# Rooms that know only some of those before them.
+NEIGHBORS = {
+    "ingest": {"errors", "settings", "catalog", "ingest"},
+    "datasets": {"errors", "catalog", "datasets"},
+    "catalog": {"errors", "catalog"},
+}
 
 # Outside library -> the only places that may import it.
 DOORS = {
     "airflow": ("dags/",),
     "mlflow": ("pinsage/tracking/", "pinsage/serving.py"),
     "annoy": ("pinsage/index.py",),
+    "duckdb": ("pinsage/ingest/engine.py",),
     "gensim": ("pinsage/features/text.py", "pinsage/evaluation/baselines/item2vec.py"),
     "implicit": ("pinsage/evaluation/baselines/factors.py",),
     "dask": ("pinsage/cluster/",),
@@ -59,6 +69,15 @@ def _upward(path: str, modules: set[str]) -> list[str]:
         if here == "pinsage" and there == "pinsage" and _rank(module.split(".")) > _rank(path.split("/")):
             room, own = module.split(".")[1], path.split("/")[1]
             found.append(f"{path} imports {module}: the room '{own}' lies below '{room}' and may not look up.")
+    return found + _strangers(path, modules)
+
+
+def _strangers(path: str, modules: set[str]) -> list[str]:
+    own, found = path.split("/")[1] if path.startswith("pinsage/") else "", []
+    for module in sorted(modules):
+        room = module.split(".")[1] if module.startswith("pinsage.") else ""
+        if own in NEIGHBORS and room and room not in NEIGHBORS[own]:
+            found.append(f"{path} imports {module}: the room '{own}' knows only {', '.join(sorted(NEIGHBORS[own]))}.")
     return found
 
 
@@ -97,6 +116,9 @@ def test_every_room_of_the_library_has_a_place_on_the_stairs():
         ("pinsage/graph/csr.py", "from tasks.runner import run_stage", "tasks/"),
         ("pinsage/graph/csr.py", "from pinsage.training import loop", "'graph' lies below 'training'"),
         ("pinsage/graph/csr.py", "def f():\n    import pinsage.report.page", "'graph' lies below 'report'"),
+        ("pinsage/graph/csr.py", "from pinsage.ingest import ingest", "'graph' lies below 'ingest'"),
+        ("pinsage/ingest/nodes.py", "from pinsage.datasets import movielens", "'ingest' knows only"),
+        ("pinsage/ingest/nodes.py", "import duckdb", "door to duckdb"),
         ("tasks/train.py", "import airflow.sdk", "door to airflow"),
         ("pinsage/training/loop.py", "import mlflow", "door to mlflow"),
         ("pinsage/walks/random_walk.py", "from distributed import Client", "door to distributed"),
@@ -107,3 +129,17 @@ def test_a_planted_breach_is_named(path, source, word):
     found = breaches(path, source)
     assert len(set(found)) >= 1
     assert word in found[0]
+
+
+def test_no_room_but_ingest_loads_the_database_engine():
+    """Walks, minibatches, training and serving start where duckdb is not installed."""
+    rooms = [room for room in ROOMS if room != "ingest"]
+    program = (
+        "import sys, importlib, pkgutil, pinsage\n"
+        f"for room in {rooms}:\n"
+        "    module = importlib.import_module(f'pinsage.{room}')\n"
+        "    for found in pkgutil.iter_modules(getattr(module, '__path__', [])):\n"
+        "        importlib.import_module(f'{module.__name__}.{found.name}')\n"
+        "assert 'duckdb' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

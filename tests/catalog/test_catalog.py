@@ -56,7 +56,7 @@ def test_a_folder_that_is_no_catalog_is_refused(tmp_path):
 
 def test_pictures_are_found_across_row_groups(tmp_path, monkeypatch):
     """Every single pin and all of them, with a row group for every second picture."""
-    monkeypatch.setattr("pinsage.catalog.picture_order.ROW_GROUP_PICTURES", 2)
+    monkeypatch.setattr("pinsage.ingest.pictures.pictures.ROW_GROUP_PICTURES", 2)
     ids = [f"{number:03d}" for number in range(50)]
     images = [b"%d" % number if number % 3 else None for number in range(50)]
     saves = pa.table({"board_id": ["x"], "pin_id": ["000"]})
@@ -75,16 +75,6 @@ def test_ids_go_there_and_back(texts):
     ids = PinIds(pa.array(sorted(texts, key=str.encode)))
     assert all(ids.pin_id(ids.row(text)) == text for text in texts)
     assert ids.pin_ids(ids.rows(list(texts))) == list(texts)
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)), min_size=1), unique=True, min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
-def test_ids_in_several_runs_go_there_and_back(texts):
-    """A catalog that was built on an earlier one is not in order throughout; here it is in any."""
-    ids = PinIds(pa.array(texts))
-    assert [ids.row(text) for text in texts] == list(range(len(texts)))
-    with pytest.raises(UnknownPinError, match="No pin has"):
-        ids.row("pin-")
 
 
 def test_an_unknown_id_is_answered_with_near_ones():

@@ -5,7 +5,7 @@ import json
 import pytest
 from airflow.utils.state import DagRunState, TaskInstanceState
 
-from pinsage.catalog.demo.world import write_demo
+from pinsage.datasets.demo.world import write_demo
 from pinsage.store.run import RunStore
 from tasks.stages import STAGES
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from end_to_end_world import Pipeline, pipeline_at
 
-from pinsage.catalog.demo.world import write_demo
+from pinsage.datasets.demo.world import write_demo
 from pinsage.store.run import Run
 
 

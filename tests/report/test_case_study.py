@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.ingest import ingest_dataset
+from pinsage.ingest.ingest import ingest_dataset
 from pinsage.pairs.pairs import Pairs
 from pinsage.report.case_study import case_study
 from pinsage.settings import DataSettings, ReportSettings

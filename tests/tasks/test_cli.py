@@ -16,8 +16,8 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pinsage.catalog.demo.world import write_demo
 from pinsage.config import flat, load_settings
+from pinsage.datasets.demo.world import write_demo
 from pinsage.index import PinIndex
 from pinsage.settings import IndexSettings
 from pinsage.store.artifact import ArtifactStore

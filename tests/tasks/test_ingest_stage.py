@@ -10,7 +10,7 @@ import pytest
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.config import load_settings
-from pinsage.errors import ArtifactDamagedError, DatasetError, PinSageError
+from pinsage.errors import DatasetError, PinSageError
 from pinsage.store.run import RunStore
 from tasks.runner import run_stage
 
@@ -46,7 +46,7 @@ def test_the_facts_count_every_row(tmp_path, data_set):
     """In = kept + quarantined + later, for every table and for the pictures."""
     facts = ingest(tmp_path, "r1", data_set, as_of="2024-01-02").facts
     assert facts == {
-        "as_of": "2024-01-02T00:00:00+00:00", "base": "",
+        "as_of": "2024-01-02T00:00:00+00:00",
         "pins": 3, "pins_in": 3, "pins_quarantined": 0, "pins_later": 0,
         "pictures": 2, "pictures_in": 2, "pictures_quarantined": 0, "pictures_later": 0,
         "boards": 1, "boards_in": 1, "boards_quarantined": 0, "boards_later": 0,
@@ -68,7 +68,7 @@ def test_the_folder_is_published_with_files_of_the_contract_only(tmp_path, data_
     result = ingest(tmp_path, "r1", data_set)
     folder = tmp_path / "artifacts" / "ingest" / result.key
     assert sorted(path.name for path in folder.iterdir()) == [
-        "boards.parquet", "dangling.parquet", "manifest.json", "pictures.parquet", "pins.parquet", "quarantine.parquet",
+        "boards.parquet", "manifest.json", "pictures.parquet", "pins.parquet", "quarantine.parquet",
         "saves.parquet",
     ]  # fmt: skip
 
@@ -80,64 +80,6 @@ def test_a_refused_data_set_publishes_nothing(tmp_path, data_set):
     assert list((tmp_path / "artifacts" / "ingest").iterdir()) == []
 
 
-def add_day(data_set: Path, name: str, **columns) -> None:
-    """One more file of a table, which becomes a folder."""
-    folder = data_set / name
-    if not folder.is_dir():
-        folder.mkdir()
-        (data_set / f"{name}.parquet").rename(folder / "0.parquet")
-    pq.write_table(pa.table(columns), folder / f"{len(list(folder.iterdir()))}.parquet")
-
-
-@pytest.fixture
-def days(data_set) -> Path:
-    """The data set in folders."""
-    add_day(data_set, "saves", board_id=["x"], pin_id=["a"], saved_at=[datetime(2024, 1, 9, tzinfo=UTC)])
-    add_day(data_set, "pins", pin_id=["e"], image=[b"5"])
-    return data_set
-
-
-def test_a_new_day_is_built_on_the_catalog_of_the_days_before(tmp_path, days):
-    """Its key names the base; the same request finds the same catalog; without `incremental` there is another one."""
-    first = ingest(tmp_path, "r1", days, incremental=True)
-    add_day(days, "pins", pin_id=["d", "nobody"])
-    second = ingest(tmp_path, "r2", days, incremental=True)
-    again, full = ingest(tmp_path, "r3", days, incremental=True), ingest(tmp_path, "r4", days)
-    assert (first.facts["base"], second.facts["base"], full.facts["base"]) == ("", first.key, "")
-    assert (again.key, again.reused) == (second.key, True)
-    assert full.key != second.key
-    folder = tmp_path / "artifacts" / "ingest"
-    numbered = [Catalog.open(folder / found.key).pins(["pin_id"]).column(0).to_pylist() for found in (second, full)]
-    assert numbered == [["a", "b", "c", "e", "d", "nobody"], ["a", "b", "c", "d", "e", "nobody"]]
-    assert {name: second.facts[name] for name in second.facts if name != "base"} == {
-        name: full.facts[name] for name in full.facts if name != "base"
-    }
-
-
-def test_without_an_earlier_catalog_incremental_changes_nothing(tmp_path, days):
-    """The same artifact, found by both."""
-    first = ingest(tmp_path, "r1", days)
-    second = ingest(tmp_path, "r2", days, incremental=True)
-    assert (second.key, second.reused) == (first.key, True)
-
-
-def test_a_damaged_base_is_refused(tmp_path, days):
-    """A flipped byte in the catalog of yesterday must not reach the one of today."""
-    first = ingest(tmp_path, "r1", days, incremental=True)
-    (tmp_path / "artifacts" / "ingest" / first.key / "saves.parquet").write_bytes(b"PAR1")
-    add_day(days, "pins", pin_id=["d"])
-    with pytest.raises(ArtifactDamagedError, match=r"saves\.parquet holds 4 bytes"):
-        ingest(tmp_path, "r2", days, incremental=True)
-
-
-def test_a_day_that_ends_before_the_base_begins_from_nothing(tmp_path, days):
-    """A backfill must not see what came later."""
-    ingest(tmp_path, "r1", days, incremental=True)
-    add_day(days, "pins", pin_id=["d"])
-    facts = ingest(tmp_path, "r2", days, incremental=True, as_of="2024-01-02").facts
-    assert (facts["base"], facts["saves_later"]) == ("", 2)
-
-
 def test_a_disk_that_fills_mid_way_leaves_nothing_published(tmp_path, data_set, monkeypatch):
     """The second table cannot be written: one clear error, no artifact, no draft."""
     written = []
@@ -146,9 +88,9 @@ def test_a_disk_that_fills_mid_way_leaves_nothing_published(tmp_path, data_set, 
         written.append(path)
         if len(written) > 1:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return 0
+        return 3
 
-    monkeypatch.setattr("pinsage.catalog.nodes.write_tables", full_disk)
+    monkeypatch.setattr("pinsage.ingest.nodes.write_tables", full_disk)
     with pytest.raises(PinSageError, match=r"disk of .* is full .* nothing was published"):
         ingest(tmp_path, "r1", data_set)
     assert len(written) == 2

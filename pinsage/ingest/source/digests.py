@@ -1,0 +1,70 @@
+"""The digests of files that were read before: a file that has not changed is not read again day after day."""
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from pinsage.ingest.source.table import SourceFile
+
+READ_BYTES = 1 << 22
+SETTLED_NS = 2_000_000_000  # two changes within the tick of a file system's clock leave the same time
+
+
+class FileDigests:
+    """SHA-256 of the files of one data set by name, size and time of change, remembered in a file.
+
+    A file changed less than two seconds ago is read again next time: it may change once more within the same tick. What
+    is remembered is never needed; a missing or damaged memory costs time.
+    """
+
+    def __init__(self, memory: Path | None) -> None:
+        self.memory = memory
+        self._known = _remembered(memory) if memory else {}
+        self._asked: dict[str, str] = {}
+
+    @classmethod
+    def of_data_set(cls, url: str, home: Path) -> "FileDigests":
+        """The digests of the data set at `url`, remembered below the pipeline's home folder."""
+        return cls(home / "digests" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json")
+
+    def sha256(self, file: SourceFile) -> str:
+        """The digest of a file's content, in hex."""
+        key = f"{file.path}|{file.size_bytes}|{file.modified_ns}"
+        is_settled = 0 < file.modified_ns < time.time_ns() - SETTLED_NS
+        digest = self._known.get(key) or _file_sha256(file)
+        if is_settled:
+            self._asked[key] = digest
+        return digest
+
+    def remember(self) -> None:
+        """Keep what was asked for, and only that, for the next time."""
+        if self.memory is None or self._asked == self._known:
+            return
+        self.memory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.memory.parent, prefix=".digests-", delete=False) as file:
+            json.dump(self._asked, file, indent=0)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(file.name).replace(self.memory)
+
+
+def _remembered(memory: Path) -> dict[str, str]:
+    try:
+        found = json.loads(memory.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    is_sound = isinstance(found, dict) and all(
+        isinstance(digest, str) and len(digest) == 64 for digest in found.values()
+    )
+    return found if is_sound else {}
+
+
+def _file_sha256(file: SourceFile) -> str:
+    digest = hashlib.sha256()
+    with file.filesystem.open_input_stream(file.path) as stream:
+        while block := stream.read(READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
