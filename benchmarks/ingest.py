@@ -246,14 +246,14 @@ def main() -> None:
 
 def compare(chosen: argparse.Namespace) -> None:
     """Let the contestants take turns on worlds of each size."""
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", "numba", "pyarrow")}
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", "duckdb", "pyarrow")}
     print(f"{processor()}; Python {platform.python_version()}, {versions}")
     root = chosen.folder or Path(tempfile.mkdtemp(prefix="pinsage-ingest-"))
     names, sizes = [name for name in chosen.contestants if can_run(name)], [int(size) for size in chosen.sizes]
     raw: dict[str, dict[int, list[dict]]] = {name: {size: [] for size in sizes} for name in names}
     try:
         for name in names:
-            measured(name, world(root, WARM_UP))  # writes byte code and compiled kernels
+            measured(name, world(root, WARM_UP))  # writes byte code
         for size, _, name in product(sizes, range(chosen.repeats), names):
             raw[name][size] += measured(name, world(root, size))
     finally:

@@ -57,7 +57,7 @@ def _sources() -> Iterator[Path]:
 
 
 def _run_tiny_world(home: Path) -> None:
-    from pinsage.catalog.demo.world import write_demo
+    from pinsage.datasets.demo.world import write_demo
 
     write_demo(home / "demo", num_pins=400)
     settings = load_settings(overrides={**TINY, "data.dataset": str(home / "demo")})

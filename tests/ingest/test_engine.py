@@ -56,7 +56,7 @@ def test_what_making_a_batch_raises_is_raised_as_it_is(tmp_path):
         raise DatasetError("saves.parquet is damaged. Export it again.")
 
     with Engine(tmp_path / "spill", 0.1, max_id_length=128) as engine:
-        with pytest.raises(DatasetError, match=r"^saves\.parquet is damaged\. Export it again\.$"):
-            with engine.source(schema, batches()):
-                engine.run("CREATE TABLE found AS FROM source")
+        sentence = r"^saves\.parquet is damaged\. Export it again\.$"
+        with pytest.raises(DatasetError, match=sentence), engine.source(schema, batches()):
+            engine.run("CREATE TABLE found AS FROM source")
         assert engine.rows("SELECT count(*) FROM duckdb_tables()") == [(0,)]

@@ -91,6 +91,15 @@ def test_a_known_error_is_one_line_and_an_exit_code(tmp_path, monkeypatch, argum
     assert len(answer.stderr.strip().splitlines()) == 1
 
 
+def test_a_data_set_that_cannot_be_opened_is_one_line(tmp_path, monkeypatch):
+    """Whatever the file system's library raises; a retry cannot help."""
+    monkeypatch.setenv("PINSAGE_HOME", str(tmp_path / "home"))
+    answer = pinsage("run", "--dataset", "zip://x::/nonexistent.zip")
+    assert answer.exit_code == 2
+    assert "The data set zip://x::/nonexistent.zip cannot be opened" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
 def test_settings_are_shown_as_a_preset_that_gives_the_same_settings(tmp_path):
     """What `config show` prints can be saved and used."""
     shown = pinsage("config", "show", "--set", "evaluate.ranks=[5, 9]", "--set", "walk.num_walks=7").stdout

@@ -35,7 +35,7 @@ ACCEPTED = {
     Kind.WEIGHT: "float or integer",
     Kind.PICTURE: "binary",
 }
-MICROSECONDS_PER = {"s": 1_000_000, "ms": 1_000, "us": 1, "day": 86_400_000_000}
+MICROSECONDS_PER = {"s": 1_000_000, "ms": 1_000, "day": 86_400_000_000}
 MAX_ID_CHARACTERS = 4096  # far beyond any that is kept; more is not read of an id that comes as a dictionary
 UNREPRESENTABLE = 2**62  # beyond any year that a calendar knows; kept so that the row is quarantined, not the table
 STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
@@ -146,42 +146,31 @@ def _is_list_of_strings(found: pa.DataType) -> bool:
 
 def _cut(column: pa.Array, caps: Caps, name: str) -> pa.Array:
     """Cut long strings, of a dictionary only its values; Arrow would else hold a long one once for each of its rows."""
-    if pa.types.is_dictionary(column.type):
-        values = decode(column.dictionary).cast(pa.large_string())
-        is_long = pc.greater(pc.utf8_length(values), caps.characters)
-        if not pc.any(is_long).as_py():
-            return column
-        caps.cut[name] += pc.sum(is_long.take(column.indices)).as_py() or 0
-        return pa.DictionaryArray.from_arrays(column.indices, pc.utf8_slice_codeunits(values, 0, caps.characters))
-    text = column.cast(pa.large_string())
-    caps.cut[name] += pc.sum(pc.greater(pc.utf8_length(text), caps.characters)).as_py() or 0
-    return pc.utf8_slice_codeunits(text, 0, caps.characters)
+    is_shared = pa.types.is_dictionary(column.type)
+    values = decode(column.dictionary if is_shared else column).cast(pa.large_string())
+    is_long = pc.greater(pc.utf8_length(values), caps.characters)
+    if not pc.any(is_long).as_py():
+        return column if is_shared else values
+    caps.cut[name] += pc.sum(is_long.take(column.indices) if is_shared else is_long).as_py()
+    values = pc.utf8_slice_codeunits(values, 0, caps.characters)
+    return pa.DictionaryArray.from_arrays(column.indices, values) if is_shared else values
 
 
 def _microseconds(chunk: pa.Array) -> pa.Array:
     if pa.types.is_null(chunk.type):
         return chunk.cast(pa.int64())
-    is_known = chunk.is_valid().to_numpy(zero_copy_only=False)
-    raw, unit = _raw_time(chunk)
+    is_day, is_date = pa.types.is_date32(chunk.type), pa.types.is_date(chunk.type)
+    unit = "day" if is_day else "ms" if is_date else chunk.type.unit
+    ticks = chunk.cast(pa.int32() if is_day else pa.int64()).cast(pa.int64())
     if unit == "us":
-        return chunk.cast(pa.int64())
+        return ticks
+    times: NDArray[np.int64] = ticks.fill_null(0).to_numpy(zero_copy_only=False)
     if unit == "ns":
-        times = raw // 1_000
+        times = times // 1_000
     else:
-        factor = MICROSECONDS_PER[unit]
-        times = np.clip(raw, -(UNREPRESENTABLE // factor), UNREPRESENTABLE // factor) * factor
-    return pa.array(times, pa.int64(), mask=~is_known)
-
-
-def _raw_time(chunk: pa.Array) -> tuple[NDArray[np.int64], str]:
-    if pa.types.is_date32(chunk.type):
-        return _integers(chunk.cast(pa.int32()).cast(pa.int64())), "day"
-    unit = "ms" if pa.types.is_date64(chunk.type) else chunk.type.unit
-    return _integers(chunk.cast(pa.int64())), unit
-
-
-def _integers(chunk: pa.Array) -> NDArray[np.int64]:
-    return np.asarray(chunk.fill_null(0).to_numpy(zero_copy_only=False), np.int64)
+        most = UNREPRESENTABLE // MICROSECONDS_PER[unit]
+        times = np.clip(times, -most, most) * MICROSECONDS_PER[unit]
+    return pa.array(times, pa.int64(), mask=ticks.is_null().to_numpy(zero_copy_only=False))
 
 
 def _annotations(column: pa.Array, caps: Caps, name: str) -> pa.LargeListArray:

@@ -44,15 +44,7 @@ class TableSpec:
     @property
     def time(self) -> str:
         """The name of the time column, or '' where there is none."""
-        return self._first(Kind.TIME)
-
-    @property
-    def weight(self) -> str:
-        """The name of the weight column, or '' where there is none."""
-        return self._first(Kind.WEIGHT)
-
-    def _first(self, kind: Kind) -> str:
-        return next((column.name for column in self.columns if column.kind is kind), "")
+        return next((column.name for column in self.columns if column.kind is Kind.TIME), "")
 
 
 PINS = TableSpec(
