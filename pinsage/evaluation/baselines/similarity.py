@@ -10,7 +10,6 @@ from pinsage.errors import InputError
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import UNRANKED
 
-
 # A board's pins count by their degree to this power, as in GF-CF: a pin that is on many boards says little about one of
 # them. Recall@20 on validation boards, against a plain mean: .452 for .396 on the decks, .178 for .170 on Gowalla, .139
 # for .143 on MovieLens; at -1/4 the gain is half of that.
