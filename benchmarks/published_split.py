@@ -1,8 +1,8 @@
 """PinSage on Gowalla's published split, board to pin, as LightGCN and those after it are measured.
 
 The strength of popularity is chosen on pairs held out of the published training saves; then the whole training part is
-trained on for the default length, and the published test saves of every board are ranked once. Where early stopping would
-end is no guide: boards go on gaining when the pairs do not (docs/log.md).
+trained on for the default length, and the published test saves of every board are ranked once. Where early stopping
+would end is no guide: boards go on gaining when the pairs do not (docs/log.md).
 """
 
 import json
