@@ -15,8 +15,8 @@ from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.figures import graph_figures
 from pinsage.graph.walked import WALKED, with_sessions
 from pinsage.graph.weights import weighted
-from pinsage.pairs.row_groups import row_groups
 from pinsage.store.manifest import Facts
+from pinsage.store.row_groups import row_groups
 from tasks.work import StageWork
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.index import HEADER, INDEX, PinIndex
 from pinsage.recall import enough_recall, measured_recall
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
+from pinsage.store.parquet_files import write_parquet
 from tasks.work import StageWork
 
 log = logging.getLogger(__name__)

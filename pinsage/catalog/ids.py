@@ -1,11 +1,9 @@
 """The one place where an owner's `pin_id` becomes our row number `pin`, and back."""
 
 import difflib
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.errors import UnknownPinError
@@ -44,17 +42,6 @@ class PinIds:
         if place < len(self) and self.pin_id(place) == pin_id:
             return place
         raise UnknownPinError(self._sentence(pin_id, place))
-
-    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int32]:
-        """int32: the pins of ids, in the same order.
-
-        Raises:
-            UnknownPinError: the catalog does not hold one of them.
-        """
-        rows = pc.index_in(pa.array(pin_ids, self._ids.type), value_set=self._ids)
-        if rows.null_count:
-            self.row(pin_ids[rows.is_null().index(True).as_py()])
-        return np.asarray(rows.to_numpy(), np.int32)
 
     def _place(self, pin_id: str) -> int:
         """Where the id is, or would be, among the ascending ids: Arrow sorts strings by their UTF-8 bytes."""

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from pinsage.catalog.parquet_files import parquet_writer, write_parquet
 from pinsage.errors import DatasetError
+from pinsage.store.parquet_files import parquet_writer, write_parquet
 
 log = logging.getLogger(__name__)
 

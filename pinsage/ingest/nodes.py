@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_tables
 from pinsage.errors import DatasetError
 from pinsage.ingest.quarantine import Quarantine, TableCount
 from pinsage.ingest.source.columns import Caps
 from pinsage.ingest.source.table import SourceTable
+from pinsage.store.parquet_files import write_tables
 
 MAX_ROWS = 2**31 - 1
 

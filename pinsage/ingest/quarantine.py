@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_tables
 from pinsage.catalog.schema import PUBLISHED_QUARANTINE
 from pinsage.errors import DatasetError, PinSageError
 from pinsage.ingest.engine import Engine
 from pinsage.ingest.records import json_records
 from pinsage.ingest.source.table import SourceTable
+from pinsage.store.parquet_files import write_tables
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import ArtifactDamagedError
-from pinsage.pairs.row_groups import row_groups
+from pinsage.store.row_groups import row_groups
 
 BLOCK_SAVES = 2**20
 UNTIMED = np.iinfo(np.int64).max  # later than every time

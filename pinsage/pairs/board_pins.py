@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.pairs.row_groups import row_groups
+from pinsage.store.row_groups import row_groups
 
 
 @dataclass(frozen=True)

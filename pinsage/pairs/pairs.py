@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.catalog.parquet_files import write_parquet
+from pinsage.store.parquet_files import write_parquet
 
 
 @dataclass(frozen=True)

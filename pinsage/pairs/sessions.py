@@ -6,8 +6,8 @@ N training saves of some boards; the saves of a board lie together in the order 
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.pairs.row_groups import Int32Writer
 from pinsage.pairs.timeline import by_board_and_pin
+from pinsage.store.row_groups import Int32Writer
 
 
 class SessionWriter:

@@ -17,7 +17,6 @@ from pinsage.pairs.board_blocks import board_blocks
 from pinsage.pairs.draws import hashed_draws, id_hashes
 from pinsage.pairs.membership import PairTable
 from pinsage.pairs.pairs import Pairs
-from pinsage.pairs.row_groups import Int32Writer, row_groups
 from pinsage.pairs.sessions import SessionWriter
 from pinsage.pairs.timeline import (
     TEST,
@@ -31,6 +30,7 @@ from pinsage.pairs.timeline import (
     save_splits,
 )
 from pinsage.settings import PairSettings
+from pinsage.store.row_groups import Int32Writer, row_groups
 
 NAMES = ("train", "validation", "test")
 IN_TIME = 0.5  # the share of adjacent saves at different times from which on the order of a board means something

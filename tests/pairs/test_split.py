@@ -8,7 +8,6 @@ import pytest
 from split_world import START, catalog_of, split_pairs, world
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.errors import DatasetError, SettingsError
 from pinsage.pairs import split
 from pinsage.pairs.board_blocks import board_blocks
@@ -16,6 +15,7 @@ from pinsage.pairs.draws import hashed_draws, id_hashes
 from pinsage.pairs.pairs import Pairs
 from pinsage.pairs.timeline import save_splits
 from pinsage.settings import PairSettings
+from pinsage.store.parquet_files import write_parquet
 
 
 def listed(pairs: Pairs) -> list[tuple[int, int]]:

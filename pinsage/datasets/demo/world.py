@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.datasets.demo.boards import Boards, drawn_boards
 from pinsage.datasets.demo.interests import Interests, Pins, drawn_interests, drawn_pins
 from pinsage.datasets.demo.recipe import Recipe
 from pinsage.datasets.demo.sessions import Engagements, drawn_sessions
 from pinsage.datasets.demo.tables import board_table, engagement_table, pin_table, save_table
 from pinsage.errors import DatasetError
+from pinsage.store.parquet_files import write_parquet
 
 log = logging.getLogger(__name__)
 MIN_PINS, MAX_PINS = 200, 1_000_000

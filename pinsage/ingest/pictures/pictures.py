@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.catalog.parquet_files import parquet_writer
 from pinsage.catalog.schema import PUBLISHED_PICTURES
 from pinsage.ingest.pictures.files import picture_file, read_picture_file
 from pinsage.ingest.quarantine import Quarantine, TableCount
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.table import BATCH_ROWS, SourceTable
+from pinsage.store.parquet_files import parquet_writer
 
 READ_AT_ONCE = 16
 ROW_GROUP_PICTURES = 256

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.catalog.parquet_files import ROW_GROUP_ROWS, parquet_writer
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.parquet_files import ROW_GROUP_ROWS, parquet_writer
 
 
 def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
