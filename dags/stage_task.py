@@ -67,7 +67,7 @@ class StageTask(BaseOperator):
 
 
 def documentation(stage: Stage) -> str:
-    """What the stage does, reads and depends on, as Markdown for the task's page."""
+    """The stage's purpose, inputs and settings, as Markdown for the task's page."""
     reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"
     settings = ", ".join(f"`{name}.*`" for name in stage.sections) or "none of its own"
     result = "Publishes an artifact named by what made it; made already, it is reused."

@@ -36,7 +36,7 @@ Neighbors = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class IndexHeader:
-    """What an index file must be: its shape, how it is searched, whose embeddings it holds, and its bytes.
+    """The header of an index file: its shape, search settings, source embeddings, and checksum.
 
     Attributes:
         dim: d, size of an embedding.
@@ -78,7 +78,7 @@ class IndexHeader:
 
     @property
     def has_popularity(self) -> bool:
-        """Whether popularity is part of the score."""
+        """True if popularity is part of the score."""
         return self.max_popularity > 0
 
     @property

@@ -52,7 +52,7 @@ class RunParts(Protocol):
 
 @dataclass(frozen=True)
 class InferenceJob:
-    """What is read (folders of artifacts) and where things go.
+    """The folders of artifacts to read and the places for the results.
 
     `scratch` holds the arrays between two passes, `embeddings` is the file of the result.
     """
@@ -99,7 +99,7 @@ class Step:
 
 @dataclass(frozen=True)
 class EmbeddingFacts:
-    """What came out: P, and how many pins have a zero vector because ReLU left nothing of them."""
+    """The number of pins, and the number of zero vectors among them because ReLU left nothing of them."""
 
     num_pins: int
     num_zero: int
@@ -159,7 +159,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
 
 
 class _Tables:
-    """What is lent to the workers: the artifacts, and the arrays of earlier passes for as long as they are read."""
+    """The inputs of the workers: the artifacts, and the arrays of earlier passes for as long as they are read."""
 
     def __init__(self, job: InferenceJob, exchange: Exchange) -> None:
         self._job, self._exchange = job, exchange
@@ -202,7 +202,7 @@ def _computed(step: Step, part: slice) -> Tensor:
 
 
 def _vectors(made: Loan | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
-    """What an earlier pass made of all pins: float32 [P, ·]; None where there was no such pass."""
+    """The vectors of all pins from an earlier pass: float32 [P, ·]; None without such a pass."""
     return None if made is None else _mapped(made.folder() / f"{by.name}.npy", "c")
 
 

@@ -20,7 +20,7 @@ FACTORS = (1, 2, 4, 8, 16)  # of the search_k that the settings name: as far as 
 
 @dataclass(frozen=True)
 class Recall:
-    """How much of the exact answer a search finds at one `search_k`, and how fast it is on one core."""
+    """The recall of a search at one `search_k`, and its speed on one core."""
 
     search_k: int
     recall_at_10: float

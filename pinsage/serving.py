@@ -33,7 +33,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What a model version is made of: the published folders of index and network, and the pins by row.
+    """The parts of a model version: the published folders of index and network, and the pins by row.
 
     Attributes:
         index: folder with index.ann and index.json.
@@ -94,7 +94,7 @@ def save_model(folder: Path, parts: ModelParts) -> None:
 
 
 def signature() -> ModelSignature:
-    """What the served model takes and gives."""
+    """The columns that the served model takes and gives."""
     related = Object([
         Property("pin_id", DataType.string), Property("title", DataType.string), Property("score", DataType.double),
     ])  # fmt: skip

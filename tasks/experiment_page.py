@@ -1,4 +1,4 @@
-"""What an MLflow run shows of a pipeline run: metrics, facts as parameters, and a description with a table."""
+"""The MLflow page of a pipeline run: metrics, facts as parameters, and a description with a table."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ def quality(evaluated: Path, deciding: str) -> dict[str, float]:
 
 
 def measured(results: Iterable[StageResult]) -> dict[str, float]:
-    """What the stages measured of themselves, and the seconds they took."""
+    """The stages' own measurements, and the seconds they took."""
     found = list(results)
     seconds = {f"seconds/{result.stage}": result.seconds for result in found}
     facts = {

@@ -37,7 +37,7 @@ class StageFailedError(PinSageError):
 
 @dataclass(frozen=True)
 class StageCommand:
-    """What to run: a stage of a run, with flat settings, in a data folder. `origin` says where the run came from."""
+    """A stage of a run with flat settings, in a data folder. `origin` says where the run came from."""
 
     stage: str
     run_id: str

@@ -47,7 +47,7 @@ class SayLines(logging.Handler):
 
 
 def done_together(module: str, arguments: list[str], *, count: int, log_metrics: LogMetrics) -> Facts:
-    """What the first of `count` ranks, each `python -m MODULE ARGUMENTS MEETING`, says it came to.
+    """Run `count` ranks, each `python -m MODULE ARGUMENTS MEETING`; return the facts that the first one reports.
 
     MEETING is a file in which they find each other. Log lines are logged here, metrics passed on as they come. SIGTERM
     is passed on to all ranks.
@@ -86,7 +86,7 @@ def _started(module: str, arguments: list[str], count: int, folder: Path) -> "su
 
 
 class _Listener:
-    """What the ranks have said so far."""
+    """The messages of the ranks so far."""
 
     def __init__(self, log_metrics: LogMetrics) -> None:
         self._log_metrics = log_metrics

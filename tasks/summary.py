@@ -1,4 +1,4 @@
-"""What a finished run came to, on one screen: the methods side by side, recommendations in words, where to look."""
+"""The result of a finished run on one screen: methods side by side, recommendations in words, where to look."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -81,7 +81,7 @@ def _write_job(work: StageWork, path: Path) -> None:
 
 
 def training_data(work: StageWork) -> TrainingData:
-    """What the stages before have made to train on."""
+    """The results of earlier stages to train on."""
     pairs, walk = work.inputs["pair"], work.inputs["walk"]
     degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
     visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
@@ -97,7 +97,7 @@ def training_data(work: StageWork) -> TrainingData:
 
 
 def _has_no_order(pairs: Path) -> bool:
-    """Whether any two pins of a board are as good a training pair: see `pairs.split.SplitFigures`."""
+    """Return whether any two pins of a board are as good a training pair: see `pairs.split.SplitFigures`."""
     return Manifest.read(pairs).facts.get("order") == "none"
 
 

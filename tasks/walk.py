@@ -38,7 +38,7 @@ def walk(work: StageWork) -> Facts:
 
 
 def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
-    """What the partitions came to, after their rows were collected and checked one by one; and where the time went."""
+    """Walk all partitions, then collect and check their rows one by one; return their results and the times."""
     settings, cluster_settings = work.settings.walk, work.settings.cluster
     began, collecting = time.monotonic(), 0.0
 
@@ -62,7 +62,7 @@ def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, flo
 
 
 def _worker_seconds(walked: Sequence[Walked]) -> dict[str, float]:
-    """What the workers' threads did, in seconds of all of them together."""
+    """Seconds of the workers' threads by kind of work, in all of them together."""
     return {
         "preparing_seconds": sum(part.preparing_s for part in walked),
         "walking_seconds": sum(part.walking_s for part in walked),

@@ -38,7 +38,7 @@ class Transpose:
 
 @dataclass(frozen=True)
 class Subgraph:
-    """What the network must touch to embed some targets.
+    """The nodes and edges that the network reads to embed some targets.
 
     Attributes:
         nodes: int32 [n_K], pins without repetition, the targets first.
@@ -147,7 +147,7 @@ class Expander:
 
 
 class _Marks:
-    """Where each pin is in the batch under way (see `kernels`), and room for the batch's nodes. One thread's own."""
+    """The position of each pin in the current batch (see `kernels`), and space for its nodes. One thread's own."""
 
     def __init__(self, num_pins: int) -> None:
         self.marks, self.nodes = np.zeros(num_pins, np.int64), np.empty(num_pins, np.int32)

@@ -1,4 +1,4 @@
-"""Where the training pairs of a step come from: a list of pairs, or the boards that pins share.
+"""The training pairs of a step, from a list of pairs or from the boards that pins share.
 
 N pairs in an epoch, B pairs in a minibatch, S saves, P pins.
 """
@@ -23,7 +23,7 @@ class PairSource(Protocol):
         """The B pairs of a step. A step number is all that a resumed run needs."""
 
     def positive_share(self, num_pins: int) -> NDArray[np.float64]:
-        """How large a share of the positives each pin is expected to be: float64 [P], sums to 1."""
+        """The share of the positives that each pin is expected to be: float64 [P], sums to 1."""
 
 
 class PairOrder:

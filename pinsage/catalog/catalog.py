@@ -87,7 +87,7 @@ class Catalog:
         return found
 
     def titles(self, pins: NDArray[np.int32]) -> list[str]:
-        """What to call each pin before people: its title, else its annotations, else its pin_id."""
+        """The name of each pin for people: its title, else its annotations, else its pin_id."""
         rows = self._named.take(pa.array(pins)).to_pylist()
         return [row["title"] or ", ".join(row["annotations"] or []) or row["pin_id"] for row in rows]
 

@@ -44,7 +44,7 @@ class PinIds:
         raise UnknownPinError(self._sentence(pin_id, place))
 
     def _place(self, pin_id: str) -> int:
-        """Where the id is, or would be, among the ascending ids: Arrow sorts strings by their UTF-8 bytes."""
+        """The place of an id among the ascending ids, or the one it would take: Arrow sorts by UTF-8 bytes."""
         wanted, low, high = _utf8(pin_id), 0, len(self)
         while low < high:
             middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""How files reach workers and rows come back: through folders that everyone sees, or through a store in between.
+"""Files to the workers and rows back from them: through folders that everyone sees, or through a store in between.
 
 The parent lends folders to the workers, tells them where rows go, and collects part after part. What travels with a
 part (`Loan`, `Rows`) is a few words; the bytes go through the file system or the store, never through the scheduler.
@@ -33,7 +33,7 @@ class Rows(Protocol):
 
 
 class Exchange(Protocol):
-    """The parent's side."""
+    """The parent's side of an exchange of files and rows with workers."""
 
     def lend(self, folder: Path) -> Loan:
         """Let workers read the files directly below `folder`."""
@@ -42,7 +42,7 @@ class Exchange(Protocol):
         """End a loan whose files no later run can use."""
 
     def rows(self, folder: Path) -> Rows:
-        """Where workers put rows of the arrays `folder/NAME.npy`, which must be allocated."""
+        """The place for rows of the arrays `folder/NAME.npy`, which must be allocated."""
 
     def collect(self, folder: Path, written: Written) -> None:
         """See to it that the rows of a part are in the arrays below `folder`, as their worker made them.
@@ -100,7 +100,7 @@ class SharedFolders:
         return Here(folder)
 
     def take_back(self, loan: Loan) -> None:
-        """Nothing to do: the folder is its owner's."""
+        """Do nothing: the folder is its owner's."""
 
     def rows(self, folder: Path) -> Rows:
         """The arrays of `folder` themselves."""

@@ -70,7 +70,7 @@ def local_folder() -> Path:
 
 
 def input_name(entry: FileEntry) -> str:
-    """Where a file that was lent lies in the store: at a place of its content."""
+    """The name of an input file in the store, which is made of its content's digest."""
     return f"inputs/{entry.sha256}"
 
 

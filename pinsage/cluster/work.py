@@ -76,7 +76,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class _Refused:
-    """What a worker sends back instead of raising when trying again cannot help."""
+    """An error that a worker sends back instead of raising it, because trying again cannot help."""
 
     error: PinSageError
 
@@ -223,7 +223,7 @@ class _Job:
 
 
 def _count_workers(client: Client) -> int:
-    """How many workers the scheduler knows now.
+    """The number of workers that the scheduler knows now.
 
     Raises:
         ClusterError: the scheduler does not answer.

@@ -22,7 +22,7 @@ def keep_nothing(result: Any) -> None:
 
 
 class Workers(Protocol):
-    """Whoever runs the parts of a job; see `pinsage.cluster.work.Cluster.run`."""
+    """Threads or a cluster that run the parts of a job; see `pinsage.cluster.work.Cluster.run`."""
 
     @property
     def num_threads(self) -> int:
@@ -42,7 +42,7 @@ class Workers(Protocol):
 
 @contextmanager
 def workers(settings: ClusterSettings, tell: Tell = tell_nobody, *, num_pins: int) -> Iterator[Workers]:
-    """Whoever works on a catalog of `num_pins` pins: the cluster of the settings, or threads for a small catalog.
+    """The cluster of the settings, or threads of this process for a catalog of few pins (`num_pins`).
 
     Raises:
         ClusterError, SettingsError: as `pinsage.cluster.connection.connected`.

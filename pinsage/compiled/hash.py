@@ -18,7 +18,7 @@ def mixed(bits: np.uint64) -> np.uint64:
 
 @njit(nogil=True, cache=True)
 def stream(seed: np.uint64, pin: int) -> np.uint64:
-    """Where the random stream of a start pin begins."""
+    """The first state of the random stream of a start pin."""
     return mixed(mixed(seed) + GOLDEN * np.uint64(pin + 1))
 
 

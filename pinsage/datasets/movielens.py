@@ -33,7 +33,7 @@ POSTERS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class MovieLensChoices:
-    """What is imported: ratings from `min_rating` up; tags given at least `min_tag_uses` times, `max_tags` a movie."""
+    """The part to import: ratings from `min_rating` up; tags given at least `min_tag_uses` times, `max_tags` each."""
 
     min_rating: float = 0.0
     min_tag_uses: int = 2
@@ -42,7 +42,7 @@ class MovieLensChoices:
 
 @dataclass(frozen=True)
 class MovieLensFacts:
-    """How much was imported."""
+    """The numbers of rows imported."""
 
     pins: int
     boards: int

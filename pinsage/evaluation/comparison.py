@@ -61,7 +61,7 @@ class SliceMetric(Metric):
 
 @dataclass(frozen=True)
 class Difference(Metric):
-    """How much higher PinSage's figure is than that of `method`, measured on the same queries."""
+    """PinSage's figure minus that of `method`, measured on the same queries."""
 
 
 @dataclass

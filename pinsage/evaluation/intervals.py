@@ -39,7 +39,7 @@ def interval(draws: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _weights(num_rows: int, seed: int, num_draws: int) -> Iterator[Matrix]:
-    """How often each row is in each of some draws, float64 [some, R]."""
+    """The number of times that each row is in each of some draws, float64 [some, R]."""
     rng, size = np.random.default_rng(seed), max(1, CHUNK_BYTES // (8 * num_rows))
     for start in range(0, num_draws, size):
         num = min(size, num_draws - start)

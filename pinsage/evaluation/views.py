@@ -54,7 +54,7 @@ class Split:
 
     @property
     def num_pairs(self) -> int:
-        """How many pairs the view of all pairs has."""
+        """The number of pairs in the view of all pairs."""
         return len(self.all.board)
 
 

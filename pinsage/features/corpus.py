@@ -32,7 +32,7 @@ class Corpus:
 
     @property
     def num_sentences(self) -> int:
-        """How many lists `sentences` yields."""
+        """The number of lists that `sentences` yields."""
         return int(np.count_nonzero(np.diff(self.offsets) >= 2))
 
     def sentences(self) -> Iterator[list[str]]:
@@ -66,7 +66,7 @@ def corpus_with(vocabulary: Sequence[str], words_of_pins: Iterable[list[str]]) -
 def _numbered(
     words_of_pins: Iterable[list[str]], numbers: dict[str, int], *, may_grow: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Where each pin's words begin, and the number of each word: a new one in order of appearance, or -1."""
+    """Number the words in order of appearance, -1 for other ones, and return where each pin's words begin."""
     found, ends = array("i"), array("q", [0])
     for words in words_of_pins:
         if may_grow:

@@ -50,7 +50,7 @@ class Descriptor:
 
 
 def _histogram(colors: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How many pixels have each of 4 x 4 x 4 colors: [N, 64]."""
+    """The number of pixels of each of 4 x 4 x 4 colors: [N, 64]."""
     level = colors >> 6
     color = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]  # [N, 64, 64]
     return _counted(color.reshape(len(colors), -1), None, _LEVELS**3)
@@ -66,7 +66,7 @@ def _layout(colors: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How strong edges of each of 8 directions are in each cell: [N, 128]. A step votes for its two nearest ones."""
+    """The strength of edges in 8 directions for each cell: [N, 128]. A step votes for its two nearest ones."""
     across, down = np.zeros_like(luma), np.zeros_like(luma)
     across[:, :, 1:-1] = luma[:, :, 2:] - luma[:, :, :-2]
     down[:, 1:-1] = luma[:, 2:] - luma[:, :-2]

@@ -28,7 +28,7 @@ Batch = tuple[NDArray[np.int32], list[bytes]]
 
 @dataclass
 class _Tally:
-    """What became of the pictures so far."""
+    """The counts of encoded, cached and unreadable pictures so far."""
 
     num_encoded: int = 0
     num_cached: int = 0

@@ -1,4 +1,4 @@
-"""What a pin's saves say: the leading singular vectors of the normalized pin-board matrix.
+"""Spectral features of pins: the leading singular vectors of the normalized pin-board matrix.
 
 Letters: P pins, B boards and after them sessions, k columns of a block, C columns of the features (`spectral.dim`).
 

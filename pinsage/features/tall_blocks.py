@@ -32,7 +32,7 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
     def map(self, work: Callable[[int], Any], starts: Iterable[int]) -> list[Any]:
-        """What `work` gives for each start, in their order."""
+        """The results of `work` for each start, in their order."""
         return list(self._pool.map(work, starts))
 
 

@@ -21,7 +21,7 @@ from pinsage.store.manifest import file_sha256
 
 
 class Encoder(Protocol):
-    """What makes a vector of a picture.
+    """An encoder of pictures: pixels in, vectors out.
 
     `name` stands for everything that decides the vector: two encoders of one name give a picture the same one. `dim`
     is D. `side` is the pixels of a picture's width and height that it makes use of.
@@ -65,7 +65,7 @@ def picture_encoder(settings: VisualSettings) -> Encoder:
 
 
 def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
-    """What decides the vectors beside the settings: for vgg16 the SHA-256 of the weights, which may change in place.
+    """The encoder's identity beside its settings: for vgg16 the SHA-256 of the weights, which may change in place.
 
     The pipeline's data folder is not looked at.
 

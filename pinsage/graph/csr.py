@@ -18,7 +18,7 @@ WEIGHTS = ("pin_weights", "board_weights")
 
 @dataclass(frozen=True)
 class BipartiteGraph:
-    """Which boards each pin was saved to, and which pins each board holds.
+    """The boards that each pin was saved to, and the pins on each board.
 
     Attributes:
         pin_offsets: int64 [P+1]; the boards of pin p are `pin_boards[pin_offsets[p]:pin_offsets[p+1]]`.

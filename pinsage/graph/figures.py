@@ -1,4 +1,4 @@
-"""How large a graph is and how its saves are spread: the figures of the stage `connect`.
+"""The size of a graph and the spread of its saves: the figures of the stage `connect`.
 
 Letters: P pins, B boards, S saves.
 """

@@ -61,7 +61,7 @@ def rows_of(offsets: NDArray[np.int64]) -> NDArray[np.int32]:
 
 @njit(nogil=True, cache=True)
 def are_ascending(first: NDArray[np.int32], second: NDArray[np.int32]) -> bool:
-    """Whether the pairs (first, second) ascend; equal pairs may follow each other."""
+    """Return whether the pairs (first, second) ascend; equal pairs may follow each other."""
     for place in range(1, len(first)):
         if first[place] < first[place - 1] or (first[place] == first[place - 1] and second[place] < second[place - 1]):
             return False

@@ -23,7 +23,7 @@ _US_PER_DAY = 86_400e6
 
 @dataclass(frozen=True)
 class WeightFigures:
-    """What the weights of a graph's saves are. `untimed_saves` counts those that have no time, when time matters."""
+    """Statistics of the weights of a graph. `untimed_saves` counts the saves without a time, when time matters."""
 
     edge_weights: str
     lightest_save: float

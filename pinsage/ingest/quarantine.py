@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TableCount:
-    """What became of the rows of one table; `cut` counts its texts that were cut, in rows that are kept or not."""
+    """The row counts of one table; `cut` counts its texts that were cut, in rows that are kept or not."""
 
     table: str
     rows_in: int

@@ -44,7 +44,7 @@ class BoardBlock:
 
 
 def has_weights(catalog: Catalog) -> bool:
-    """Whether the data set came with a weight for its saves."""
+    """Return whether the data set came with a weight for its saves."""
     return "weight" in pq.read_schema(_path(catalog)).names
 
 

@@ -41,7 +41,7 @@ class PairTable:
 
 @njit(nogil=True, cache=True)
 def _place(keys: NDArray[np.int64], shift: np.uint64, key: np.int64) -> np.uint64:
-    """Where a key is, or where it belongs."""
+    """Find the place of a key, or the free place for it."""
     bits = np.uint64(key)
     place = ((bits ^ (bits >> np.uint64(32))) * GOLDEN) >> shift
     while keys[place] != key and keys[place] != _EMPTY:

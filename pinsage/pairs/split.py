@@ -41,7 +41,7 @@ Saves = tuple[NDArray[np.int32], NDArray[np.int32]]  # boards and pins
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """How many pairs and saves each part has, and what they were made of.
+    """The numbers of pairs and saves in each part, and their source.
 
     Attributes:
         source: "engagements" or "saves".
@@ -191,7 +191,7 @@ def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tupl
 
 
 def _num_known(folder: Path, num_held_out: int) -> tuple[int, int]:
-    """How many validation and how many test pairs are training pairs, too."""
+    """The numbers of validation and of test pairs that are training pairs, too."""
     known = PairTable(num_held_out)
     for name in ("validation", "test"):
         for pairs in _pairs_of(folder / f"{name}.parquet"):

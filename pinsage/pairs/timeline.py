@@ -22,7 +22,7 @@ Splits = NDArray[np.int8]
 
 @dataclass
 class AdjacentSaves:
-    """How many saves follow another one of their board, and how many of these came at another time than that one.
+    """Counts of the saves that follow another one of their board, and of those among them at a different time.
 
     A save without a time is taken to be of the same time as the one before it.
     """
@@ -84,7 +84,7 @@ def by_board_and_pin(boards: NDArray[np.int32], pins: NDArray[np.int32]) -> tupl
 
 
 def _held_out(sizes: NDArray[np.int64], share: float, where: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many saves of each board a share of them is: at least one, never all."""
+    """The number of held-out saves of each board for a share: at least one, never all."""
     wanted = np.maximum(np.floor(sizes * share + 0.5), 1 if share else 0).astype(np.int64)
     return np.where(where, np.minimum(wanted, sizes - 1), 0)
 

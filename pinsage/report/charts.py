@@ -86,7 +86,7 @@ def curve(label: Label, x: Numbers, y: Numbers, *, style: str = "main", smooth: 
 
 
 def histogram(label: Label, values: NDArray[np.int64]) -> Chart:
-    """How many values fall into 0, 1, 2–3, 4–7, … as bars: degrees span powers of ten."""
+    """Bars for the number of values in 0, 1, 2–3, 4–7, …: degrees span powers of ten."""
     edges = [0, *(2**power for power in range(max(1, int(values.max(initial=1)).bit_length()) + 1))]
     counts = np.histogram(values, edges)[0]
     names = [f"{low}" if high - low == 1 else f"{low}–{high - 1}" for low, high in pairwise(edges)]

@@ -75,7 +75,7 @@ class ScoreTable:
 
     @property
     def has_cold(self) -> bool:
-        """Whether there are figures for pairs with a cold pin."""
+        """True if there are figures for pairs with a cold pin."""
         return any(column.metric.startswith("cold") for column in self.columns)
 
     @property
@@ -84,7 +84,7 @@ class ScoreTable:
         return list(dict.fromkeys(column.view for column in self.columns))
 
     def num_columns(self, view: str) -> int:
-        """How many columns a view has."""
+        """The number of columns of a view."""
         return sum(column.view == view for column in self.columns)
 
 
@@ -99,7 +99,7 @@ class Headline:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether PinSage "wins", "loses" or is "tied" against the best simple method, in sentences."""
+    """The comparison of PinSage with the best simple method: "wins", "loses" or "tied", and sentences."""
 
     outcome: str
     text: str

@@ -15,7 +15,7 @@ UPPER_THIRD = (0.5, 0.35)  # where a crop is centered: what matters in a tall pi
 
 @dataclass(frozen=True)
 class Size:
-    """What a thumbnail may take: pixels of width and height, and bytes."""
+    """The limits of a thumbnail: pixels of width and height, and bytes."""
 
     width: int
     height: int

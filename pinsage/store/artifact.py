@@ -47,11 +47,11 @@ class ArtifactStore:
         self.root = root
 
     def folder(self, stage: str, key: str) -> Path:
-        """Where the artifact of `stage` with `key` is, or will be."""
+        """The folder of the artifact of `stage` with `key`, published or not."""
         return self.root / stage / key
 
     def has(self, stage: str, key: str) -> bool:
-        """Whether that artifact has been published."""
+        """Return whether that artifact has been published."""
         return (self.folder(stage, key) / manifests.NAME).is_file()
 
     def open(self, stage: str, key: str) -> Artifact:

@@ -1,4 +1,4 @@
-"""What a published artifact says of itself: its files with checksums, and what made it."""
+"""The manifest of a published artifact: its files with checksums, and what made it."""
 
 import hashlib
 import json

@@ -40,7 +40,7 @@ class PartWriter:
             self._rows[name] += len(array)
 
     def written(self) -> Written:
-        """What was written.
+        """The range and the checksums of the rows, once all of them have been appended.
 
         Raises:
             PinSageError: an array got more or fewer rows than the part has.

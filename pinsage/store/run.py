@@ -22,7 +22,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+~-]{0,199}")
 
 @dataclass(frozen=True)
 class StageResult:
-    """What one stage of one run came to. `reused` says that the artifact was there before."""
+    """The result of one stage of one run. `reused` says that the artifact was there before."""
 
     stage: str
     key: str
@@ -50,7 +50,7 @@ class Run:
         _replace(self.folder / f"{result.stage}.json", asdict(result))
 
     def result(self, stage: str) -> StageResult:
-        """What a stage came to.
+        """The result of a stage.
 
         Raises:
             ArtifactMissingError: the stage has not ended in this run.

@@ -1,4 +1,4 @@
-"""Whether a challenger becomes champion, and why."""
+"""The decision whether a challenger becomes champion, and its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ DATA_TAG = "pinsage.data_key"
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the challenger is champion from now on, in a sentence with both values."""
+    """A decision on the champion: yes or no, and a sentence with both values."""
 
     promoted: bool
     reason: str
 
 
 def score_tags(scores: Mapping[str, float], *, data_key: str) -> dict[str, str]:
-    """What a version must remember to be compared later: its validation metrics and the data they were measured on."""
+    """The tags by which a version is compared later: its validation metrics and the data they were measured on."""
     return {DATA_TAG: data_key, **{f"{SCORE_TAG}{name}": repr(value) for name, value in scores.items()}}
 
 

@@ -45,7 +45,7 @@ class Server:
 
     @property
     def is_remote(self) -> bool:
-        """Whether a server answers over HTTP, as against a database opened by this process."""
+        """True if a server answers over HTTP, as against a database opened by this process."""
         return self.uri.startswith(("http://", "https://"))
 
     @cached_property
@@ -129,7 +129,7 @@ class Server:
 
 
 def _prepare_environment() -> None:
-    """What MLflow reads from the environment: no pickle, no calls home, no progress bars, no minutes of retries."""
+    """Set the environment that MLflow reads: no pickle, no calls home, no progress bars, no minutes of retries."""
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -1,4 +1,4 @@
-"""How the C library hands out the memory of tensors on a CPU.
+"""The C library's allocator under the tensors of a CPU: freed memory is kept for the next ones.
 
 By default glibc gives every large block back to the kernel when a tensor dies, and the next tensor gets zeroed pages,
 one fault per 4 KiB: at hundreds of MB per tensor that is a third of a training step.

@@ -1,4 +1,4 @@
-"""What a network is trained on, checked before the first step."""
+"""The data of a training, checked before the first step."""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that speaks, validates and writes."""
+        """True in the process that speaks, validates and writes."""
         return self.rank == 0
 
     @property
@@ -58,7 +58,7 @@ class Ranks:
         return values
 
     def any(self, is_so: bool) -> bool:
-        """Whether it is so on any rank. All ranks have to ask."""
+        """Return whether it is so on any rank. All ranks have to ask."""
         if self.count == 1:
             return is_so
         told = torch.tensor(int(is_so))
@@ -102,7 +102,7 @@ class _Gathered(torch.autograd.Function):
 
 
 def this_rank() -> Ranks:
-    """Who this process is: alone, unless `joined` is open."""
+    """The rank of this process: alone, unless `joined` is open."""
     return Ranks(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else ALONE
 
 
@@ -130,7 +130,7 @@ def joined(meeting: Path) -> Iterator[Ranks]:
 
 
 def num_processes(settings: TrainSettings) -> int:
-    """How many processes the settings want on this machine: one per visible GPU, unless they say a number.
+    """The number of processes on this machine: one per visible GPU, unless the settings say a number.
 
     Raises:
         SettingsError: there are fewer GPUs, or the minibatch cannot be shared evenly.

@@ -1,4 +1,4 @@
-"""What the network reads for a minibatch, on the device: copied there, or taken from tables that live there.
+"""The network's inputs for a minibatch, on the device: copied there, or taken from tables that live there.
 
 P pins, T neighbors, D feature columns, K layers; n_0 <= ... <= n_K as in `batches.minibatch`.
 """

@@ -127,7 +127,7 @@ def fit(
 
 
 def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pace, num_pairs: int) -> Fitted:
-    """What came out, with the best weights in the network."""
+    """The trained network with its best weights, and its history."""
     if state.best is not None:
         state.network.load_state_dict(state.best)
     state.network.popularity = state.best_popularity
@@ -195,7 +195,7 @@ def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
 
 
 def _has_ids(data: TrainingData, model: ModelSettings) -> bool:
-    """Whether each pin gets a vector of its own."""
+    """Return whether each pin gets a vector of its own."""
     if model.id_embedding == "auto":
         return data.features.num_pins * model.embedding_dim <= _MOST_ID_NUMBERS
     return model.id_embedding == "always"

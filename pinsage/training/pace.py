@@ -1,4 +1,4 @@
-"""How fast training goes, for whoever watches and for the facts."""
+"""The pace of training, for progress reports and for the facts."""
 
 import time
 

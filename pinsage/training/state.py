@@ -54,7 +54,7 @@ class TrainingState:
     validation: list[ValidationPoint] = field(default_factory=list)
 
     def has_stalled(self, patience: int) -> bool:
-        """Whether the last `patience` looks at the validation pairs brought no gain; never if that is 0."""
+        """True if the last `patience` looks at the validation pairs brought no gain; never if that is 0."""
         rates = [point.hit_rate_at_10 for point in self.validation]
         return 0 < patience <= len(rates) - 1 - rates.index(max(rates)) if rates else False
 

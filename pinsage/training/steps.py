@@ -24,7 +24,7 @@ from pinsage.training.validation import Validator
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Whom a training tells: the checkpoints, if there is a place for them, and the tracker."""
+    """The callbacks of a training: the checkpoints, if there is a place for them, and the tracker."""
 
     checkpoints: Checkpoints | None
     log_metrics: LogMetrics

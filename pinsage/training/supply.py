@@ -1,4 +1,4 @@
-"""How minibatches come to the device: built by producers and copied there, or expanded there from resident tables."""
+"""The loader of minibatches: built by producers and copied to the device, or expanded there from resident tables."""
 
 import os
 from collections.abc import Callable

@@ -98,7 +98,7 @@ def rank_of_positives(
     positive: NDArray[np.int32],
     popularity: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float64]:
-    """How many pins, besides the query, score higher than the positive does: float64 [V].
+    """The number of pins, besides the query, that score higher than the positive does: float64 [V].
 
     Of the other pins that score the same half count, so that a network which maps all pins to one point is as good as
     chance.

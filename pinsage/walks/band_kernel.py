@@ -27,7 +27,7 @@ class Ranks(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def _find(counter: Counter, slot: int, pin: np.uint64) -> np.int64:
-    """Where a pin is in the counter of one start pin, or the free place where it would be."""
+    """Find the place of a pin in the counter of one start pin, or the free place for it."""
     return find(counter.entries, counter.bits, np.int64(slot) << counter.bits, pin)
 
 

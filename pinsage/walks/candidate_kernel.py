@@ -99,7 +99,7 @@ def share_out(workspace: Workspace, boards: int, has_shares: bool) -> None:
 
 @njit(nogil=True, cache=True)
 def _gathered(graph: Graph, workspace: Workspace, row: np.uint64, longest: int, drawn: np.uint64) -> np.float32:
-    """What the boards of a pin hold for it; of a long row every n-th save is read, from a random one on."""
+    """Sum the mass on the boards of a pin; of a long row every n-th save is read, from a random one on."""
     hops, back, seen = graph.to_boards.hops, graph.back, workspace.filter
     table, mass, bits = workspace.boards.rows, workspace.boards.mass, workspace.boards.bits
     begin, degree = np.int64(row >> HALF), np.int64(row & LOW)

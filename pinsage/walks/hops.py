@@ -29,7 +29,7 @@ Number = TypeVar("Number", np.int32, np.int64, np.uint64, np.float32)
 
 @dataclass(frozen=True)
 class EdgeShares:
-    """How likely a walk takes each save, where saves have weights.
+    """The chance of each save to be taken by a walk, for graphs with weights.
 
     Attributes:
         pin_shares: float32 [S], by pin: the weight of a save over those of its pin; each pin's sum to 1.

@@ -33,7 +33,7 @@ _OPENING = threading.Lock()
 
 @dataclass(frozen=True)
 class Walked:
-    """What one partition came to: the rows that were written, counts, and the seconds of a worker's thread it took."""
+    """The result of one partition: the rows written, counts, and the seconds of a worker's thread."""
 
     written: Written
     num_hops: int

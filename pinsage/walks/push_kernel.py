@@ -41,7 +41,7 @@ class Graph(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How far and how finely mass is pushed, and how many pins are looked at closely.
+    """The depth and the precision of a forward push, and the number of candidates looked at closely.
 
     Attributes:
         max_hops: traversals.
@@ -109,7 +109,7 @@ class Workspace(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def find_row(table: MassTable, offset: np.uint64) -> np.int64:
-    """Where the row at an offset is, or the free place where it would be."""
+    """Find the place of the row at an offset, or the free place for it."""
     return find(table.rows, table.bits, 0, offset)
 
 

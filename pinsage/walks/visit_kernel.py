@@ -40,7 +40,7 @@ class Hops(NamedTuple):
 
 
 class Walks(NamedTuple):
-    """How many walks of how many traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
+    """The number of walks and of their traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
 
     num_walks: int
     max_hops: int

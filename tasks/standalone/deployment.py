@@ -1,4 +1,4 @@
-"""Where the pipeline on this machine keeps its things, and how its two servers are told so."""
+"""The folders, ports and environments of the pipeline's two servers on this machine."""
 
 import os
 import secrets
@@ -38,12 +38,12 @@ class Deployment:
 
     @property
     def airflow_url(self) -> str:
-        """Where Airflow answers."""
+        """The address of Airflow."""
         return f"http://{LOOPBACK}:{self.airflow_port}"
 
     @property
     def mlflow_url(self) -> str:
-        """Where MLflow answers."""
+        """The address of MLflow."""
         return f"http://{LOOPBACK}:{self.mlflow_port}"
 
     @property
@@ -53,7 +53,7 @@ class Deployment:
 
     @property
     def logs(self) -> Path:
-        """What the servers say."""
+        """The folder of the servers' logs."""
         return self.home / "log"
 
     @property
@@ -113,7 +113,7 @@ class Deployment:
         }
 
     def _bytecode(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Where a shell forbids bytecode beside the sources, keep it in the data folder.
+        """Keep bytecode in the data folder if a shell forbids it beside the sources.
 
         A run is three dozen processes; without bytecode they spend more than half of their imports on compiling.
         """

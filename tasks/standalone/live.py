@@ -45,7 +45,7 @@ HEADLINES = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one stage: Airflow's view, and the stage's own result once there is one."""
+    """One stage on the screen: Airflow's view, and the stage's own result once there is one."""
 
     task: TaskState
     result: StageResult | None

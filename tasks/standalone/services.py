@@ -89,7 +89,7 @@ class Service:
 
 
 def airflow_services(deployment: Deployment) -> list[Service]:
-    """What `airflow standalone` would start, less what would listen beyond this machine or has no work here.
+    """The parts of `airflow standalone`, less what would listen beyond this machine or has no work here.
 
     Its scheduler and triggerer serve logs on all interfaces (ports 8793 and 8794) with no setting for the address, and
     no task here is deferred to a triggerer.
@@ -163,7 +163,7 @@ def stop(services: list[Service]) -> list[str]:
 
 
 def is_taken(port: int) -> bool:
-    """Whether some program listens on a loopback port."""
+    """Return whether some program listens on a loopback port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0

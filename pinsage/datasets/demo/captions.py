@@ -23,7 +23,7 @@ class Caption:
 
 
 def pin_caption(pin: int, pins: Pins, interests: Interests, *, recipe: Recipe, rng: np.random.Generator) -> Caption:
-    """What a pin says of itself."""
+    """The title, description and annotations of a pin."""
     interest = int(pins.interest[pin])
     family = int(interests.family[interest])
     lacks_annotations, lacks_words = rng.random(2) < (recipe.no_annotations, recipe.no_words)
@@ -42,7 +42,7 @@ def pin_caption(pin: int, pins: Pins, interests: Interests, *, recipe: Recipe, r
 
 
 def board_title(interest: int, style: float, interests: Interests, rng: np.random.Generator) -> str:
-    """What a board is called."""
+    """The title of a board."""
     family = int(interests.family[interest])
     words = [FAMILIES[family].words[row] for row in interests.theme[interest]]
     category = CATEGORIES[interests.place[interest]]

@@ -26,7 +26,7 @@ MIN_PINS, MAX_PINS = 200, 1_000_000
 
 @dataclass(frozen=True)
 class DemoFacts:
-    """How many rows a demo world has, how many interests are behind them, and how many pins nobody has saved yet."""
+    """The numbers of rows, of hidden interests and of unsaved pins of a demo world."""
 
     pins: int
     boards: int

@@ -54,7 +54,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the footer of a file says: rows and bytes (before compression) of each row group, and its columns.
+    """The layout of a file by its footer: rows and bytes (before compression) of each row group, and its columns.
 
     `texts` has for each column of strings the leaf that holds them.
     """
