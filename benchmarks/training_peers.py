@@ -24,7 +24,7 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.batches.recipe import Share
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 from pinsage.settings import ModelSettings, TrainSettings
-from pinsage.training.allocator import freed_memory_kept
+from pinsage.training.allocator import keep_freed_memory
 from pinsage.training.data import TrainingData
 from pinsage.training.device import chosen_precision
 from pinsage.training.inputs import Inputs
@@ -144,7 +144,7 @@ def trainer(
     network = PinSageNetwork(shape, seed=0)
     network.set_moments(*data.features.moments())
     if contestant.kind is Trainer:  # as `fit` has it, for as long as the process runs
-        stack.enter_context(freed_memory_kept())
+        stack.enter_context(keep_freed_memory())
     return contestant.kind(data, model, train, network)
 
 

@@ -155,7 +155,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
             on_result=partial(exchange.collect, folder),
         )
         tables.made(each)
-    return _checked(job.embeddings)
+    return _check(job.embeddings)
 
 
 class _Tables:
@@ -185,12 +185,12 @@ def embed_part(step: Step, first: int, last: int) -> Written:
     torch.set_num_threads(1)
     with step.out.part([step.name], first, last) as writer, torch.inference_mode():
         for part in chunks(first, last):
-            writer.append({step.name: _computed(step, part).numpy()})
-    return writer.written()
+            writer.append({step.name: _compute(step, part).numpy()})
+    return writer.finish()
 
 
-def _computed(step: Step, part: slice) -> Tensor:
-    network, features, neighborhoods = _opened(step.lent)
+def _compute(step: Step, part: slice) -> Tensor:
+    network, features, neighborhoods = _open(step.lent)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
     own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pooled)
     return compute(
@@ -203,17 +203,17 @@ def _computed(step: Step, part: slice) -> Tensor:
 
 def _vectors(made: Loan | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
     """The vectors of all pins from an earlier pass: float32 [P, ·]; None without such a pass."""
-    return None if made is None else _mapped(made.folder() / f"{by.name}.npy", "c")
+    return None if made is None else _map(made.folder() / f"{by.name}.npy", "c")
 
 
-def _opened(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+def _open(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
     """The network and the memory maps of a job, opened once per process, whichever of its threads asks first."""
     with _OPENING:
-        return _opened_once(lent)
+        return _open_once(lent)
 
 
 @lru_cache(maxsize=2)
-def _opened_once(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+def _open_once(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
     loans = (lent.model, lent.visual, lent.text, lent.spectral, lent.graph, lent.walk)
     return _read(*(loan.folder() for loan in loans))
 
@@ -257,12 +257,12 @@ def _width(network: PinSageNetwork, each: Pass) -> int:
     return network.shape.embedding_dim if each.kind in ("saves", "head") else network.shape.hidden_dim
 
 
-def _mapped(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":
+def _map(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":
     return np.lib.format.open_memmap(path, mode=mode)
 
 
-def _checked(path: Path) -> EmbeddingFacts:
-    vectors, num_zero = _mapped(path, "r"), 0
+def _check(path: Path) -> EmbeddingFacts:
+    vectors, num_zero = _map(path, "r"), 0
     for part in chunks(0, len(vectors)):
         lengths = np.linalg.norm(vectors[part], axis=1)
         if not np.isfinite(lengths).all():

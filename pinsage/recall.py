@@ -27,7 +27,7 @@ class Recall:
     queries_per_s: float
 
 
-def measured_recall(
+def measure_recall(
     index: PinIndex, embeddings: NDArray[np.float32], popularity: NDArray[np.float32], settings: IndexSettings
 ) -> list[Recall]:
     """Recall@10 against exact search at several `search_k`, ascending, the index's own among them.

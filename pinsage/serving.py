@@ -67,7 +67,7 @@ class RelatedPins(PythonModel):
 
     def _answer(self, pin_id: str, k: float | None) -> Answer:
         try:
-            pins, scores = self.index.related(self.pin_ids.row(pin_id), _checked(k))
+            pins, scores = self.index.related(self.pin_ids.row(pin_id), _check_k(k))
         except InputError as error:
             return {"pin_id": pin_id, "related": [], "error": str(error)}
         related = [
@@ -105,7 +105,7 @@ def signature() -> ModelSignature:
     return ModelSignature(inputs=inputs, outputs=outputs)
 
 
-def _checked(k: float | None) -> int:
+def _check_k(k: float | None) -> int:
     if k is None or math.isnan(k):
         return DEFAULT_K
     if not 1 <= k <= MAX_K:

@@ -101,7 +101,7 @@ class StageProcess:
             except BaseException:
                 self.stop()
                 raise
-        return _judged(self._command.stage, process.returncode, report, last_line)
+        return _outcome(self._command.stage, process.returncode, report, last_line)
 
     def stop(self, grace_s: float = GRACE_S) -> None:
         """Ask the process to end, and kill it with all it started if it has not after `grace_s`. Returns at once.
@@ -153,9 +153,9 @@ def _report(line: str, stage: str) -> Report | None:
     return body if is_report else None
 
 
-def _judged(stage: str, code: int, report: Report, last_line: str) -> Report:
+def _outcome(stage: str, code: int, report: Report, last_line: str) -> Report:
     if code == 0 and "key" in report:
-        return _trimmed(report)
+        return _trim(report)
     if "error" in report:
         raise StageFailedError(str(report["error"]), retry_can_help=code != CANNOT_RETRY)
     if code < 0:
@@ -167,7 +167,7 @@ def _judged(stage: str, code: int, report: Report, last_line: str) -> Report:
     raise StageFailedError(f"{fact} Read its log.", retry_can_help=code != CANNOT_RETRY)
 
 
-def _trimmed(report: Report) -> Report:
+def _trim(report: Report) -> Report:
     """The report without its longest facts, if it would not fit into an XCom otherwise."""
     facts = dict(report.get("facts", {}))
     left_out = 0

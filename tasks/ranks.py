@@ -58,14 +58,14 @@ def done_together(module: str, arguments: list[str], *, count: int, log_metrics:
     log.info("%s on %d processes, started by torchrun", module, count)
     listener = _Listener(log_metrics)
     with TemporaryDirectory(prefix="pinsage-ranks-") as folder:
-        process = _started(module, arguments, count, Path(folder))
-        with process, _ended_with_us(process) as was_told_to_end:
+        process = _start(module, arguments, count, Path(folder))
+        with process, _end_with_us(process) as was_told_to_end:
             for line in process.stdout or ():
                 listener.hear(line.rstrip("\n"))
     return listener.outcome(process.returncode, count, was_told_to_end=was_told_to_end())
 
 
-def _started(module: str, arguments: list[str], count: int, folder: Path) -> "subprocess.Popen[str]":
+def _start(module: str, arguments: list[str], count: int, folder: Path) -> "subprocess.Popen[str]":
     """Torchrun, which meets its ranks in files: its server would listen on every network interface, and unpickle."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={count}",
@@ -130,7 +130,7 @@ class _Listener:
 
 
 @contextmanager
-def _ended_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bool]]:
+def _end_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bool]]:
     """Within the block SIGTERM is passed on, and an exception ends the ranks; yields whether we were told to end."""
     told = threading.Event()
 

@@ -38,7 +38,7 @@ def run_stage(
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
     else:
         work = _work(stage, run, home, recipe.key, log_metrics, tell)
-        result = _made(stage, store, recipe, work)
+        result = _make(stage, store, recipe, work)
     run.record(result)
     return result
 
@@ -61,7 +61,7 @@ def code_version() -> str:
     return f"{pinsage.__version__}+{commit}" if commit else pinsage.__version__
 
 
-def _made(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork) -> StageResult:
+def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork) -> StageResult:
     function, started = _function(stage.function), time.monotonic()
     log.info("%s: %s", stage.name, stage.summary)
     work.scratch.mkdir(parents=True, exist_ok=True)

@@ -40,13 +40,13 @@ def train(work: StageWork) -> Facts:
     """
     count = num_processes(work.settings.train)
     if count == 1:
-        return published(fitted(work), work)
+        return publish(fit_network(work), work)
     job = work.scratch / "job.json"
     _write_job(work, job)
     return done_together("tasks.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
 
 
-def fitted(work: StageWork) -> Fitted:
+def fit_network(work: StageWork) -> Fitted:
     """The network of the stage's inputs and settings, by this process or by this one among several."""
     return fit(
         training_data(work),
@@ -58,7 +58,7 @@ def fitted(work: StageWork) -> Fitted:
     )
 
 
-def published(result: Fitted, work: StageWork) -> Facts:
+def publish(result: Fitted, work: StageWork) -> Facts:
     """Write the network and its curves, and say what came out."""
     save_network(result.network, work.out)
     _write(work.out / "curve.parquet", pa.Table.from_pylist([vars(point) for point in result.curve], CURVE))

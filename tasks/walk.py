@@ -28,7 +28,7 @@ def walk(work: StageWork) -> Facts:
     graph = BipartiteGraph.open(walked_graph_folder(work.inputs["connect"]))
     allocate(work.out, graph.num_pins, work.settings.walk)
     began = time.monotonic()
-    walked, spent = _walked(work, graph.num_pins)
+    walked, spent = _walk(work, graph.num_pins)
     seconds = max(time.monotonic() - began, 1e-9)
     check_coverage(walked, graph.num_pins)
     facts = _facts(walked, graph, work.settings.walk.num_hard_negatives)
@@ -37,7 +37,7 @@ def walk(work: StageWork) -> Facts:
     return facts | {name: round(value, 3) for name, value in (pace | spent).items()}
 
 
-def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
+def _walk(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
     """Walk all partitions, then collect and check their rows one by one; return their results and the times."""
     settings, cluster_settings = work.settings.walk, work.settings.cluster
     began, collecting = time.monotonic(), 0.0

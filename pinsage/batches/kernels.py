@@ -21,7 +21,7 @@ _COUNTS_AHEAD, _PLACES_AHEAD = 32, 16  # entries of the table, for its transpose
 
 
 @njit(nogil=True, cache=True)
-def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # type: ignore[no-untyped-def]
+def expand(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # type: ignore[no-untyped-def]
     """Number the targets and what `num_layers` expansions add, and rewrite the neighborhoods in those numbers.
 
     Args:
@@ -48,7 +48,7 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
     first, stray = 0, NONE_STRAY
     # The expansions before the last one only find out who is reached: their rows are rewritten with all others below.
     for layer in range(1, num_layers):
-        first, (count, stray) = count, _reached(first, count, neighbors, base, marks, nodes)
+        first, (count, stray) = count, _number_neighbors(first, count, neighbors, base, marks, nodes)
         sizes[layer] = count
         if stray != NONE_STRAY:
             break
@@ -56,13 +56,13 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
     table = np.empty((num_rows, neighbors.shape[1]), np.int32)
     own_weights = np.empty((num_rows, neighbors.shape[1]), weights.dtype)
     if num_rows:
-        count, stray = _rewritten(table, own_weights, neighbors, weights, base, marks, nodes)
+        count, stray = _rewrite(table, own_weights, neighbors, weights, base, marks, nodes)
         sizes[num_layers] = count
     return nodes[:count].copy(), positions, sizes, table, own_weights, stray
 
 
 @njit(nogil=True, cache=True)
-def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-untyped-def]
+def _number_neighbors(first, last, neighbors, base, marks, nodes):  # type: ignore[no-untyped-def]
     """Number the neighbors of nodes `first` to `last` - 1: how many are numbered now, and a stray one or NONE_STRAY."""
     count = last
     for row in range(first, last):
@@ -78,8 +78,8 @@ def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True)
-def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # type: ignore[no-untyped-def]
-    """Fill `table` and `own_weights` with the rows of all nodes so far, and number what they add: see `_reached`."""
+def _rewrite(table, own_weights, neighbors, weights, base, marks, nodes):  # type: ignore[no-untyped-def]
+    """Fill `table` and `own_weights` with the rows of all nodes so far, and number the nodes that they add."""
     width, count = table.shape[1], len(table)
     for row in range(len(table)):
         later = nodes[min(row + _ROWS_AHEAD, count - 1)] * np.int64(width)
@@ -104,7 +104,7 @@ def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # t
 
 
 @njit(nogil=True, cache=True)
-def transposed(table, num_nodes):  # type: ignore[no-untyped-def]
+def transpose(table, num_nodes):  # type: ignore[no-untyped-def]
     """The places of each node in a table of positions: offsets int32 [num_nodes + 1], places int32 [table.size]."""
     flat = table.ravel()
     last = len(flat) - 1

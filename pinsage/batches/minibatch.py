@@ -120,7 +120,7 @@ class Expander:
         """
         self._check(targets)
         marks = self._marks()
-        nodes, positions, sizes, local, weights, stray = kernels.expanded(
+        nodes, positions, sizes, local, weights, stray = kernels.expand(
             targets,
             self._neighbors,
             self._weights,
@@ -162,4 +162,4 @@ class _Marks:
 
 def _transposes(local: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Transpose, ...]:
     inner_first = range(len(sizes) - 1, 0, -1)
-    return tuple(Transpose(*kernels.transposed(local[: sizes[k - 1]], sizes[k])) for k in inner_first)
+    return tuple(Transpose(*kernels.transpose(local[: sizes[k - 1]], sizes[k])) for k in inner_first)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.pairs.board_pins import BoardPins
-from pinsage.pairs.draws import hashed_draws
+from pinsage.pairs.draws import draw_by_hash
 from pinsage.pairs.pairs import Pairs
 
 _ORDER = 0  # the stream of random numbers, among those that hang on one seed; the negatives have another
@@ -91,7 +91,7 @@ class CoMembers:
 
     def pairs(self, step: int) -> Pairs:
         """The pairs of a step."""
-        return Pairs.joined([self._drawn(epoch, saves) for epoch, saves in self._order.parts(step)])
+        return Pairs.concat([self._drawn(epoch, saves) for epoch, saves in self._order.parts(step)])
 
     def positive_share(self, num_pins: int) -> NDArray[np.float64]:
         """The share of the saves that each pin has: float64 [P].
@@ -106,6 +106,6 @@ class CoMembers:
         offsets, pins = self._boards.offsets, self._boards.pins
         board = np.searchsorted(offsets, saves, side="right") - 1
         first, size = offsets[board], offsets[board + 1] - offsets[board]
-        draws = hashed_draws(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)
+        draws = draw_by_hash(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)
         other = first + (draws % (size - 1).astype(np.uint64)).astype(np.int64)
         return Pairs(pins[saves], pins[other + (other >= saves)])  # past the query itself

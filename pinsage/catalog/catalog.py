@@ -88,11 +88,11 @@ class Catalog:
 
     def titles(self, pins: NDArray[np.int32]) -> list[str]:
         """The name of each pin for people: its title, else its annotations, else its pin_id."""
-        rows = self._named.take(pa.array(pins)).to_pylist()
+        rows = self._names.take(pa.array(pins)).to_pylist()
         return [row["title"] or ", ".join(row["annotations"] or []) or row["pin_id"] for row in rows]
 
     @cached_property
-    def _named(self) -> pa.Table:
+    def _names(self) -> pa.Table:
         return self.pins(["pin_id", "title", "annotations"])
 
     def _read(self, name: str, columns: list[str] | None = None) -> pa.Table:

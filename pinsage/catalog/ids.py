@@ -67,10 +67,10 @@ class PinIds:
         places = np.union1d(around, sample)
         known = self.pin_ids(places)
         alike = difflib.get_close_matches(pin_id, known, n=10 * SUGGESTIONS)
-        return sorted(alike, key=lambda known: -_shared_start(known, pin_id))[:SUGGESTIONS]
+        return sorted(alike, key=lambda known: -_prefix_length(known, pin_id))[:SUGGESTIONS]
 
 
-def _shared_start(one: str, other: str) -> int:
+def _prefix_length(one: str, other: str) -> int:
     return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 

@@ -21,7 +21,7 @@ from pinsage.cluster.remote import Remote
 from pinsage.errors import ClusterError, PinSageError
 from pinsage.store import manifest as manifests
 from pinsage.store.disk import full_disk_named
-from pinsage.store.lock import locked, locked_if_free
+from pinsage.store.lock import hold_lock, try_lock
 from pinsage.store.manifest import FileEntry, Manifest
 from pinsage.store.rows import PartWriter, RowFile, Written, blocks
 
@@ -107,17 +107,17 @@ class StoreBetween:
         """
         for name, checksum in written.checksums.items():
             stored = f"parts/{self._job}/{name}-{written.first}"
-            if self._copied(stored, RowFile.open(folder / f"{name}.npy"), written) != checksum:
+            if self._copy(stored, RowFile.open(folder / f"{name}.npy"), written) != checksum:
                 raise PinSageError(
                     f"{self._remote.url}/{stored} does not hold the rows {written.first} to {written.last} that their "
                     "worker wrote. Check the store and run the stage again."
                 )
             self._remote.remove(stored)
 
-    def _copied(self, stored: str, target: RowFile, written: Written) -> int:
+    def _copy(self, stored: str, target: RowFile, written: Written) -> int:
         """The checksum of the rows that were copied."""
         checksum, size_bytes = 0, (written.last - written.first) * target.row_bytes
-        opened = target.opened_at(written.first, written.last)
+        opened = target.open_at(written.first, written.last)
         with full_disk_named(target.path.parent), opened as out, self._remote.reading(stored) as file:
             for block in blocks(file, size_bytes):
                 checksum = zlib.crc32(block, checksum)
@@ -134,7 +134,7 @@ def _entries(folder: Path) -> list[FileEntry]:
 
 @contextmanager
 def _lease(path: Path, remote: Remote) -> Iterator[None]:
-    with locked(path):
+    with hold_lock(path):
         path.write_text(remote.url, encoding="utf-8")
         try:
             yield
@@ -144,7 +144,7 @@ def _lease(path: Path, remote: Remote) -> Iterator[None]:
 
 def _remove_abandoned(remote: Remote, leases: Path) -> None:
     for path in leases.glob("*"):
-        with locked_if_free(path) as is_abandoned:
+        with try_lock(path) as is_abandoned:
             if is_abandoned and path.read_text(encoding="utf-8") == remote.url:
                 remote.remove(f"parts/{path.name}")
                 path.unlink(missing_ok=True)

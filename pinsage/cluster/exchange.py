@@ -85,7 +85,7 @@ class RowsInPlace:
         """
         with full_disk_named(self.path), ExitStack() as stack:
             layouts = {name: RowFile.open(self.path / f"{name}.npy") for name in names}
-            files = {name: stack.enter_context(layout.opened_at(first, last)) for name, layout in layouts.items()}
+            files = {name: stack.enter_context(layout.open_at(first, last)) for name, layout in layouts.items()}
             yield PartWriter(files, first, last)
             for file in files.values():
                 file.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pinsage.cluster.remote import Remote
 from pinsage.errors import StoreDamagedError
-from pinsage.store.lock import locked
+from pinsage.store.lock import hold_lock
 from pinsage.store.manifest import FileEntry
 
 _IDLE_S = 3600.0  # a copy that nobody asked for in this time makes room for the next
@@ -36,7 +36,7 @@ class StoredLoan:
         """
         copies = local_folder() / "pinsage-loans"
         copy = copies / hashlib.sha256(repr(self.files).encode()).hexdigest()[:32]
-        with locked(copies / f"{copy.name}.lock"):
+        with hold_lock(copies / f"{copy.name}.lock"):
             if not copy.is_dir():
                 _remove_idle(copies)
                 self._fetch_into(copy)

@@ -45,14 +45,14 @@ def workers(settings: ClusterSettings, tell: Tell = tell_nobody, *, num_pins: in
     """The cluster of the settings, or threads of this process for a catalog of few pins (`num_pins`).
 
     Raises:
-        ClusterError, SettingsError: as `pinsage.cluster.connection.connected`.
+        ClusterError, SettingsError: as `pinsage.cluster.connection.open_cluster`.
     """
     if not settings.address and not settings.store and num_pins <= SMALL_PINS:
         yield Threads(settings.num_workers * settings.threads_per_worker, tell)
         return
-    from pinsage.cluster.connection import connected  # Dask takes more than a second to import
+    from pinsage.cluster.connection import open_cluster  # Dask takes more than a second to import
 
-    with connected(settings, tell) as cluster:
+    with open_cluster(settings, tell) as cluster:
         yield cluster
 
 

@@ -161,7 +161,7 @@ def _saves(ratings: pa.Table, min_rating: float) -> pa.Table:
 
 def _pins(tables: _Tables, choices: MovieLensChoices) -> pa.Table:
     movies = tables.movies
-    tags = _frequent_tags(tables.tags, choices) if tables.tags is not None else {}
+    tags = _top_tags(tables.tags, choices) if tables.tags is not None else {}
     annotations = [
         ([] if genres in ("", NO_GENRES) else genres.split("|")) + tags.get(movie, [])
         for movie, genres in zip(movies.column("movieId").to_pylist(), movies.column("genres").to_pylist(), strict=True)
@@ -178,7 +178,7 @@ def _pins(tables: _Tables, choices: MovieLensChoices) -> pa.Table:
     return pa.table(columns)
 
 
-def _frequent_tags(tags: pa.Table, choices: MovieLensChoices) -> dict[str, list[str]]:
+def _top_tags(tags: pa.Table, choices: MovieLensChoices) -> dict[str, list[str]]:
     """The tags of each movie, those given most often first; in small letters, rare ones left out."""
     words = pc.utf8_lower(pc.utf8_trim_whitespace(tags.column("tag")))
     given = pa.table({"movie": tags.column("movieId"), "tag": words})

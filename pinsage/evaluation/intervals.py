@@ -15,7 +15,7 @@ LEVEL = 0.95
 Matrix = NDArray[np.float64]
 
 
-def resampled(sums: Matrix, counts: Matrix, seed: int, num_draws: int = NUM_DRAWS) -> Matrix:
+def resample(sums: Matrix, counts: Matrix, seed: int, num_draws: int = NUM_DRAWS) -> Matrix:
     """The figures of `num_draws` samples of the rows, float64 [D, M]; NaN where a sample holds nothing of a figure.
 
     The same seed and number of rows give the same samples, so the difference of two methods' figures is a paired one.

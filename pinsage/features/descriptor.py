@@ -53,7 +53,7 @@ def _histogram(colors: NDArray[np.int32]) -> NDArray[np.float64]:
     """The number of pixels of each of 4 x 4 x 4 colors: [N, 64]."""
     level = colors >> 6
     color = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]  # [N, 64, 64]
-    return _counted(color.reshape(len(colors), -1), None, _LEVELS**3)
+    return _count_bins(color.reshape(len(colors), -1), None, _LEVELS**3)
 
 
 def _layout(colors: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -75,7 +75,7 @@ def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
     cell = (row[:, None] * GRID + row) * ORIENTATIONS  # [64, 64]
     size = GRID**2 * ORIENTATIONS
     votes = [
-        _counted((cell + direction[step]).reshape(len(luma), -1), strength[step].ravel(), size)
+        _count_bins((cell + direction[step]).reshape(len(luma), -1), strength[step].ravel(), size)
         for direction, strength in _votes()
     ]
     return votes[0] + votes[1]
@@ -92,7 +92,7 @@ def _votes() -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     return [(first, strength * (1 - share)), ((first + 1) % ORIENTATIONS, strength * share)]
 
 
-def _counted(bins: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int) -> NDArray[np.float64]:
+def _count_bins(bins: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int) -> NDArray[np.float64]:
     """The (weighted) number of entries of each bin in each row of `bins` [N, n]: [N, size]."""
     placed = bins + np.arange(len(bins))[:, None] * size
     return np.bincount(placed.ravel(), weights, len(bins) * size).reshape(len(bins), size).astype(np.float64)

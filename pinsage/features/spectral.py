@@ -170,7 +170,7 @@ def _write_pins(
 
     def write(first: int) -> None:
         last = min(first + _CHUNK_PINS, graph.num_pins)
-        with file.opened_at(first, last) as rows:
+        with file.open_at(first, last) as rows:
             rows.write(_vectors(offsets[first : last + 1], boards, factors, settings).data)
 
     workers.map(write, range(0, graph.num_pins, _CHUNK_PINS))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.features.descriptor import Descriptor
-from pinsage.features.pictures import UnreadablePictureError, decoded
+from pinsage.features.pictures import UnreadablePictureError, decode
 from pinsage.settings import Settings, VisualSettings
 from pinsage.store.manifest import file_sha256
 
@@ -77,7 +77,7 @@ def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
     return {"weights_sha256": _sha256(_weights(settings.visual))}
 
 
-def encoded(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: float) -> Encoded:
+def encode_pictures(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: float) -> Encoded:
     """The vectors of encoded pictures, and for each that is unreadable the reason.
 
     Raises:
@@ -86,7 +86,7 @@ def encoded(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: floa
     readable, faults = [], []
     for picture in pictures:
         try:
-            readable.append(encoder.pixels(decoded(picture, side=encoder.side, max_megapixels=max_megapixels)))
+            readable.append(encoder.pixels(decode(picture, side=encoder.side, max_megapixels=max_megapixels)))
             faults.append("")
         except UnreadablePictureError as error:
             faults.append(str(error))

@@ -14,7 +14,7 @@ MOST_BUCKETS = 512  # as many streams of writes as the first pass keeps open; 64
 MOST_BITS = 16  # of a row's place in its bucket, so that it fits uint16
 
 
-def grouped(
+def group_by_key(
     keys: NDArray[np.int32], values: NDArray[np.int32], num_rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The values of each key, in the order given. Takes 6 N bytes beside its answer.

@@ -69,14 +69,14 @@ def board_blocks(catalog: Catalog, *, weights: bool = False, at_least: int = BLO
         num_waiting += table.num_rows
         if num_waiting < at_least or waiting[0].board[0] == waiting[-1].board[-1]:
             continue  # the second: a board that is longer than a block is joined once, when it has ended
-        joined = _joined(waiting)
+        joined = _join(waiting)
         _check(catalog, joined, last_board)
         cut = int(np.searchsorted(joined.board, joined.board[-1]))  # where its last board begins: it may go on
         last_board = int(joined.board[cut - 1])
         yield joined.slice(0, cut)
         waiting, num_waiting = [joined.slice(cut, len(joined))], len(joined) - cut
     if num_waiting:
-        rest = _joined(waiting)
+        rest = _join(waiting)
         _check(catalog, rest, last_board)
         yield rest
 
@@ -93,7 +93,7 @@ def _block(table: pa.Table) -> BoardBlock:
     return BoardBlock(table.column("board").to_numpy(), table.column("pin").to_numpy(), times, weights)
 
 
-def _joined(blocks: list[BoardBlock]) -> BoardBlock:
+def _join(blocks: list[BoardBlock]) -> BoardBlock:
     names = ("board", "pin", "saved_at", "weight")
     return BoardBlock(*(np.concatenate([getattr(block, name) for block in blocks]) for name in names))
 
@@ -104,15 +104,15 @@ def _check(catalog: Catalog, block: BoardBlock, last_board: int) -> None:
     if wrong < 0 and block.board[0] <= last_board:
         wrong = 0
     if wrong >= 0:
-        raise _damaged(
+        raise _damage_error(
             catalog, f"the save of pin {block.pin[wrong]} to board {block.board[wrong]} out of the order of time"
         )
     if block.board[0] < 0 or block.board[-1] >= catalog.num_boards:
         wrong = int(block.board[0] if block.board[0] < 0 else block.board[-1])
-        raise _damaged(catalog, f"board {wrong} where boards run from 0 to {catalog.num_boards - 1}")
+        raise _damage_error(catalog, f"board {wrong} where boards run from 0 to {catalog.num_boards - 1}")
     low, high = int(block.pin.min()), int(block.pin.max())
     if low < 0 or high >= catalog.num_pins:
-        raise _damaged(catalog, f"pin {low if low < 0 else high} where pins run from 0 to {catalog.num_pins - 1}")
+        raise _damage_error(catalog, f"pin {low if low < 0 else high} where pins run from 0 to {catalog.num_pins - 1}")
 
 
 @njit(nogil=True, cache=True)
@@ -132,5 +132,5 @@ def _first_disorder(boards: NDArray[np.int32], times: NDArray[np.int64], pins: N
     return -1
 
 
-def _damaged(catalog: Catalog, fact: str) -> ArtifactDamagedError:
+def _damage_error(catalog: Catalog, fact: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(f"{_path(catalog)} holds {fact}. Delete {catalog.folder}; the next run makes it again.")

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import GOLDEN, mixed
+from pinsage.compiled.hash import GOLDEN, mix
 
 Hashes = NDArray[np.uint64]
 
@@ -29,7 +29,7 @@ def _chunk_hashes(ids: pa.Array) -> Hashes:
     return hashes
 
 
-def hashed_draws(first: Hashes, second: Hashes, seed: int) -> Hashes:
+def draw_by_hash(first: Hashes, second: Hashes, seed: int) -> Hashes:
     """uint64 [N]: a draw for each pair of hashes, the same whenever the pair and the seed are."""
     draws: Hashes = _pair_draws(first, second, np.uint64(seed))
     return draws
@@ -38,7 +38,7 @@ def hashed_draws(first: Hashes, second: Hashes, seed: int) -> Hashes:
 @njit(nogil=True, cache=True)
 def _first(value: np.uint64) -> np.uint64:
     """The first number of the SplitMix64 stream that begins at `value`."""
-    return mixed(value + GOLDEN)
+    return mix(value + GOLDEN)
 
 
 @njit(nogil=True, cache=True)

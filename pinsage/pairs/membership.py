@@ -27,15 +27,15 @@ class PairTable:
 
     def add(self, pairs: Pairs) -> None:
         """Put pairs into the set."""
-        _add(self._keys, self._shift, pairs.unordered())
+        _add(self._keys, self._shift, pairs.pair_keys())
 
     def mark(self, pairs: Pairs) -> None:
         """Mark those of the pairs, in either direction, that are in the set."""
-        _mark(self._keys, self._is_marked, self._shift, pairs.unordered())
+        _mark(self._keys, self._is_marked, self._shift, pairs.pair_keys())
 
     def are_marked(self, pairs: Pairs) -> NDArray[np.bool_]:
         """bool [N]: the pair is in the set and marked."""
-        found: NDArray[np.bool_] = _are_marked(self._keys, self._is_marked, self._shift, pairs.unordered())
+        found: NDArray[np.bool_] = _are_marked(self._keys, self._is_marked, self._shift, pairs.pair_keys())
         return found
 
 

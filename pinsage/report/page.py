@@ -66,7 +66,7 @@ def render(page: Page) -> str:
     return environment.get_template(TEMPLATE).render(page=page, geometry=charts)
 
 
-def gathered(inputs: Folders, settings: ReportSettings) -> Page:
+def gather_page(inputs: Folders, settings: ReportSettings) -> Page:
     """The page of a run.
 
     Args:

@@ -17,7 +17,7 @@ from pinsage.errors import ArtifactMissingError
 from pinsage.store import manifest as manifests
 from pinsage.store.atomic import sync
 from pinsage.store.disk import full_disk_named
-from pinsage.store.lock import locked, locked_if_free
+from pinsage.store.lock import hold_lock, try_lock
 from pinsage.store.manifest import Facts, Manifest
 
 STAGING = ".staging-"
@@ -87,7 +87,7 @@ class ArtifactStore:
         _remove_abandoned(parent)
         staging = parent / f"{STAGING}{recipe.key}-{uuid.uuid4().hex[:8]}"
         # A later attempt can tell by the lock whether this one lives, and removes what a dead one left.
-        with full_disk_named(parent, "; nothing was published"), locked(staging / LOCK):
+        with full_disk_named(parent, "; nothing was published"), hold_lock(staging / LOCK):
             draft, started = Draft(staging / "content", {}), time.monotonic()
             draft.folder.mkdir()
             try:
@@ -114,6 +114,6 @@ class ArtifactStore:
 
 def _remove_abandoned(parent: Path) -> None:
     for staging in parent.glob(f"{STAGING}*"):
-        with locked_if_free(staging / LOCK) as is_abandoned:
+        with try_lock(staging / LOCK) as is_abandoned:
             if is_abandoned:
                 shutil.rmtree(staging, ignore_errors=True)

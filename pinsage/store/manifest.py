@@ -87,12 +87,12 @@ def verify(folder: Path, manifest: Manifest) -> None:
         path = folder / entry.path
         size = path.stat().st_size if path.is_file() else None
         if size != entry.size_bytes:
-            raise _damaged(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
+            raise _damage_error(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
         if file_sha256(path) != entry.sha256:
-            raise _damaged(path, "other bytes", f"sha256 {entry.sha256[:12]}…")
+            raise _damage_error(path, "other bytes", f"sha256 {entry.sha256[:12]}…")
 
 
-def _damaged(path: Path, found: str, expected: str) -> ArtifactDamagedError:
+def _damage_error(path: Path, found: str, expected: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(
         f"{path} holds {found} where its manifest says {expected}. Delete {path.parent}; the next run makes it again."
     )

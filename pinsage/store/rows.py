@@ -39,7 +39,7 @@ class PartWriter:
             self._sums[name] = zlib.crc32(data, self._sums[name])
             self._rows[name] += len(array)
 
-    def written(self) -> Written:
+    def finish(self) -> Written:
         """The range and the checksums of the rows, once all of them have been appended.
 
         Raises:
@@ -81,7 +81,7 @@ class RowFile:
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             return cls(path, file.tell(), int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize, shape[0])
 
-    def opened_at(self, first: int, last: int) -> BinaryIO:
+    def open_at(self, first: int, last: int) -> BinaryIO:
         """The file, open for writing at row `first`; the caller closes it.
 
         Raises:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pinsage.config import flat, validated
+from pinsage.config import flat, validate
 from pinsage.errors import ArtifactMissingError, RunRecordError
 from pinsage.settings import Settings
 from pinsage.store.atomic import replace_file
@@ -103,7 +103,7 @@ class RunStore:
         if not path.is_file():
             raise RunRecordError(f"There is no run '{run_id}' in {self.root}. `pinsage runs` lists what there is.")
         body = json.loads(path.read_text(encoding="utf-8"))
-        return Run(path.parent, validated(body["settings"]), body["origin"], body["started_at"])
+        return Run(path.parent, validate(body["settings"]), body["origin"], body["started_at"])
 
     def all(self) -> list[Run]:
         """Every run, the newest first."""

@@ -34,7 +34,7 @@ def decide(challenger: Version, champion: Version | None, *, metric: str, min_ga
         min_gain: least difference, in the metric's unit.
     """
     if champion is None:
-        return Decision(True, f"First version: there was no champion. Its {metric} is {_shown(challenger, metric)}.")
+        return Decision(True, f"First version: there was no champion. Its {metric} is {_format(challenger, metric)}.")
     if champion.number == challenger.number:
         return Decision(True, f"Version {champion.number} is the champion already.")
     ours, theirs = _score(challenger, metric), _score(champion, metric)
@@ -55,7 +55,7 @@ def _score(version: Version, metric: str) -> float | None:
     return float(text) if text is not None else None
 
 
-def _shown(version: Version, metric: str) -> str:
+def _format(version: Version, metric: str) -> str:
     score = _score(version, metric)
     return "unknown" if score is None else f"{score:.4f}"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pinsage.errors import TrackingError
 from pinsage.settings import TrackingSettings
-from pinsage.store.lock import locked
+from pinsage.store.lock import hold_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,7 +90,7 @@ class Server:
         if self._is_alone:
             yield
             return
-        with locked(self.folder / ".lock"):
+        with hold_lock(self.folder / ".lock"):
             self._is_alone = True
             try:
                 yield

@@ -15,7 +15,7 @@ _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 
 
 @contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def keep_freed_memory() -> Iterator[None]:
     """Let the memory that tensors free serve the next ones while the block runs; give it back to the kernel after.
 
     The process stays as large as its largest moment, plus what falls between tensors of different sizes. Where the C

@@ -43,7 +43,7 @@ class Ranks:
         """Its part of every minibatch."""
         return Share(self.rank, self.count)
 
-    def gathered(self, rows: Tensor) -> Tensor:
+    def gather(self, rows: Tensor) -> Tensor:
         """The rows of all ranks, in the order of ranks, with gradients: float [n, d] -> float [N n, d]."""
         if self.count == 1:
             return rows
@@ -102,12 +102,12 @@ class _Gathered(torch.autograd.Function):
 
 
 def this_rank() -> Ranks:
-    """The rank of this process: alone, unless `joined` is open."""
+    """The rank of this process: alone, unless `join_ranks` is open."""
     return Ranks(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else ALONE
 
 
 @contextmanager
-def joined(meeting: Path) -> Iterator[Ranks]:
+def join_ranks(meeting: Path) -> Iterator[Ranks]:
     """Join the processes that torchrun started with this one; all of them run on this machine.
 
     They meet in a file instead of at torchrun's server, which would listen on every network interface.

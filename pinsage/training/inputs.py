@@ -74,7 +74,7 @@ class Resident:
         local = self._positions[self._neighbors[inner].long()]  # [n_{K-1}, T]
         self._positions[nodes.long()] = -1
         counts = tuple(sizes[1:])
-        transposes = tuple(_transposed(local[: counts[k - 1]], counts[k]) for k in range(self._num_layers, 0, -1))
+        transposes = tuple(_transpose(local[: counts[k - 1]], counts[k]) for k in range(self._num_layers, 0, -1))
         return self._features[nodes.long()], SubgraphTensors(nodes, counts, local, self._weights[inner], transposes)
 
     def _number(self, pins: Tensor, first: int) -> None:
@@ -105,7 +105,7 @@ class InFlight:
         self._held.append((copied, batch))
 
 
-def _transposed(local: Tensor, num_nodes: int) -> Transposed:
+def _transpose(local: Tensor, num_nodes: int) -> Transposed:
     flat = local.flatten()
     counts = torch.bincount(flat, minlength=num_nodes)
     offsets = torch.zeros(num_nodes + 1, dtype=torch.int32, device=local.device)

@@ -15,9 +15,9 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.settings import ModelSettings, TrainSettings
-from pinsage.training.allocator import freed_memory_kept
+from pinsage.training.allocator import keep_freed_memory
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.data import TrainingData, checked_moments
+from pinsage.training.data import TrainingData, feature_moments
 from pinsage.training.device import chosen_device, chosen_precision, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
@@ -87,7 +87,7 @@ def fit(
 ) -> Fitted:
     """The network that the settings make of the data.
 
-    Within `distributed.joined` all processes call this with the same arguments, and all return the same network.
+    Within `distributed.join_ranks` all processes call this with the same arguments, and all return the same network.
 
     Args:
         data: features, neighborhoods and pairs of one catalog.
@@ -118,15 +118,15 @@ def fit(
     last = first if state.has_stalled(train.patience) else train.steps
     producers = num_producers(train, device, ranks.count)
     batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
-    keeping = freed_memory_kept() if device.type == "cpu" else nullcontext()
+    keeping = keep_freed_memory() if device.type == "cpu" else nullcontext()
     with keeping, TerminationNotice() as notice, batches as producer:
         told = tell if ranks.is_first else tell_nobody
         pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
-    return _fitted(state, objective, supply, pace, data.num_pairs)
+    return _finish(state, objective, supply, pace, data.num_pairs)
 
 
-def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pace, num_pairs: int) -> Fitted:
+def _finish(state: TrainingState, objective: Objective, supply: Supply, pace: Pace, num_pairs: int) -> Fitted:
     """The trained network with its best weights, and its history."""
     if state.best is not None:
         state.network.load_state_dict(state.best)
@@ -151,7 +151,7 @@ def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pa
 
 def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
-    moments = checked_moments(data, model.num_layers)
+    moments = feature_moments(data, model.num_layers)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
     network.to(device)

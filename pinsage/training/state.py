@@ -63,9 +63,9 @@ class TrainingState:
         self.validation.append(ValidationPoint(self.step, hit_rate, popularity))
         if hit_rate > self.best_hit_rate:
             self.best_hit_rate, self.best_popularity = hit_rate, popularity
-            self.best = copied(self.network)
+            self.best = copy_weights(self.network)
 
 
-def copied(network: torch.nn.Module) -> Weights:
+def copy_weights(network: torch.nn.Module) -> Weights:
     """A copy of every parameter and buffer by name, on the CPU, that later steps do not change."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in network.state_dict().items()}

@@ -139,10 +139,10 @@ class Steps:
         self._losses = []
         bad = ~np.isfinite(losses)
         if bad.any():
-            raise self._diverged(first + int(bad.argmax()), float(losses[bad.argmax()]))
+            raise self._divergence(first + int(bad.argmax()), float(losses[bad.argmax()]))
         self._state.pending.extend(losses.tolist())
 
-    def _diverged(self, step: int, loss: float) -> TrainingDivergedError:
+    def _divergence(self, step: int, loss: float) -> TrainingDivergedError:
         last = self._checkpoints.last if self._checkpoints else None
         return TrainingDivergedError(
             f"The loss of step {step} is {loss} (seed of the minibatch: {self._settings.seed}, {step}; "

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import HALF, LOW, scrambled, stream, unscrambled
+from pinsage.compiled.hash import HALF, LOW, scramble, stream, unscramble
 from pinsage.compiled.selection import move_largest_first
 from pinsage.compiled.table import find
 from pinsage.walks.visit_kernel import Counter, Hops, Pool, Walks, visit
@@ -40,13 +40,13 @@ def _forget(counter: Counter, slot: int, row: np.uint64) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _ranked(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint64) -> int:
+def _sort_keys(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint64) -> int:
     """Turn the counts of one start pin into keys that sort by visits, equals in random order; returns how many."""
     base, first, ranked = np.int64(slot) << counter.bits, slot * (counter.most + 1), 0
     for index in range(first, first + counter.num_used[slot]):
         entry = counter.entries[base + counter.used[index]]
         if entry & LOW != LOW:
-            keys[ranked] = (entry << HALF) | scrambled(entry >> HALF, key)
+            keys[ranked] = (entry << HALF) | scramble(entry >> HALF, key)
             ranked += 1
     return ranked
 
@@ -60,7 +60,7 @@ def _keep_band(keys: NDArray[np.uint64], ranked: int, ranks: Ranks, start: np.ui
     move_largest_first(keys, 0, ranked, high)
     move_largest_first(keys, 0, high, low)
     for index in range(low, high):
-        keys[index] = scrambled(unscrambled(keys[index] & LOW, order), sample)
+        keys[index] = scramble(unscramble(keys[index] & LOW, order), sample)
     kept = min(wanted, high - low)
     move_largest_first(keys, low, high, kept)
     keys[low : low + kept].sort()
@@ -81,11 +81,11 @@ def _fill_row(
         if neighbor != pin and neighbor >= 0:
             _forget(counter, slot, hops.pin_rows[neighbor])
             taken += 1
-    ranked = _ranked(counter, slot, keys, start & LOW)
+    ranked = _sort_keys(counter, slot, keys, start & LOW)
     after = Ranks(max(ranks.first - 1 - taken, 0), ranks.last - taken)
     low, high = _keep_band(keys, ranked, after, start, len(out))
     for index in range(low, high):
-        place = _find(counter, slot, unscrambled(keys[index], start >> HALF))
+        place = _find(counter, slot, unscramble(keys[index], start >> HALF))
         out[index - low] = hops.board_pins[np.int64(counter.edges[place])]
     _empty(counter, slot)
 

@@ -12,7 +12,7 @@ A row is known by `offset << 32 | degree`, as in HopTables.
 import numpy as np
 from numba import njit
 
-from pinsage.compiled.hash import HALF, LOW, scrambled, unscrambled
+from pinsage.compiled.hash import HALF, LOW, scramble, unscramble
 from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.selection import move_largest_first
 from pinsage.compiled.table import find, place_of
@@ -57,7 +57,7 @@ def probe(
 @njit(nogil=True, cache=True)
 def sort_key(mass: np.float32, row: np.uint64, order: np.uint64) -> np.uint64:
     """A number that sorts by mass, equals in random order: the bits of positive floats sort as the floats do."""
-    return (np.uint64(np.float32(mass).view(np.uint32)) << HALF) | scrambled(row >> HALF, order)
+    return (np.uint64(np.float32(mass).view(np.uint32)) << HALF) | scramble(row >> HALF, order)
 
 
 @njit(nogil=True, cache=True)
@@ -98,7 +98,7 @@ def share_out(workspace: Workspace, boards: int, has_shares: bool) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _gathered(graph: Graph, workspace: Workspace, row: np.uint64, longest: int, drawn: np.uint64) -> np.float32:
+def _sum_boards(graph: Graph, workspace: Workspace, row: np.uint64, longest: int, drawn: np.uint64) -> np.float32:
     """Sum the mass on the boards of a pin; of a long row every n-th save is read, from a random one on."""
     hops, back, seen = graph.to_boards.hops, graph.back, workspace.filter
     table, mass, bits = workspace.boards.rows, workspace.boards.mass, workspace.boards.bits
@@ -121,14 +121,14 @@ def look_closely(graph: Graph, workspace: Workspace, plan: Plan, count: int, ord
     kept = min(count, plan.candidates)
     move_largest_first(keys, 0, count, kept)
     for index in range(kept):
-        offset = unscrambled(keys[index] & LOW, order)
+        offset = unscramble(keys[index] & LOW, order)
         prefetch(graph.to_boards.hops, np.int64(offset))
         keys[index] = np.uint64(find_row(pins, offset))
     for index in range(kept):
         place = np.int64(keys[index])
         row = pins.rows[place]
         workspace.num_read[0] += min(np.int64(row & LOW), plan.longest)
-        more = _gathered(graph, workspace, row, plan.longest, scrambled(row >> HALF, order))
+        more = _sum_boards(graph, workspace, row, plan.longest, scramble(row >> HALF, order))
         pins.mass[place] = max(pins.mass[place], np.float32(0)) + more
         keys[index] = sort_key(pins.mass[place], row, order)
     return kept

@@ -13,7 +13,7 @@ from pinsage.errors import SettingsError
 from pinsage.walks import push_kernel
 from pinsage.walks.expected_kernel import fill_expected
 from pinsage.walks.hops import HopTables
-from pinsage.walks.random_walk import checked_queries
+from pinsage.walks.random_walk import check_queries
 
 MAX_HOPS = 64
 _NONE = np.empty(0, np.float32)
@@ -60,15 +60,15 @@ def top_expected(
     Source: PinSage §3.2 (importance-based neighborhoods); the estimate after forward push with a random residual
     (FORA, Wang et al., KDD 2017).
     """
-    pins = checked_queries(hops, pins)
+    pins = check_queries(hops, pins)
     found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
-    compiled_plan = _compiled_plan(plan, top)
+    compiled_plan = _kernel_plan(plan, top)
     workspace = _workspace(compiled_plan)
     num_read = fill_expected(_graph(hops), workspace, compiled_plan, pins, found, weights)
     return found, weights, int(num_read)
 
 
-def _compiled_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
+def _kernel_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
     if not (1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0 and plan.budget >= 64):
         raise SettingsError(
             f"{plan} cannot be computed. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."

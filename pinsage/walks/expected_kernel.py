@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import LOW, stream, unscrambled
+from pinsage.compiled.hash import LOW, stream, unscramble
 from pinsage.compiled.selection import move_largest_first
 from pinsage.walks.candidate_kernel import filter_place, list_pins, look_closely, probe, share_out
 from pinsage.walks.push_kernel import Graph, Plan, Workspace, clear, find_row, first_traversal, later_traversals
@@ -30,7 +30,7 @@ def _keep_top(
     move_largest_first(keys, 0, count, min(count, len(top)))
     keys[: min(count, len(top))].sort()
     for index in range(min(count, len(top)) - 1, -1, -1):
-        place = find_row(pins, unscrambled(keys[index] & LOW, order))
+        place = find_row(pins, unscramble(keys[index] & LOW, order))
         if pins.mass[place] > 0:
             top[kept] = graph.board_pins[np.int64(pins.edges[place])]
             weights[kept] = pins.mass[place]

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import GOLDEN, HALF, LOW, mixed
+from pinsage.compiled.hash import GOLDEN, HALF, LOW, mix
 from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.table import find
 
@@ -136,14 +136,14 @@ def plan_rows(rows: Rows, num_rows: int, budget: int, side: Side, state: np.uint
     Rows too thin to be read whole share one ruler, laid over their table end to end: a row gets a save for every mark
     that falls on it (systematic sampling), so that the saves of all are `budget` times their mass, to within one.
     """
-    quantum, ruler, left = np.float32(1.0 / budget), np.float64(mixed(state) >> HALF) * _UNIT, 0
+    quantum, ruler, left = np.float32(1.0 / budget), np.float64(mix(state) >> HALF) * _UNIT, 0
     for index in range(num_rows):
         row, mass = rows.rows[index], rows.mass[index]
         degree = np.int64(row & LOW)
         first, count, each = np.int64(0), degree, mass / np.float32(degree)
         if each < quantum:
             state += GOLDEN
-            first = np.int64(((mixed(state) >> HALF) * np.uint64(degree)) >> HALF)
+            first = np.int64(((mix(state) >> HALF) * np.uint64(degree)) >> HALF)
             ruler += np.float64(mass) * budget
             count, each = min(np.int64(ruler), degree), quantum
             ruler -= np.int64(ruler)

@@ -51,7 +51,7 @@ def top_visited(
 
     Source: PinSage §3.2 (visit counts, L1-normalized), after Pixie (Eksombatchai et al., 2018).
     """
-    pins = checked_queries(hops, pins)
+    pins = check_queries(hops, pins)
     visited = np.full((len(pins), top), -1, np.int32)
     weights = np.zeros((len(pins), top), np.float32)
     walks, pool, counter = walk_workspace(hops, plan)
@@ -59,7 +59,7 @@ def top_visited(
     return visited, weights, int(traversals)
 
 
-def checked_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int32]:
+def check_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int32]:
     """The query pins, contiguous; compiled code does not check bounds.
 
     Raises:

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import GOLDEN, HALF, LOW, mixed, stream
+from pinsage.compiled.hash import GOLDEN, HALF, LOW, mix, stream
 from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.table import find
 
@@ -105,7 +105,7 @@ def _traverse(pool: Pool, hops: Hops, lanes: int) -> None:
     pin_hops, board_hops = hops.pin_hops, hops.board_hops
     for lane in range(lanes):
         state[lane] += GOLDEN
-        drawn, here = mixed(state[lane]), row[lane]
+        drawn, here = mix(state[lane]), row[lane]
         edge[lane] = (here >> HALF) + (((drawn >> HALF) * (here & LOW)) >> HALF)
         bits[lane] = drawn & LOW
         prefetch(pin_hops, np.int64(edge[lane]))
@@ -121,7 +121,7 @@ def _step_by_weight(pool: Pool, hops: NDArray[np.uint64], aliases: NDArray[np.ui
     state, row, edge, bits = pool.state, pool.row, pool.edge, pool.bits
     for lane in range(lanes):
         state[lane] += GOLDEN
-        drawn, here = mixed(state[lane]), row[lane]
+        drawn, here = mix(state[lane]), row[lane]
         edge[lane] = (here >> HALF) + (((drawn >> HALF) * (here & LOW)) >> HALF)
         bits[lane] = drawn & LOW
         prefetch(aliases, np.int64(edge[lane]))
@@ -163,7 +163,7 @@ def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, stop_below: np.uin
         if stop_below <= LOW:
             after = state[lane] + GOLDEN
             state[alive], slots[alive], row[alive] = after, slot, here
-            alive += np.int64((mixed(after) >> HALF) >= stop_below)
+            alive += np.int64((mix(after) >> HALF) >= stop_below)
     return alive
 
 

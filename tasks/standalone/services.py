@@ -170,7 +170,7 @@ def is_taken(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def watched(services: list[Service]) -> Iterator[None]:
+def watch(services: list[Service]) -> Iterator[None]:
     """A block in which the death of a service explains whatever error came of it.
 
     Raises:

@@ -55,7 +55,7 @@ def stored(tmp_path, kind):
 def handed_in(rows, first, last):
     with rows.part(["x"], first, last) as writer:
         writer.append({"x": ROWS[first:last]})
-    return writer.written()
+    return writer.finish()
 
 
 @pytest.mark.parametrize("through", ["folders", "store"])
@@ -181,7 +181,7 @@ def test_rows_for_a_full_disk_are_an_error_that_names_the_folder(tmp_path, monke
     """The array is on a device without room."""
     allocate(tmp_path / "x.npy", np.int32, (10, 4))
     opened = open("/dev/full", "wb", buffering=0)  # noqa: SIM115 - the part closes it
-    monkeypatch.setattr("pinsage.store.rows.RowFile.opened_at", lambda *rows: opened)
+    monkeypatch.setattr("pinsage.store.rows.RowFile.open_at", lambda *rows: opened)
     with (
         exchange_through("", tmp_path) as exchange,
         pytest.raises(DiskFullError, match=f"The disk of {tmp_path} on .* is full"),

@@ -56,7 +56,7 @@ def picture(scene: Scene, rng: np.random.Generator) -> bytes:
             canvas.line(points, fill=colors[shape.color], width=max(2, round(shape.width * scale)), joint="curve")
         else:
             canvas.polygon(points, fill=colors[shape.color])
-    return _encoded(image.reduce(2), rng)
+    return _encode(image.reduce(2), rng)
 
 
 def _colors(scene: Scene, rng: np.random.Generator) -> dict[str, Ink]:
@@ -106,7 +106,7 @@ def _sun(canvas: ImageDraw.ImageDraw, color: Ink, rng: np.random.Generator) -> N
 _PATTERNS = (_nothing, _table, _stripes, _dots, _sun)
 
 
-def _encoded(image: Image.Image, rng: np.random.Generator) -> bytes:
+def _encode(image: Image.Image, rng: np.random.Generator) -> bytes:
     grain = rng.integers(-5, 6, size=(SIDE, SIDE, 1), dtype=np.int16)
     pixels = np.clip(np.asarray(image, dtype=np.int16) + grain, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()

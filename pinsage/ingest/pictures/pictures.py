@@ -60,7 +60,7 @@ def find_pictures(dataset: Dataset, source: SourceTable, quarantine: Quarantine,
 
     Bytes in `image` go before a file in `image_path`.
     """
-    with scratch.open("wb") as copy, quarantine.engine.source(FOUND, _found(dataset, source, copy)):
+    with scratch.open("wb") as copy, quarantine.engine.source(FOUND, _search(dataset, source, copy)):
         quarantine.engine.run("CREATE TABLE found_pictures AS FROM source")
 
 
@@ -97,18 +97,18 @@ def keep_pictures(
     return count
 
 
-def _found(dataset: Dataset, source: SourceTable, copy: BinaryIO) -> Iterator[pa.RecordBatch]:
+def _search(dataset: Dataset, source: SourceTable, copy: BinaryIO) -> Iterator[pa.RecordBatch]:
     names: list[str] = [name for name in ("image", "image_path") if name in source.present]
     batch_rows = READ_AT_ONCE if "image" in names else BATCH_ROWS
     for batch in source.batches(names, batch_rows) if names else ():
         rows = [
-            _found_row(dataset, row, copy) for row in batch.to_pylist() if row.get("image") or row.get("image_path")
+            _picture_row(dataset, row, copy) for row in batch.to_pylist() if row.get("image") or row.get("image_path")
         ]
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=FOUND)
 
 
-def _found_row(dataset: Dataset, row: Row, copy: BinaryIO) -> Row:
+def _picture_row(dataset: Dataset, row: Row, copy: BinaryIO) -> Row:
     image = row.get("image")
     if image:
         start = copy.tell()

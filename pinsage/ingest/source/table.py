@@ -80,7 +80,7 @@ class Layout:
         texts = {leaf.path.split(".")[0]: leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"}
         return cls(rows, tuple(group.total_byte_size for group in groups), texts, frozenset(parquet.schema_arrow.names))
 
-    def shared(self, columns: list[Column]) -> list[str]:
+    def dictionary_leaves(self, columns: list[Column]) -> list[str]:
         """Return the leaves to read as dictionaries: a long text of many rows is then held once.
 
         For ids, which are short and many, dictionaries cost three times the time of reading; so they are read as such
@@ -148,7 +148,7 @@ class _Request:
 
 def _batches(file: SourceFile, layout: Layout, request: _Request, first: int) -> Iterator[pa.RecordBatch]:
     there = [column for column in request.columns if column.name in layout.names]
-    with file.parquet(layout.shared(there)) as parquet:
+    with file.parquet(layout.dictionary_leaves(there)) as parquet:
         for group, size in enumerate(layout.rows):
             start, rows, names = first, layout.batch_rows(group, request.batch_rows), [column.name for column in there]
             for raw in parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
