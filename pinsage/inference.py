@@ -1,8 +1,8 @@
 """Embeddings of every pin, each latent vector computed once (PinSage §3.4).
 
 `embed_all` does it in this process. `embed_by_parts` does it in partitions of pins that may run anywhere: a pass over
-the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per layer; what a
-pass makes lies in a file that is lent to the workers of the next one. Only a few words and ranges travel with a part.
+the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per layer; the
+result of a pass is a file, staged for the workers of the next one. Only a few words and ranges travel with a part.
 
 P pins, T neighbors, m hidden width, d embedding size.
 """
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinsage.cluster.exchange import Exchange, Loan, Rows
+from pinsage.cluster.exchange import Exchange, Rows, StagedFiles
 from pinsage.errors import PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
@@ -68,15 +68,15 @@ class InferenceJob:
 
 
 @dataclass(frozen=True)
-class Lent:
+class JobFiles:
     """The artifacts of a job as a worker may read them."""
 
-    model: Loan
-    visual: Loan
-    text: Loan
-    spectral: Loan
-    graph: Loan
-    walk: Loan
+    model: StagedFiles
+    visual: StagedFiles
+    text: StagedFiles
+    spectral: StagedFiles
+    graph: StagedFiles
+    walk: StagedFiles
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class Step:
     """
 
     each: Pass
-    lent: Lent
-    own: Loan | None
-    table: Loan | None
+    files: JobFiles
+    own: StagedFiles | None
+    table: StagedFiles | None
     out: Rows
     name: str
 
@@ -154,7 +154,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
             sizes=[last - first for first, last in borders],
             on_result=partial(exchange.collect, folder),
         )
-        tables.made(each)
+        tables.hand_on(each)
     return _check(job.embeddings)
 
 
@@ -163,21 +163,21 @@ class _Tables:
 
     def __init__(self, job: InferenceJob, exchange: Exchange) -> None:
         self._job, self._exchange = job, exchange
-        self._lent = Lent(*map(exchange.lend, _artifacts(job)))
-        self._made: dict[Pass, Loan] = {}
+        self._files = JobFiles(*map(exchange.stage, _artifacts(job)))
+        self._made: dict[Pass, StagedFiles] = {}
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
         """A pass, as the workers get it."""
-        return Step(each, self._lent, self._made.get(each.own), self._made.get(each.pooled), out, name)
+        return Step(each, self._files, self._made.get(each.own), self._made.get(each.pooled), out, name)
 
-    def made(self, each: Pass) -> None:
-        """Lend what a pass made; what nobody reads any more goes away."""
+    def hand_on(self, each: Pass) -> None:
+        """Stage the result of a pass for the next ones, and remove results that nobody reads any more."""
         for old in each.last_read:
             if old in self._made:
-                self._exchange.take_back(self._made.pop(old))
+                self._exchange.unstage(self._made.pop(old))
                 shutil.rmtree(self._job.scratch / old.name)
         if each.kind != "head":
-            self._made[each] = self._exchange.lend(self._job.scratch / each.name)
+            self._made[each] = self._exchange.stage(self._job.scratch / each.name)
 
 
 def embed_part(step: Step, first: int, last: int) -> Written:
@@ -190,7 +190,7 @@ def embed_part(step: Step, first: int, last: int) -> Written:
 
 
 def _compute(step: Step, part: slice) -> Tensor:
-    network, features, neighborhoods = _open(step.lent)
+    network, features, neighborhoods = _open(step.files)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
     own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pooled)
     return compute(
@@ -201,25 +201,25 @@ def _compute(step: Step, part: slice) -> Tensor:
     )  # fmt: skip
 
 
-def _vectors(made: Loan | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
+def _vectors(made: StagedFiles | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
     """The vectors of all pins from an earlier pass: float32 [P, ·]; None without such a pass."""
     return None if made is None else _map(made.folder() / f"{by.name}.npy", "c")
 
 
-def _open(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+def _open(files: JobFiles) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
     """The network and the memory maps of a job, opened once per process, whichever of its threads asks first."""
     with _OPENING:
-        return _open_once(lent)
+        return _open_once(files)
 
 
 @lru_cache(maxsize=2)
-def _open_once(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
-    loans = (lent.model, lent.visual, lent.text, lent.spectral, lent.graph, lent.walk)
-    return _read(*(loan.folder() for loan in loans))
+def _open_once(files: JobFiles) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    staged = (files.model, files.visual, files.text, files.spectral, files.graph, files.walk)
+    return _read(*(each.folder() for each in staged))
 
 
 def _artifacts(job: InferenceJob) -> tuple[Path, ...]:
-    """The folders of a job that are read, in the order of `Lent`."""
+    """The folders of a job that are read, in the order of `JobFiles`."""
     return job.model, job.visual, job.text, job.spectral, job.graph, job.walk
 
 

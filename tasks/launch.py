@@ -1,4 +1,4 @@
-"""A stage as a process of its own: started, listened to, stopped and judged by whoever asked for it.
+"""A stage as a process of its own: started, listened to and stopped by whoever asked for it.
 
 An Airflow task body must not create worker processes, so it starts `python -m tasks STAGE` and streams what that says;
 the same command is what a shell or a Kubernetes pod would run.

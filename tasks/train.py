@@ -17,7 +17,7 @@ from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from pinsage.training.data import TrainingData
 from pinsage.training.distributed import num_processes
-from pinsage.training.loop import Fitted, fit
+from pinsage.training.loop import TrainedNetwork, fit
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.ranks import done_together
 from tasks.work import StageWork
@@ -46,7 +46,7 @@ def train(work: StageWork) -> Facts:
     return done_together("tasks.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
 
 
-def fit_network(work: StageWork) -> Fitted:
+def fit_network(work: StageWork) -> TrainedNetwork:
     """The network of the stage's inputs and settings, by this process or by this one among several."""
     return fit(
         training_data(work),
@@ -58,7 +58,7 @@ def fit_network(work: StageWork) -> Fitted:
     )
 
 
-def publish(result: Fitted, work: StageWork) -> Facts:
+def publish(result: TrainedNetwork, work: StageWork) -> Facts:
     """Write the network and its curves, and say what came out."""
     save_network(result.network, work.out)
     _write(work.out / "curve.parquet", pa.Table.from_pylist([vars(point) for point in result.curve], CURVE))
@@ -101,7 +101,7 @@ def _has_no_order(pairs: Path) -> bool:
     return Manifest.read(pairs).facts.get("order") == "none"
 
 
-def _facts(result: Fitted) -> Facts:
+def _facts(result: TrainedNetwork) -> Facts:
     facts: Facts = {
         "steps": result.steps,
         "epochs": round(result.epochs, 3),

@@ -53,7 +53,7 @@ def _walk(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float
         workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
     ):
         starting = time.monotonic() - began
-        graph, out = exchange.lend(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
+        graph, out = exchange.stage(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
         pins = ranges(num_pins, settings.num_partitions or num_parts(num_pins, cluster.num_threads))
         parts = [(graph, out, first, last, settings) for first, last in pins]
         sizes = [last - first for first, last in pins]

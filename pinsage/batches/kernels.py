@@ -34,6 +34,7 @@ def expand(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # typ
         nodes int32 [n_K], positions int32 [n] of the targets, sizes int64 [K + 1], local neighbors int32 [n_{K-1}, T],
         their weights [n_{K-1}, T], and a neighbor that is not a pin of the table, or NONE_STRAY.
     """
+    # Marks of this batch begin at `base`: one comparison tells them from those of all batches before.
     base = np.int64(stamp) << 32
     positions, sizes = np.empty(len(targets), np.int32), np.zeros(num_layers + 1, np.int64)
     count = 0
@@ -68,6 +69,7 @@ def _number_neighbors(first, last, neighbors, base, marks, nodes):  # type: igno
     for row in range(first, last):
         for t in range(neighbors.shape[1]):
             pin = neighbors[nodes[row], t]
+            # Unsigned, a negative pin is too large as well: one comparison checks both bounds.
             if np.uint32(pin) >= len(marks):
                 return count, np.int64(pin)
             if marks[pin] < base:
@@ -82,6 +84,7 @@ def _rewrite(table, own_weights, neighbors, weights, base, marks, nodes):  # typ
     """Fill `table` and `own_weights` with the rows of all nodes so far, and number the nodes that they add."""
     width, count = table.shape[1], len(table)
     for row in range(len(table)):
+        # Two distances: a row must have arrived before its pins are known whose marks are fetched in turn.
         later = nodes[min(row + _ROWS_AHEAD, count - 1)] * np.int64(width)
         for t in range(0, width, _LINE):
             prefetch(neighbors, later + t)
@@ -117,6 +120,7 @@ def transpose(table, num_nodes):  # type: ignore[no-untyped-def]
         offsets[node] = total
         total += cursor[node]
         cursor[node] = offsets[node]
+    # The counts have become cursors: the second pass leaves the places of each node in ascending order.
     places = np.empty(len(flat), np.int32)
     for place in range(len(flat)):
         prefetch(cursor, flat[min(place + _COUNTS_AHEAD, last)])

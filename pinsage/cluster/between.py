@@ -1,6 +1,6 @@
 """A store between us and workers that share no folder with us.
 
-    inputs/<sha256>         files that were lent, by content: what is there is not sent again
+    inputs/<sha256>         staged files, by content: what is there is not sent again
     parts/<job>/open        is there as long as the job runs; who finishes a part later throws it away
     parts/<job>/<name>-<first row>
                             the rows of a part, until the parent has collected them
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from pinsage.cluster.exchange import Exchange, Loan, Rows, SharedFolders
-from pinsage.cluster.loans import StoredLoan, input_name
+from pinsage.cluster.exchange import Exchange, Rows, SharedFolders, StagedFiles
 from pinsage.cluster.remote import Remote
+from pinsage.cluster.staged_files import FilesInStore, input_name
 from pinsage.errors import ClusterError, PinSageError
 from pinsage.store import manifest as manifests
 from pinsage.store.disk import full_disk_named
@@ -81,18 +81,18 @@ class StoreBetween:
     def __init__(self, remote: Remote, job: str) -> None:
         self._remote, self._job = remote, job
 
-    def lend(self, folder: Path) -> Loan:
+    def stage(self, folder: Path) -> StagedFiles:
         """The files directly below `folder`, put into the store unless they are there."""
         files = tuple(_entries(folder))
         for entry in files:
             if self._remote.size_bytes(input_name(entry)) != entry.size_bytes:
                 self._remote.put(folder / entry.path, input_name(entry))
-        return StoredLoan(self._remote, files)
+        return FilesInStore(self._remote, files)
 
-    def take_back(self, loan: Loan) -> None:
-        """Remove the files of a loan from the store."""
-        if isinstance(loan, StoredLoan):
-            for entry in loan.files:
+    def unstage(self, staged: StagedFiles) -> None:
+        """Remove staged files from the store."""
+        if isinstance(staged, FilesInStore):
+            for entry in staged.files:
                 self._remote.remove(input_name(entry))
 
     def rows(self, folder: Path) -> Rows:

@@ -19,12 +19,15 @@ def mix(bits: np.uint64) -> np.uint64:
 @njit(nogil=True, cache=True)
 def stream(seed: np.uint64, pin: int) -> np.uint64:
     """The first state of the random stream of a start pin."""
+    # Mixed twice, lest the streams of neighboring pins be one stream shifted by a step.
     return mix(mix(seed) + GOLDEN * np.uint64(pin + 1))
 
 
 @njit(nogil=True, cache=True)
 def scramble(number: np.uint64, key: np.uint64) -> np.uint64:
     """Another 32-bit number for each one, in an order of its own for each 32-bit key (MurmurHash3's finalizer)."""
+    # Xor-shifts and products with odd numbers can be undone, so no two numbers get the same bits: keys made from them
+    # never tie, and the number is read back from its key without a table.
     bits = number ^ key
     bits = ((bits ^ (bits >> np.uint64(16))) * np.uint64(0x85EBCA6B)) & LOW
     bits = ((bits ^ (bits >> np.uint64(13))) * np.uint64(0xC2B2AE35)) & LOW
@@ -34,6 +37,7 @@ def scramble(number: np.uint64, key: np.uint64) -> np.uint64:
 @njit(nogil=True, cache=True)
 def unscramble(bits: np.uint64, key: np.uint64) -> np.uint64:
     """The number that `scramble` made `bits` of."""
+    # The factors are the inverses modulo 2^32 of those in `scramble`, in reverse order.
     bits = ((bits ^ (bits >> np.uint64(16))) * np.uint64(0x7ED1B41D)) & LOW
     bits = ((bits ^ (bits >> np.uint64(13)) ^ (bits >> np.uint64(26))) * np.uint64(0xA5CB9243)) & LOW
     return (bits ^ (bits >> np.uint64(16))) ^ key

@@ -21,6 +21,7 @@ def place_of(key: np.uint64, bits: int) -> np.int64:
 @njit(nogil=True, cache=True, inline="always")
 def find(entries: NDArray[np.uint64], bits: int, base: int, key: np.uint64) -> np.int64:
     """Find the place of a key in the table that begins at `base`, or the free place for it."""
+    # Relies on a free place: whoever makes a table makes it larger than the keys it will hold.
     mask, place = (np.int64(1) << bits) - 1, place_of(key, bits)
     entry = entries[base + place]
     while (entry >> HALF != key) & (entry != 0):  # one branch, not two: which one ends it cannot be predicted

@@ -98,7 +98,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """The comparison of PinSage with the best simple method: "wins", "loses" or "tied", and sentences."""
 
     outcome: str
@@ -134,7 +134,7 @@ def deciding_metric(metrics: Rows) -> str:
     return "hit_rate@10" if "hit_rate@10" in found else first
 
 
-def verdict(metrics: Rows, differences: Rows) -> Verdict | None:
+def conclusion(metrics: Rows, differences: Rows) -> Conclusion | None:
     """The deciding figure of PinSage against the best simple method, with the interval of their difference."""
     rival, metric = best_simple(metrics), deciding_metric(metrics)
     values = {row["method"]: row["value"] for row in _test(metrics, "all", metric)}
@@ -150,7 +150,7 @@ def verdict(metrics: Rows, differences: Rows) -> Verdict | None:
     }[outcome]
     own, other = figure(metric, values["pinsage"]), figure(metric, values[rival])
     points = [f"{100 * lead[end]:+.2f}" for end in ("value", "low", "high")]
-    return Verdict(
+    return Conclusion(
         outcome,
         f"{opening}. {Column('all', metric).title.capitalize()} on all test pairs: {own} against {other}, a difference "
         f"of {points[0]} points (95 % interval {points[1]} to {points[2]}, measured on the same queries).",

@@ -42,11 +42,11 @@ def decide(challenger: Version, champion: Version | None, *, metric: str, min_ga
         return Decision(False, f"{metric} on validation is {ours} against {theirs}: nothing to compare by.")
     gain = ours - theirs
     promoted = gain >= min_gain and (gain > 0 or min_gain < 0)
-    verdict = "promoted" if promoted else "not promoted"
+    outcome = "promoted" if promoted else "not promoted"
     return Decision(
         promoted,
         f"{metric} on validation is {ours:.4f} against {theirs:.4f} of champion {champion.number}: "
-        f"a gain of {gain:+.4f} where {min_gain:+.4f} is asked for, {verdict}.{_other_data(challenger, champion)}",
+        f"a gain of {gain:+.4f} where {min_gain:+.4f} is asked for, {outcome}.{_other_data(challenger, champion)}",
     )
 
 

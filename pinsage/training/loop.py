@@ -1,4 +1,4 @@
-"""Training: minibatches in, a fitted network out (PinSage §3.3).
+"""Training: minibatches in, a trained network out (PinSage §3.3).
 
 Differs from the paper: AdamW takes the place of plain SGD, which needs a learning rate per data set; the network
 returned is the one with the highest validation hit rate, not the last one.
@@ -24,18 +24,18 @@ from pinsage.training.identity import identity_of
 from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
 from pinsage.training.length import for_data
+from pinsage.training.loader import Loader, num_producers
 from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
-from pinsage.training.steps import Steps, Surroundings
-from pinsage.training.supply import Supply, num_producers
+from pinsage.training.steps import Callbacks, Steps
 from pinsage.training.validation import STRENGTHS, Validator
 
 _MOST_ID_NUMBERS = 2**28  # of id embeddings by themselves: 1 GiB, and the optimizer keeps three times as much
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainedNetwork:
     """A trained network, in evaluation mode on the training device, and how it came about.
 
     Attributes:
@@ -84,7 +84,7 @@ def fit(
     scratch: Path | None = None,
     log_metrics: LogMetrics = log_nothing,
     tell: Tell = tell_nobody,
-) -> Fitted:
+) -> TrainedNetwork:
     """The network that the settings make of the data.
 
     Within `distributed.join_ranks` all processes call this with the same arguments, and all return the same network.
@@ -111,27 +111,27 @@ def fit(
     state.best_popularity = validator.strengths[0]  # without validation pairs it stays
     checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
-    supply = Supply.of(data, model, train, share=ranks.share, device=device)
-    objective = _objective(state, train, supply.inputs, ranks)
-    surroundings = Surroundings(checkpoints, log_metrics).of(ranks)
-    steps = Steps(state, objective, validator, surroundings)
+    loader = Loader.of(data, model, train, share=ranks.share, device=device)
+    objective = _objective(state, train, loader.inputs, ranks)
+    callbacks = Callbacks(checkpoints, log_metrics).of(ranks)
+    steps = Steps(state, objective, validator, callbacks)
     last = first if state.has_stalled(train.patience) else train.steps
     producers = num_producers(train, device, ranks.count)
-    batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
+    batches = BatchProducer(loader.minibatch, first=first, last=last, num_producers=producers)
     keeping = keep_freed_memory() if device.type == "cpu" else nullcontext()
     with keeping, TerminationNotice() as notice, batches as producer:
         told = tell if ranks.is_first else tell_nobody
         pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
-    return _finish(state, objective, supply, pace, data.num_pairs)
+    return _finish(state, objective, loader, pace, data.num_pairs)
 
 
-def _finish(state: TrainingState, objective: Objective, supply: Supply, pace: Pace, num_pairs: int) -> Fitted:
+def _finish(state: TrainingState, objective: Objective, loader: Loader, pace: Pace, num_pairs: int) -> TrainedNetwork:
     """The trained network with its best weights, and its history."""
     if state.best is not None:
         state.network.load_state_dict(state.best)
     state.network.popularity = state.best_popularity
-    return Fitted(
+    return TrainedNetwork(
         network=state.network.eval(),
         curve=state.curve,
         validation=state.validation,
@@ -142,7 +142,7 @@ def _finish(state: TrainingState, objective: Objective, supply: Supply, pace: Pa
         device=state.network.mean.device.type,
         precision=str(objective.precision).removeprefix("torch."),
         num_processes=objective.ranks.count,
-        is_resident=supply.is_resident,
+        is_resident=loader.is_resident,
         pairs_per_s=pace.pairs_per_s,
         wait_share=pace.wait_share,
         num_replaced=state.num_replaced,

@@ -55,14 +55,18 @@ def _sort_keys(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.ui
 def _keep_band(keys: NDArray[np.uint64], ranked: int, ranks: Ranks, start: np.uint64, wanted: int) -> tuple[int, int]:
     """Leave a random sample of a band of ranks, in random order, at keys[low:high]; returns low and high."""
     order, sample = start & LOW, start >> HALF
+    # Where too few pins were visited to reach the band, the less visited half of them stands for it.
     low = min(ranks.first, ranked // 2)
     high = min(ranked, max(ranks.last, low + wanted))
+    # Two selections cut out the band in linear time; a sort of all pins visited would order far more than is kept.
     move_largest_first(keys, 0, ranked, high)
     move_largest_first(keys, 0, high, low)
     for index in range(low, high):
+        # A second order, or the sample would prefer the pins that the first one prefers among equals.
         keys[index] = scramble(unscramble(keys[index] & LOW, order), sample)
     kept = min(wanted, high - low)
     move_largest_first(keys, low, high, kept)
+    # These keys are random numbers: sorted by them the pins are in random order, one that no other pin changes.
     keys[low : low + kept].sort()
     for index in range(kept // 2):
         other = low + kept - 1 - index
@@ -82,6 +86,7 @@ def _fill_row(
             _forget(counter, slot, hops.pin_rows[neighbor])
             taken += 1
     ranked = _sort_keys(counter, slot, keys, start & LOW)
+    # The neighbors were taken out from the top, which moves everyone else up by as many ranks.
     after = Ranks(max(ranks.first - 1 - taken, 0), ranks.last - taken)
     low, high = _keep_band(keys, ranked, after, start, len(out))
     for index in range(low, high):

@@ -37,6 +37,7 @@ def probe(
         np.float32(0),
         found <= plan.candidates,
     )
+    # The boards stay as they are: `look_closely` adds them up again for the candidates.
     copy(workspace.boards, boards, rows)
     left, state = plan_rows(rows, boards, plan.later_budget if few else plan.probes, graph.to_pins, state)
     reached = push(rows, left, graph.to_pins, passing, workspace.num_read)
@@ -48,6 +49,7 @@ def probe(
         elif few:
             pins.used[found] = place
             found += 1
+            # The minus tells a guess from a visit count of the first traversal, which `look_closely` must not lose.
             pins.rows[place], pins.mass[place] = passing.rows[here], -passing.mass[here]
             pins.edges[place] = passing.edges[here]
     clear(passing, reached)
@@ -73,6 +75,7 @@ def list_pins(workspace: Workspace, found: int, later: np.float32, origin: np.ui
     for index in range(found):
         place = pins.used[index]
         row = pins.rows[place]
+        # Written always, kept by the count: the origin, met once, is overwritten by whoever comes next.
         workspace.keys[count] = sort_key(abs(pins.mass[place]) + later * np.float32(row & LOW) / saves, row, order)
         count += np.int64(row != origin)
     return count
@@ -108,6 +111,8 @@ def _sum_boards(graph: Graph, workspace: Workspace, row: np.uint64, longest: int
     for edge in range(begin + np.int64(drawn % np.uint64(stride)), begin + degree, stride):
         board = hops[edge]
         word, bit = filter_place(board)
+        # 8 KB of filter stay in the first-level cache; the table, a miss for each board, is asked only about likely
+        # ones.
         if seen[word] & bit:
             place = find(table, bits, 0, board >> HALF)
             total += mass[place] * back[edge] if has_shares else mass[place]
@@ -122,6 +127,7 @@ def look_closely(graph: Graph, workspace: Workspace, plan: Plan, count: int, ord
     move_largest_first(keys, 0, count, kept)
     for index in range(kept):
         offset = unscramble(keys[index] & LOW, order)
+        # Places first, then rows: the second loop finds in the cache what the first one asked for.
         prefetch(graph.to_boards.hops, np.int64(offset))
         keys[index] = np.uint64(find_row(pins, offset))
     for index in range(kept):
@@ -129,6 +135,7 @@ def look_closely(graph: Graph, workspace: Workspace, plan: Plan, count: int, ord
         row = pins.rows[place]
         workspace.num_read[0] += min(np.int64(row & LOW), plan.longest)
         more = _sum_boards(graph, workspace, row, plan.longest, scramble(row >> HALF, order))
+        # A sampled mass (below 0) gives way to the full sum; the first traversal's visits stay beside it.
         pins.mass[place] = max(pins.mass[place], np.float32(0)) + more
         keys[index] = sort_key(pins.mass[place], row, order)
     return kept

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.cluster.exchange import Loan, Rows
+from pinsage.cluster.exchange import Rows, StagedFiles
 from pinsage.errors import InputError, PinSageError
 from pinsage.settings import WalkSettings
 from pinsage.store import rows
@@ -63,7 +63,7 @@ def num_parts(num_pins: int, num_threads: int) -> int:
     return max(-(-num_pins // PINS_PER_PART), PARTS_PER_THREAD * num_threads)
 
 
-def walk_partition(graph: Loan, out: Rows, begin: int, end: int, settings: WalkSettings) -> Walked:
+def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings: WalkSettings) -> Walked:
     """Walk from the pins [begin, end) and hand in their rows of the three arrays.
 
     Doing it again hands in the same bytes, so an attempt that outlived its worker does no harm.

@@ -147,6 +147,7 @@ def plan_rows(rows: Rows, num_rows: int, budget: int, side: Side, state: np.uint
             ruler += np.float64(mass) * budget
             count, each = min(np.int64(ruler), degree), quantum
             ruler -= np.int64(ruler)
+        # Compacted in place, which is safe because `left` never overtakes `index`.
         rows.rows[left], rows.first[left], rows.count[left], rows.each[left] = row, first, count, each
         prefetch(side.hops, np.int64(row >> HALF) + first)
         left += np.int64(count > 0)
@@ -170,9 +171,11 @@ def push(rows: Rows, num_rows: int, side: Side, into: MassTable, num_read: NDArr
         stride = degree // rows.count[index]
         for step in range(rows.count[index]):
             edge = first + step * stride
+            # Round the end of the row by a subtraction; a remainder would divide once for each save.
             edge += begin - (degree if edge >= degree else 0)
             to = hops[edge]
             place = find(table, bits, 0, to >> HALF)
+            # Written always, kept by the count: whether a row is new cannot be predicted.
             used[filled] = place
             filled += np.int64(table[place] == 0)
             table[place], edges[place] = to, edge
@@ -189,6 +192,7 @@ def first_traversal(
     rows.rows[0], rows.mass[0] = row, 1.0
     left, state = plan_rows(rows, 1, plan.budget, graph.to_boards, state)
     reached = push(rows, left, graph.to_boards, workspace.passing, workspace.num_read)
+    # Copied out before the table is cleared: the next push fills the same one.
     copy(workspace.passing, reached, rows)
     clear(workspace.passing, reached)
     left, state = plan_rows(rows, reached, plan.budget, graph.to_pins, state)
@@ -215,11 +219,13 @@ def later_traversals(
     copy(workspace.pins, found, rows)
     for hop in range(1, plan.max_hops):
         for index in range(found):
+            # Walks that have ended pass on nothing; what they visited was counted before.
             rows.mass[index] *= plan.go_on
         left, state = plan_rows(rows, found, plan.later_budget, graph.to_boards, state)
         reached = push(rows, left, graph.to_boards, passing, workspace.num_read)
         copy(passing, reached, rows)
         clear(passing, reached)
+        # The last step, from boards to pins, is left to `look_closely`, which adds up instead of sampling.
         boards = _add_boards(workspace.boards, boards, rows, reached)
         if hop + 1 < plan.max_hops:
             left, state = plan_rows(rows, reached, plan.later_budget, graph.to_pins, state)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from slow_walks import random_graph
 
-from pinsage.cluster.exchange import Here, RowsInPlace, SharedFolders
+from pinsage.cluster.exchange import FilesInPlace, RowsInPlace, SharedFolders
 from pinsage.errors import ArtifactDamagedError, InputError, PinSageError
 from pinsage.settings import WalkSettings
 from pinsage.walks import partition
@@ -30,7 +30,7 @@ def walked(tmp_path, count, name="out"):
     folder = tmp_path / name
     folder.mkdir()
     allocate(folder, 101, SETTINGS)
-    graph, out = Here(tmp_path / "graph"), RowsInPlace(folder)
+    graph, out = FilesInPlace(tmp_path / "graph"), RowsInPlace(folder)
     return folder, [walk_partition(graph, out, *rows, SETTINGS) for rows in ranges(101, count)]
 
 
@@ -91,7 +91,7 @@ def test_a_missing_partition_is_named(tmp_path, graph, kept, word):
 def test_rows_that_the_graph_does_not_have_are_refused(tmp_path, graph, rows):
     """Before compiled code, which checks no bounds, gets to see them."""
     with pytest.raises(InputError, match=rf"Pins {rows[0]} to {rows[1]} were .* the graph has 101"):
-        walk_partition(Here(tmp_path / "graph"), RowsInPlace(tmp_path), *rows, SETTINGS)
+        walk_partition(FilesInPlace(tmp_path / "graph"), RowsInPlace(tmp_path), *rows, SETTINGS)
 
 
 def test_a_graph_that_was_cut_short_is_named(tmp_path, graph):
@@ -145,6 +145,6 @@ def test_no_hard_negatives_is_an_array_without_columns(tmp_path, graph):
     settings, folder = SETTINGS.model_copy(update={"num_hard_negatives": 0}), tmp_path / "none"
     folder.mkdir()
     allocate(folder, 101, settings)
-    part = walk_partition(Here(tmp_path / "graph"), RowsInPlace(folder), 0, 101, settings)
+    part = walk_partition(FilesInPlace(tmp_path / "graph"), RowsInPlace(folder), 0, 101, settings)
     SharedFolders().collect(folder, part.written)
     assert np.load(folder / "hard_negatives.npy").shape == (101, 0)

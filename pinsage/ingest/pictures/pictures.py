@@ -1,4 +1,4 @@
-"""Pictures: found in a column or as files, judged by size and place, written in ascending order of their pin.
+"""Pictures: found in a column or as files, checked for size and place, written in ascending order of their pin.
 
 The engine's tables: `found_pictures` has a row for each picture of a row of `pins`, `pictures` those of kept pins with
 the first reason against each. Pictures of a column are copied once into a scratch file, from which they are read in the
@@ -36,7 +36,7 @@ FOUND = pa.schema(
 )
 Row = dict[str, Any]  # one of the engine's rows, by the names of its columns
 
-JUDGED = """
+CHECKED = """
 CREATE TABLE pictures AS
 SELECT row, number AS pin, id AS pin_id, image_path, size_bytes, start,
     CASE
@@ -84,7 +84,7 @@ def keep_pictures(
         PinSageError: a picture file changed while it was read.
     """
     engine = quarantine.engine
-    engine.run(JUDGED, max_mb=max_mb, shown_mb=f"{max_mb:g}")
+    engine.run(CHECKED, max_mb=max_mb, shown_mb=f"{max_mb:g}")
     has_paths = "image_path" in source.present
     engine.run(BAD.format(image_path=", shown(image_path) AS image_path" if has_paths else ""))
     ((exist,),) = engine.rows("SELECT count(*) FROM pictures")

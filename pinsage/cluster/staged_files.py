@@ -1,4 +1,4 @@
-"""Files lent through a store: fetched once per host, checked, and mapped by all its workers."""
+"""Files staged in a store: fetched once per host, checked, and mapped by all its workers."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ _IDLE_S = 3600.0  # a copy that nobody asked for in this time makes room for the
 
 
 @dataclass(frozen=True)
-class StoredLoan:
+class FilesInStore:
     """Files in the store; the first process of a host that asks for them fetches them for all."""
 
     remote: Remote
@@ -30,7 +30,7 @@ class StoredLoan:
         """The folder of the files on this host.
 
         Raises:
-            StoreDamagedError: the store holds other bytes than were lent; they are removed from it.
+            StoreDamagedError: the store holds other bytes than were staged; they are removed from it.
             ClusterError: the store cannot be read.
             DiskFullError: there is no room for the files.
         """
