@@ -20,7 +20,7 @@ LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", r
 
 
 class StageTask(BaseOperator):
-    """Runs one stage as a subprocess. Its lines go to the task's log, its report to XCom, SIGTERM is passed on."""
+    """A stage as a subprocess: its lines go to the task's log, its report to XCom, SIGTERM is passed on."""
 
     ui_color = "#f3e9e3"
 

@@ -81,7 +81,7 @@ class JobFiles:
 
 @dataclass(frozen=True)
 class Step:
-    """One pass as a worker sees it: what it reads, the arrays of earlier passes among it, and where its rows go.
+    """One pass as a worker sees it: its inputs, the arrays of earlier passes among them, and the place of its rows.
 
     `own` is what the layer before made of the pins, None at the features; `table` are the vectors to pool, of all pins.
     """

@@ -76,7 +76,7 @@ class Pace:
 
 
 class Watch:
-    """Adds up what is done and tells of it."""
+    """A count of what is done, told to whoever watches."""
 
     def __init__(self, tell: Tell, label: str, unit: str, sizes: Sequence[int]) -> None:
         self._tell, self._label, self._unit, self._sizes = tell, label, unit, sizes

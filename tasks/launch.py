@@ -78,7 +78,7 @@ class StageProcess:
         self._was_asked_to_end = False
 
     def run(self, on_line: OnLine) -> Report:
-        """Start the process, pass on every line as it comes; what it reported: stage, key, seconds, reused, facts.
+        """Start the process, pass on every line as it comes, and return its report: stage, key, seconds, reused, facts.
 
         The report is 4 KiB of JSON at most.
 

@@ -66,7 +66,7 @@ def done_together(module: str, arguments: list[str], *, count: int, log_metrics:
 
 
 def _start(module: str, arguments: list[str], count: int, folder: Path) -> "subprocess.Popen[str]":
-    """Torchrun, which meets its ranks in files: its server would listen on every network interface, and unpickle."""
+    """Start torchrun, which meets its ranks in files: its server would listen everywhere, and unpickle."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={count}",
         "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'torchrun'}", "--rdzv-conf=store_type=file",
@@ -131,7 +131,7 @@ class _Listener:
 
 @contextmanager
 def _end_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM is passed on, and an exception ends the ranks; yields whether we were told to end."""
+    """Pass SIGTERM on within the block, and end the ranks after an exception; yields whether we were told to end."""
     told = threading.Event()
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -152,7 +152,7 @@ def _end_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bool
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Within the block this process is a rank: log lines are said to the one who listens, and so is an error of ours.
+    """Be a rank within the block: log lines are said to the one who listens, and so is an error of ours.
 
     After such an error the process ends at once.
     """

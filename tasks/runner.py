@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def run_stage(
     name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing, tell: Tell = tell_nobody
 ) -> StageResult:
-    """The result of a stage in `run`, which is also written into the run's record.
+    """Run a stage, or find its artifact, and return the result, which is also written into the run's record.
 
     Raises:
         PinSageError: the stage cannot be done; the message says why and what to do.
@@ -44,7 +44,7 @@ def run_stage(
 
 
 def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
-    """Everything that decides the bytes of a stage's artifact, and their key."""
+    """The values that decide the bytes of a stage's artifact, and their key."""
     config = {section: getattr(run.settings, section).content() for section in stage.sections}
     inputs = {name: run.result(name).key for name in stage.inputs}
     identity = _function(stage.identity)(run.settings, home) if stage.identity else {}

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def perform(
     stage: str, run_id: str, settings: Settings, home: Path, origin: dict[str, str], tell: Tell | None = None
 ) -> StageResult:
-    """The result of a stage, which is also in the run's record.
+    """Run a stage and return its result, which is also in the run's record.
 
     The progress of work on the cluster goes to `tell`, or into the log.
 

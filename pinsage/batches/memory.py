@@ -53,6 +53,8 @@ class ReusedMemory:
     def _block(self, size_bytes: int) -> memoryview:
         # A dictionary's methods are atomic, so the garbage collector may hand a block back in the midst of this.
         with self._lock:
+            # Half to twice the size: a larger block would be wasted on a small array, and the sizes of a training vary
+            # little.
             like = [
                 block for block in self._free.copy().values() if size_bytes < 2 * len(block) < 4 * size_bytes + _PAGE
             ]

@@ -17,7 +17,7 @@ _ORDER = 0  # the stream of random numbers, among those that hang on one seed; t
 
 
 class PairSource(Protocol):
-    """Gives the training pairs of any step, to any number of threads at once: a function of its seed and the step."""
+    """A source of the training pairs of any step, for any number of threads: a function of its seed and the step."""
 
     def pairs(self, step: int) -> Pairs:
         """The B pairs of a step. A step number is all that a resumed run needs."""
@@ -57,6 +57,7 @@ class PairOrder:
         with self._lock:
             if epoch not in self._epochs:
                 rng = np.random.default_rng([self._seed, _ORDER, epoch])
+                # Only the newest epoch stays beside the one asked for; an older one can be drawn again from the seed.
                 self._epochs = {other: self._epochs[other] for other in sorted(self._epochs)[-1:]}
                 self._epochs[epoch] = rng.permutation(self._num_rows)
             return self._epochs[epoch]
@@ -104,6 +105,7 @@ class CoMembers:
 
     def _drawn(self, epoch: int, saves: NDArray[np.int64]) -> Pairs:
         offsets, pins = self._boards.offsets, self._boards.pins
+        # Looked up rather than kept: a board for each save would take as much memory as the saves.
         board = np.searchsorted(offsets, saves, side="right") - 1
         first, size = offsets[board], offsets[board + 1] - offsets[board]
         draws = draw_by_hash(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)

@@ -1,4 +1,4 @@
-"""A store between us and workers that share no folder with us.
+"""A store in the middle, for workers that share no folder with us.
 
     inputs/<sha256>         staged files, by content: what is there is not sent again
     parts/<job>/open        is there as long as the job runs; who finishes a part later throws it away
@@ -61,7 +61,7 @@ class StoredRows:
 
     @contextmanager
     def part(self, names: Sequence[str], first: int, last: int) -> Iterator[PartWriter]:
-        """Takes the rows; their files are in the store when the block has ended.
+        """Take the rows; their files are in the store when the block has ended.
 
         Raises:
             ClusterError: the store cannot be written, or the job has ended.
@@ -115,7 +115,7 @@ class StoreBetween:
             self._remote.remove(stored)
 
     def _copy(self, stored: str, target: RowFile, written: Written) -> int:
-        """The checksum of the rows that were copied."""
+        """Copy the rows to their place and return their checksum."""
         checksum, size_bytes = 0, (written.last - written.first) * target.row_bytes
         opened = target.open_at(written.first, written.last)
         with full_disk_named(target.path.parent), opened as out, self._remote.reading(stored) as file:

@@ -85,7 +85,7 @@ def _start(settings: ClusterSettings) -> LocalCluster:
 
 @contextmanager
 def _quiet_dask() -> Iterator[None]:
-    """Two dozen lines for every start and stop are kept out of the log; a worker that dies is a warning and stays."""
+    """Keep Dask's two dozen lines for every start and stop out of the log; a worker that dies is a warning."""
     logger = logging.getLogger("distributed")
     level = logger.level
     logger.setLevel(logging.WARNING)

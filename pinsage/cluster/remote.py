@@ -29,6 +29,7 @@ class Remote:
             ClusterError: as in every method here, the store cannot be reached or refused.
         """
         with self._resolve(name) as (fs, path):
+            # Other hosts write here: fsspec's listing of a moment ago may be out of date.
             fs.invalidate_cache()
             return int(fs.info(path)["size"]) if fs.exists(path) else None
 
@@ -36,6 +37,7 @@ class Remote:
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """A new file, which takes its name when the block ends without an error."""
         with self._resolve(name) as (fs, path):
+            # A name of its own for every attempt: two workers may write the same part at the same time.
             unfinished = f"{path}.{uuid4().hex[:8]}.unfinished"
             fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             try:

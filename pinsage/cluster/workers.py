@@ -47,6 +47,7 @@ def workers(settings: ClusterSettings, tell: Tell = tell_nobody, *, num_pins: in
     Raises:
         ClusterError, SettingsError: as `pinsage.cluster.connection.open_cluster`.
     """
+    # Never where a cluster or a store is named: whoever names one wants it used, however small the catalog.
     if not settings.address and not settings.store and num_pins <= SMALL_PINS:
         yield Threads(settings.num_workers * settings.threads_per_worker, tell)
         return
@@ -93,5 +94,7 @@ class Threads:
                 on_result(future.result())
                 watch.done(numbers[future])
         finally:
+            # After an error the parts that have begun are waited for: they may be writing below a folder that goes away
+            # next.
             pool.shutdown(cancel_futures=True)
         return [future.result() for future in numbers]

@@ -25,7 +25,7 @@ def stream(seed: np.uint64, pin: int) -> np.uint64:
 
 @njit(nogil=True, cache=True)
 def scramble(number: np.uint64, key: np.uint64) -> np.uint64:
-    """Another 32-bit number for each one, in an order of its own for each 32-bit key (MurmurHash3's finalizer)."""
+    """A 32-bit number in the place of another, in an order of its own for each 32-bit key (MurmurHash3's finalizer)."""
     # Xor-shifts and products with odd numbers can be undone, so no two numbers get the same bits: keys made from them
     # never tie, and the number is read back from its key without a table.
     bits = number ^ key

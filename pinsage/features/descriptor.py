@@ -83,7 +83,7 @@ def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
 
 @cache
 def _votes() -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """For every step in brightness (down, across): the two directions it votes for, and how strongly each."""
+    """The two directions that every step in brightness (down, across) votes for, and how strongly each."""
     down, across = (np.mgrid[:_STEPS, :_STEPS] - 255).reshape(2, -1).astype(np.float64)
     place = np.arctan2(down, across) / np.pi % 1 * ORIENTATIONS
     lower = np.floor(place)

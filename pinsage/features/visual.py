@@ -115,5 +115,5 @@ def _sha256(path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _sha256_of_version(path: Path, size_bytes: int, mtime_ns: int) -> str:
-    """Size and time are part of the question only: half a gigabyte is read again when they change."""
+    """The SHA-256 of a file. Size and time are part of the question: half a gigabyte is read again if they change."""
     return file_sha256(path)

@@ -39,6 +39,7 @@ def build_graph(
     _check_bounds("pin", pins, num_pins)
     _check_bounds("board", boards, num_boards)
     pins, boards = np.ascontiguousarray(pins, dtype=np.int32), np.ascontiguousarray(boards, dtype=np.int32)
+    # Checked rather than believed: it costs one pass, and saves from elsewhere come in any order.
     if not are_ascending(boards, pins):
         boards, pins = _sort_saves(boards, pins, num_boards, num_pins)
     pin_offsets, pin_boards = group_by_key(pins, boards, num_pins)

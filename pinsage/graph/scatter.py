@@ -41,7 +41,7 @@ def group_by_key(
 
 @njit(nogil=True, cache=True)
 def run_offsets(keys: NDArray[np.int32], num_rows: int) -> NDArray[np.int64]:
-    """int64 [R+1]: where each row begins in ascending `keys`; these must lie between 0 and R - 1."""
+    """The first place of each row in ascending `keys`, which lie between 0 and R - 1: int64 [R+1]."""
     offsets, row = np.zeros(num_rows + 1, np.int64), 0
     for place in range(len(keys)):
         while row < keys[place]:
@@ -53,7 +53,7 @@ def run_offsets(keys: NDArray[np.int32], num_rows: int) -> NDArray[np.int64]:
 
 @njit(nogil=True, cache=True)
 def rows_of(offsets: NDArray[np.int64]) -> NDArray[np.int32]:
-    """int32 [N]: the row of every value; what `np.repeat` gives, without its int64."""
+    """The row of every value, int32 [N]: what `np.repeat` gives, without its int64."""
     rows = np.empty(offsets[-1], np.int32)
     for row in range(len(offsets) - 1):
         rows[offsets[row] : offsets[row + 1]] = row

@@ -53,6 +53,7 @@ def add_weights(
         )
     times, weights = _times_and_weights(graph, catalog, by_rating=by_rating)
     num_untimed = _fade(weights, times, settings) if by_recency else 0
+    # A weight of 0 would be a save that no walk takes but every degree counts.
     np.clip(weights, LIGHTEST, HEAVIEST, out=weights)
     # Grouping the board side by pin is how the pin side was made, so the weights come out beside their boards.
     pin_weights = group_by_key(graph.board_pins, weights.view(np.int32), graph.num_pins)[1].view(np.float32)
@@ -91,6 +92,7 @@ def _times_and_weights(
 
 def _look_up(block: BoardBlock, graph: BipartiteGraph, times: NDArray[np.int64], weights: NDArray[np.float32]) -> int:
     """Copy the time and the weight of every save of the block's boards; returns how many the block knows."""
+    # The catalog has a board's saves by time, the graph by pin: sorted alike, both are read once, side by side.
     order = np.argsort((block.board.astype(np.int64) << 32) | block.pin)
     kept = (block.board[order], block.pin[order], block.saved_at[order], block.weight[order])
     return int(_copy(*kept, graph.board_offsets, graph.board_pins, times, weights))
@@ -114,6 +116,7 @@ def _copy(
             save = board_offsets[last_board]
         while save < board_offsets[last_board + 1] and board_pins[save] < pins[row]:
             save += 1
+        # A loop, for a pin may be on a board twice in a graph that was made by hand.
         while save < board_offsets[last_board + 1] and board_pins[save] == pins[row]:
             times[save], weights[save] = saved_at[row], given[row]
             num_found += 1

@@ -1,4 +1,4 @@
-"""Saves and engagements: which rows are kept, as pairs of node numbers with a time.
+"""Saves and engagements: the rows that are kept, as pairs of node numbers with a time.
 
 The engine's tables: `read_saves` has every row, with the numbers of its ends or the first reason against it,
 `repeated_saves` the rows that repeat a better save, `bad_saves` both kinds of bad rows; the same for engagements.

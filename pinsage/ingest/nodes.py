@@ -1,4 +1,4 @@
-"""Pins and boards: which rows are kept, and which number each one gets.
+"""Pins and boards: the rows that are kept, and the number of each.
 
 The engine's tables: `read_pins` has every row, `pins` (id, number, row) those that are kept, `bad_pins` the others; the
 same for boards. Row i of the published table is node i, by ascending id.

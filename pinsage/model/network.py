@@ -76,7 +76,7 @@ class SubgraphTensors:
 
 
 class PinSageNetwork(nn.Module):
-    """Features and neighborhoods in, embeddings of unit length out.
+    """The network: features and neighborhoods in, embeddings of unit length out.
 
     Differs from the paper: the output of the head is divided by its length, so that the dot product of the loss and
     of the retrieval is the cosine, and the margin has a scale. Features are standardized by a mean and a scale that

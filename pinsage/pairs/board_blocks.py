@@ -89,6 +89,7 @@ def _block(table: pa.Table) -> BoardBlock:
     times = table.column("saved_at").cast(pa.int64()).fill_null(UNTIMED).to_numpy()
     weights = table.column("weight").fill_null(1.0).to_numpy() if "weight" in table.column_names else None
     if weights is None:
+        # One number seen as many: no memory for weights that nobody gave.
         weights = np.broadcast_to(np.float32(1), table.num_rows)
     return BoardBlock(table.column("board").to_numpy(), table.column("pin").to_numpy(), times, weights)
 
@@ -122,6 +123,7 @@ def _first_disorder(boards: NDArray[np.int32], times: NDArray[np.int64], pins: N
         if boards[save] > boards[save - 1]:
             continue
         before, now = times[save - 1], times[save]
+        # UNTIMED is the largest number, but its saves come first in the file: they are told apart before times are.
         before, now = -1 if before == UNTIMED else 0, -1 if now == UNTIMED else 0
         if boards[save] < boards[save - 1] or now < before:
             return save

@@ -1,4 +1,4 @@
-"""The held-out pairs that training has as well: a table of the held-out ones, past which the training pairs stream.
+"""The held-out pairs that training has as well, by a hash table of the held-out ones.
 
 N pairs.
 """
@@ -20,6 +20,7 @@ class PairTable:
 
     def __init__(self, most: int) -> None:
         """Room for `most` pairs."""
+        # Past two thirds, the runs of places that a search goes through grow quickly.
         bits = max(1, (most + most // 2).bit_length())
         self._keys = np.full(1 << bits, _EMPTY, np.int64)
         self._is_marked = np.zeros(1 << bits, np.bool_)
@@ -34,7 +35,7 @@ class PairTable:
         _mark(self._keys, self._is_marked, self._shift, pairs.pair_keys())
 
     def are_marked(self, pairs: Pairs) -> NDArray[np.bool_]:
-        """bool [N]: the pair is in the set and marked."""
+        """Return whether each pair is in the set and marked: bool [N]."""
         found: NDArray[np.bool_] = _are_marked(self._keys, self._is_marked, self._shift, pairs.pair_keys())
         return found
 
@@ -43,6 +44,7 @@ class PairTable:
 def _place(keys: NDArray[np.int64], shift: np.uint64, key: np.int64) -> np.uint64:
     """Find the place of a key, or the free place for it."""
     bits = np.uint64(key)
+    # The key is two pins in two halves: folded, both decide the place.
     place = ((bits ^ (bits >> np.uint64(32))) * GOLDEN) >> shift
     while keys[place] != key and keys[place] != _EMPTY:
         place = (place + np.uint64(1)) & np.uint64(len(keys) - 1)

@@ -49,7 +49,7 @@ class Pairs:
         return Pairs(self.query[chosen], self.positive[chosen])
 
     def pair_keys(self) -> NDArray[np.int64]:
-        """int64 [N]: one number per pair, the same for (a, b) and (b, a)."""
+        """One number per pair, int64 [N]: the same for (a, b) and (b, a)."""
         low, high = np.minimum(self.query, self.positive), np.maximum(self.query, self.positive)
         return (low.astype(np.int64) << 32) | high
 

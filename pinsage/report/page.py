@@ -45,7 +45,7 @@ class StageLine:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows."""
+    """The values that the template shows."""
 
     model_key: str
     headlines: list[Headline]

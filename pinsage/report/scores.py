@@ -90,7 +90,7 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class Headline:
-    """One large figure at the top, and a sentence that says what to make of it."""
+    """One large figure at the top, and a sentence on its meaning."""
 
     figure: str
     title: str

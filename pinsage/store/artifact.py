@@ -62,6 +62,7 @@ class ArtifactStore:
             ArtifactDamagedError: a file does not match the manifest.
         """
         folder = self.folder(stage, key)
+        # The manifest is written last, so its being there means that all files are.
         if not self.has(stage, key):
             raise ArtifactMissingError(f"{folder} does not exist. Run the stage '{stage}' first.")
         manifest = Manifest.read(folder)
@@ -100,6 +101,7 @@ class ArtifactStore:
     def _seal(self, draft: Draft, recipe: Manifest) -> None:
         sealed = replace(recipe, files=manifests.file_entries(draft.folder))
         (draft.folder / manifests.NAME).write_text(sealed.to_json(), encoding="utf-8")
+        # Files before the folders that name them: after a power cut a name must not lead to missing bytes.
         for path in sorted(draft.folder.rglob("*"), reverse=True):
             sync(path)
         sync(draft.folder)
@@ -107,6 +109,7 @@ class ArtifactStore:
         try:
             draft.folder.rename(final)
         except OSError as error:
+            # Somebody else has published the same key, which holds the same bytes: theirs stands.
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
         sync(final.parent)

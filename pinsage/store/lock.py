@@ -12,6 +12,7 @@ def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a file within the block; wait for it, and make the file and its folder if they are not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    # Not a lock file that is made and removed: a killed holder would leave it behind, and everyone waiting.
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -61,6 +61,7 @@ def artifact_key(
     stage: str, version: int, config: dict[str, Any], inputs: dict[str, str], identity: dict[str, Any]
 ) -> str:
     """20 hex digits that name a stage's output by everything that decides its bytes."""
+    # Keys sorted and no spaces below: the text, and so the key, does not depend on the order of a dictionary.
     recipe = {"stage": stage, "version": version, "config": config, "inputs": inputs, "identity": identity}
     return hashlib.sha256(json.dumps(recipe, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:20]
 
@@ -86,6 +87,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
     for entry in manifest.files:
         path = folder / entry.path
         size = path.stat().st_size if path.is_file() else None
+        # The size first: a file cut short is told without reading gigabytes.
         if size != entry.size_bytes:
             raise _damage_error(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
         if file_sha256(path) != entry.sha256:

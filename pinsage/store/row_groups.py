@@ -31,7 +31,7 @@ def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
 
 
 class Int32Writer:
-    """Writes int32 columns as they come; the file depends on the rows, not on how they were cut."""
+    """A writer of int32 columns; the file depends on the rows, not on how they were cut."""
 
     def __init__(self, writer: pq.ParquetWriter, names: tuple[str, ...]) -> None:
         self.num_rows = 0

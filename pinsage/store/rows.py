@@ -24,7 +24,7 @@ class Written:
 
 
 class PartWriter:
-    """Takes the rows of one part, in order, and passes their bytes on to one open file per array."""
+    """A writer of the rows of one part, in order, into one open file per array."""
 
     def __init__(self, files: Mapping[str, BinaryIO], first: int, last: int) -> None:
         self._files, self._first, self._last = files, first, last

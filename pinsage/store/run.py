@@ -111,6 +111,7 @@ class RunStore:
         return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
     def _folder(self, run_id: str) -> Path:
+        # An id becomes a folder's name: nothing that could lead out of `root` passes.
         if not RUN_ID.fullmatch(run_id):
             raise RunRecordError(f"'{run_id}' is no run id. Use letters, digits and _.:+~- only, 200 at most.")
         return self.root / run_id

@@ -29,7 +29,7 @@ VIEW = "workflowType=machine_learning"  # of a page's address: since 3.17 the br
 
 
 class Server:
-    """MLflow as one pipeline sees it.
+    """The MLflow server as one pipeline sees it.
 
     Attributes:
         uri: the setting, else MLFLOW_TRACKING_URI, else a SQLite file below `home`. MLflow's own default, a database
@@ -50,7 +50,7 @@ class Server:
 
     @cached_property
     def client(self) -> "MlflowClient":
-        """MLflow's client, for runs and for the model registry."""
+        """The client of MLflow, for runs and for the model registry."""
         _prepare_environment()
         from mlflow import MlflowClient
 
@@ -114,7 +114,7 @@ class Server:
             raise TrackingError(f"MLflow at {self.uri} refused or did not answer ({fact}). Is it running?") from error
 
     def _artifact_root(self) -> str | None:
-        """None leaves the choice to a server; a bare database has none, and MLflow would take the current folder."""
+        """The folder of artifacts for a bare database, which would take the current one; None lets a server choose."""
         return None if self.is_remote else (self.folder / "artifacts").as_uri()
 
     def _check(self, lifecycle: str, artifact_root: str) -> None:

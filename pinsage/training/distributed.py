@@ -84,7 +84,7 @@ ALONE = Ranks()
 
 
 class _Gathered(torch.autograd.Function):
-    """Everyone's rows; the way back sums, over ranks, the gradients of one's own."""
+    """The rows of all ranks; the backward pass sums, over ranks, the gradients of one's own."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, ranks: Ranks) -> Tensor:
@@ -120,6 +120,7 @@ def join_ranks(meeting: Path) -> Iterator[Ranks]:
     """
     has_gpu = torch.cuda.is_available()
     for library in ("GLOO", "NCCL"):
+        # All ranks are on this machine, and neither library asks who speaks to it: loopback only.
         os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

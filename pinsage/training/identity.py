@@ -16,7 +16,7 @@ _NAMED = 3  # differences that fit a sentence
 
 
 def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
-    """Everything that decides the result, by name, as plain JSON values: settings, and an outline of the data."""
+    """The values that decide the result, by name, as plain JSON values: settings, and an outline of the data."""
     drawn_from = () if data.boards is None else (data.boards.offsets, data.boards.pins)
     outline = {
         "pins": data.features.num_pins,

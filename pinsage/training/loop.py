@@ -115,6 +115,7 @@ def fit(
     objective = _objective(state, train, loader.inputs, ranks)
     callbacks = Callbacks(checkpoints, log_metrics).of(ranks)
     steps = Steps(state, objective, validator, callbacks)
+    # A checkpoint may be of a training that patience had ended: it must not go on from there.
     last = first if state.has_stalled(train.patience) else train.steps
     producers = num_producers(train, device, ranks.count)
     batches = BatchProducer(loader.minibatch, first=first, last=last, num_producers=producers)

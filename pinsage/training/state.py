@@ -1,4 +1,4 @@
-"""Everything that training carries from one step to the next; a checkpoint is this and nothing else.
+"""The state that training carries from one step to the next; a checkpoint is this and nothing else.
 
 Minibatches are a function of the seed and the step, and the network draws no random numbers, so there is no generator
 state to carry.

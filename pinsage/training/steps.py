@@ -1,4 +1,4 @@
-"""One training step after the other, and what is due between two of them."""
+"""The steps of a training, one after the other, and what is due between two of them."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Callbacks:
     log_metrics: LogMetrics
 
     def of(self, ranks: Ranks) -> "Callbacks":
-        """Those of a process: only the first one among several writes and tells."""
+        """The callbacks of a process: only the first one among several writes and tells."""
         return self if ranks.is_first else Callbacks(None, log_nothing)
 
 

@@ -24,7 +24,7 @@ _STREAM = 2  # the stream of random numbers that hangs on the training seed
 
 
 class Validator:
-    """Scores a network on a fixed sample of validation pairs.
+    """A score of a network on a fixed sample of validation pairs.
 
     In a catalog of at most MOST_PINS pins every pin is a candidate. In a larger one NUM_CANDIDATES pins, drawn once,
     and the pins of the pairs are: the figure is then higher than the true one, but ranks networks alike.

@@ -73,6 +73,7 @@ def _kernel_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
         raise SettingsError(
             f"{plan} cannot be computed. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
         )
+    # Candidates, and the saves read of each, grow with the root of the budget: looking closely grows with the budget.
     candidates = top + math.isqrt(plan.budget)
     return push_kernel.Plan(
         plan.max_hops, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
@@ -92,7 +93,7 @@ def _graph(hops: HopTables) -> push_kernel.Graph:
 
 
 def _workspace(plan: push_kernel.Plan) -> push_kernel.Workspace:
-    """Room for all rows that a plan can reach: a spread reads at most its budget of saves, give or take rounding."""
+    """The workspace for all rows that a plan can reach: a push reads at most its budget of saves, but for rounding."""
     first, later = plan.budget + _ROUNDING, plan.later_budget + _ROUNDING
     pins, boards, passing = _mass_table(first + later), _mass_table((plan.max_hops - 1) * later), _mass_table(first)
     count = max(len(pins.rows), len(boards.rows))

@@ -96,6 +96,7 @@ def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings
 
 def prepare_graph(folder: Path) -> HopTables:
     """The graph, made ready once per process, whichever of its threads asks first."""
+    # `lru_cache` alone would let two threads that ask at the same time prepare the graph twice, in twice the memory.
     with _OPENING:
         return _open(folder)
 

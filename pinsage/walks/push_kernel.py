@@ -24,7 +24,7 @@ _UNIT = 2.0**-32
 
 
 class Side(NamedTuple):
-    """One way across the saves: where each leads, [S], and the share of its row each gets (empty: all alike)."""
+    """One way across the saves: the row each leads to, [S], and its share of its own row (empty: all alike)."""
 
     hops: NDArray[np.uint64]
     shares: NDArray[np.float32]
@@ -83,7 +83,7 @@ class MassTable(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows that pass on what each has: then how many of its saves, from which on, get how much. Each [C]."""
+    """Rows that pass on their mass: how many of their saves, from which on, get how much. Each [C]."""
 
     rows: NDArray[np.uint64]
     mass: NDArray[np.float32]
@@ -93,7 +93,7 @@ class Rows(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Room to work in: tables of pins, of boards and of a push under way; rows; keys uint64 [C]; a filter.
+    """The workspace: tables of pins, of boards and of a push under way; rows; keys uint64 [C]; a filter.
 
     `num_read` int64 [1] counts the saves that were read.
     """

@@ -48,7 +48,7 @@ class Deployment:
 
     @property
     def airflow_home(self) -> Path:
-        """Airflow's database, configuration and task logs."""
+        """The folder of Airflow's database, configuration and task logs."""
         return self.home / "airflow"
 
     @property
@@ -81,7 +81,7 @@ class Deployment:
         }
 
     def airflow_environment(self) -> dict[str, str]:
-        """Airflow on SQLite and LocalExecutor, for whoever sits at this machine: loopback only, nobody logs in."""
+        """The environment of Airflow on SQLite and LocalExecutor: loopback only, nobody logs in."""
         return {
             **self.server_environment(),
             "AIRFLOW_HOME": str(self.airflow_home),
@@ -104,7 +104,7 @@ class Deployment:
         }
 
     def mlflow_environment(self) -> dict[str, str]:
-        """MLflow without its job workers, its calls home and its pickles."""
+        """The environment of MLflow without its job workers, its calls home and its pickles."""
         return {
             **self.server_environment(),
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",

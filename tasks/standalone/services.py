@@ -64,7 +64,7 @@ class Service:
             )
 
     def start(self) -> None:
-        """Start it in a session of its own, unless it runs."""
+        """Start the process in a session of its own, unless it runs."""
         if self.process():
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)

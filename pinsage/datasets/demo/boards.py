@@ -42,7 +42,7 @@ def drawn_boards(count: int, interests: Interests, pins: Pins, *, recipe: Recipe
 
 
 class _Draw:
-    """Draws the pins of one board after the other."""
+    """A draw of the pins of one board after the other."""
 
     def __init__(self, interests: Interests, pins: Pins, recipe: Recipe, rng: np.random.Generator) -> None:
         self._pins, self._recipe, self._rng = pins, recipe, rng

@@ -38,7 +38,7 @@ class DemoFacts:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that is true of a demo world, and what people did in it."""
+    """The whole truth of a demo world, and what people did in it."""
 
     interests: Interests
     pins: Pins

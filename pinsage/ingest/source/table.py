@@ -110,7 +110,7 @@ class SourceTable:
 
     @property
     def num_rows(self) -> int:
-        """Rows in all files together."""
+        """The number of rows in all files together."""
         return sum(sum(layout.rows) for layout in self.layouts)
 
     @cached_property
