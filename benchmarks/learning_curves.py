@@ -23,7 +23,7 @@ from pinsage.config import load_settings, parse_override
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.metrics import hit_rate
 from pinsage.evaluation.ranking import ranks
-from pinsage.evaluation.views import sampled_pairs
+from pinsage.evaluation.views import sample_pairs
 from pinsage.pairs.pairs import HeldOutPairs
 from pinsage.store.run import Run, RunStore
 from tasks.runner import run_stage
@@ -98,7 +98,7 @@ def tested_hit_rate(run: Run, home: Path) -> float:
     """The hit rate at 10 on the test pairs, as the stage evaluate counts it."""
     run_stage("embed", run, home)
     where = folder(run, home, "pair")
-    pairs = sampled_pairs("test", HeldOutPairs.read(where / "test.parquet"), run.settings.evaluate)
+    pairs = sample_pairs("test", HeldOutPairs.read(where / "test.parquet"), run.settings.evaluate)
     return hit_rate(ranks(Similarity(np.load(folder(run, home, "embed") / "embeddings.npy")), pairs), 10)
 
 

@@ -21,7 +21,7 @@ from pinsage.config import load_settings, parse_override
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.metrics import hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import ranks
-from pinsage.evaluation.views import sampled_pairs
+from pinsage.evaluation.views import sample_pairs
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
@@ -98,7 +98,7 @@ def folder(run: Run, home: Path, stage: str) -> Path:
 def pairs(split: str, run: Run, home: Path) -> Pairs:
     """Held-out pairs, as many as the stage evaluate looks at."""
     where = folder(run, home, "pair")
-    return sampled_pairs(split, HeldOutPairs.read(where / f"{split}.parquet"), run.settings.evaluate)
+    return sample_pairs(split, HeldOutPairs.read(where / f"{split}.parquet"), run.settings.evaluate)
 
 
 def microseconds(settings: Settings, run: Run, home: Path) -> float:

@@ -24,7 +24,7 @@ from scipy.sparse import csr_matrix, diags
 from pinsage.evaluation.averages import board_averages
 from pinsage.evaluation.baselines.ease import Linear, add_gram, ease_weights, invert
 from pinsage.evaluation.baselines.factors import leading_factors
-from pinsage.evaluation.intervals import interval, resampled
+from pinsage.evaluation.intervals import interval, resample
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import Chunks, Scorer, board_chunks, rank_chunks
 from pinsage.evaluation.views import BoardView, board_view
@@ -156,7 +156,7 @@ def figures(chunks: Chunks, view: BoardView) -> dict[str, list[float]]:
     (ranking,) = rank_chunks(chunks, [view.wanted])
     averages = board_averages(view, ranking)
     sums, counts = (np.stack([getattr(average, of) for average in averages], axis=1) for of in ("sums", "counts"))
-    low, high = interval(resampled(sums, counts, seed=0))
+    low, high = interval(resample(sums, counts, seed=0))
     return {
         average.metric: [round(float(value), 5) for value in (average.value, low[place], high[place])]
         for place, average in enumerate(averages)

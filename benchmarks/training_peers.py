@@ -24,12 +24,12 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.batches.recipe import Share
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 from pinsage.settings import ModelSettings, TrainSettings
-from pinsage.training.allocator import freed_memory_kept
+from pinsage.training.allocator import keep_freed_memory
 from pinsage.training.data import TrainingData
 from pinsage.training.device import chosen_precision
 from pinsage.training.inputs import Inputs
+from pinsage.training.loader import Loader
 from pinsage.training.objective import Objective
-from pinsage.training.supply import Supply
 
 CPU = torch.device("cpu")
 
@@ -42,22 +42,22 @@ class Trainer:
 
     def __init__(self, data: TrainingData, model: ModelSettings, train: TrainSettings, network: PinSageNetwork) -> None:
         self.network, self.next_step, self.losses = network, 0, list[float]()
-        self._supply = self.supply(data, model, train)
+        self._loader = self.loader(data, model, train)
         self._objective = Objective(network, train, self.inputs(data), chosen_precision(train, CPU))
         self._optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, fused=True)
 
-    def supply(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Supply:
+    def loader(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Loader:
         """Where minibatches come from."""
-        return Supply.of(data, model, train, share=Share(), device=CPU)
+        return Loader.of(data, model, train, share=Share(), device=CPU)
 
     def inputs(self, data: TrainingData) -> Inputs:
         """What the network reads of them."""
-        return self._supply.inputs
+        return self._loader.inputs
 
     def steps(self, count: int) -> None:
         """Train on so many minibatches more."""
         last = self.next_step + count
-        with BatchProducer(self._supply.minibatch, first=self.next_step, last=last) as producer:
+        with BatchProducer(self._loader.minibatch, first=self.next_step, last=last) as producer:
             for batch in producer:
                 loss = self._objective.loss(batch)
                 self._optimizer.zero_grad(set_to_none=True)
@@ -73,10 +73,10 @@ class GatherAndSum(Trainer):
     Unique pins and new numbers by torch.unique and searchsorted, neighbors gathered to [n, T, m], weighed and summed.
     """
 
-    def supply(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Supply:
+    def loader(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Loader:
         """Minibatches of targets alone."""
         resident = train.model_copy(update={"resident": "always"})
-        return Supply.of(data, model, resident, share=Share(), device=CPU)
+        return Loader.of(data, model, resident, share=Share(), device=CPU)
 
     def inputs(self, data: TrainingData) -> Inputs:
         """Nothing but the targets; the forward pass does the rest."""
@@ -144,7 +144,7 @@ def trainer(
     network = PinSageNetwork(shape, seed=0)
     network.set_moments(*data.features.moments())
     if contestant.kind is Trainer:  # as `fit` has it, for as long as the process runs
-        stack.enter_context(freed_memory_kept())
+        stack.enter_context(keep_freed_memory())
     return contestant.kind(data, model, train, network)
 
 

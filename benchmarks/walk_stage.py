@@ -30,7 +30,7 @@ from pinsage.graph.build import build_graph
 from pinsage.settings import Settings
 from pinsage.walks.neighborhood import top_neighbors
 from pinsage.walks.pagerank import hard_negatives
-from pinsage.walks.partition import prepared_graph
+from pinsage.walks.partition import prepare_graph
 from tasks.walk import walk
 from tasks.work import StageWork
 
@@ -42,7 +42,7 @@ def one_core(folder: Path, sample: int, settings: Settings) -> Row:
     """Pins per CPU second of the kernels alone, in this process."""
     pin_to_one_core()
     began = time.perf_counter()
-    graph = prepared_graph(folder)
+    graph = prepare_graph(folder)
     prepared_s = time.perf_counter() - began
     pins = np.random.default_rng(1).permutation(graph.num_pins)[:sample].astype(np.int32)
     for chosen in (pins[:10], pins):  # the first time compiles or loads

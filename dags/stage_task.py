@@ -20,7 +20,7 @@ LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", r
 
 
 class StageTask(BaseOperator):
-    """Runs one stage as a subprocess. Its lines go to the task's log, its report to XCom, SIGTERM is passed on."""
+    """A stage as a subprocess: its lines go to the task's log, its report to XCom, SIGTERM is passed on."""
 
     ui_color = "#f3e9e3"
 
@@ -67,7 +67,7 @@ class StageTask(BaseOperator):
 
 
 def documentation(stage: Stage) -> str:
-    """What the stage does, reads and depends on, as Markdown for the task's page."""
+    """The stage's purpose, inputs and settings, as Markdown for the task's page."""
     reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"
     settings = ", ".join(f"`{name}.*`" for name in stage.sections) or "none of its own"
     result = "Publishes an artifact named by what made it; made already, it is reused."

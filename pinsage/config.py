@@ -27,7 +27,7 @@ def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] |
                 f"'{name}' is not a setting. Names look like 'walk.num_walks'; see `pinsage config show`."
             )
         tree[section] = {**(tree.get(section) or {}), field: value}
-    return validated(tree)
+    return validate(tree)
 
 
 def presets() -> dict[str, Settings]:
@@ -36,7 +36,7 @@ def presets() -> dict[str, Settings]:
     return {path.stem: load_settings(path) for path in sorted(folder.glob("*.yaml"))}
 
 
-def validated(tree: Mapping[str, Any]) -> Settings:
+def validate(tree: Mapping[str, Any]) -> Settings:
     """The settings of a nested mapping.
 
     Raises:

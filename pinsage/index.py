@@ -36,7 +36,7 @@ Neighbors = tuple[NDArray[np.int32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class IndexHeader:
-    """What an index file must be: its shape, how it is searched, whose embeddings it holds, and its bytes.
+    """The header of an index file: its shape, search settings, source embeddings, and checksum.
 
     Attributes:
         dim: d, size of an embedding.
@@ -71,14 +71,14 @@ class IndexHeader:
             body = json.loads(path.read_text(encoding="utf-8"))
             checksum, header = body.pop("checksum"), cls(**body)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise _damaged(path, f"cannot be read ({error!r})") from None
+            raise _damage_error(path, f"cannot be read ({error!r})") from None
         if header.checksum != checksum:
-            raise _damaged(path, "does not match its own checksum")
+            raise _damage_error(path, "does not match its own checksum")
         return header
 
     @property
     def has_popularity(self) -> bool:
-        """Whether popularity is part of the score."""
+        """True if popularity is part of the score."""
         return self.max_popularity > 0
 
     @property
@@ -150,15 +150,15 @@ class PinIndex:
         header, path = IndexHeader.read(folder / HEADER), folder / INDEX
         size = path.stat().st_size if path.is_file() else None
         if size != header.size_bytes:
-            raise _damaged(path, f"has {size or 0} bytes instead of {header.size_bytes}")
+            raise _damage_error(path, f"has {size or 0} bytes instead of {header.size_bytes}")
         if header.metric != METRIC:
-            raise _damaged(path, f"was built for the metric '{header.metric}' instead of '{METRIC}'")
+            raise _damage_error(path, f"was built for the metric '{header.metric}' instead of '{METRIC}'")
         if (found := file_sha256(path)) != header.sha256:
-            raise _damaged(path, f"has sha256 {found[:12]}… instead of {header.sha256[:12]}…")
+            raise _damage_error(path, f"has sha256 {found[:12]}… instead of {header.sha256[:12]}…")
         annoy = AnnoyIndex(header.stored_dim, METRIC)
         annoy.load(str(path))
         if annoy.get_n_items() != header.num_pins:
-            raise _damaged(path, f"holds {annoy.get_n_items()} pins instead of {header.num_pins}")
+            raise _damage_error(path, f"holds {annoy.get_n_items()} pins instead of {header.num_pins}")
         return cls(annoy, header)
 
     @property
@@ -278,5 +278,5 @@ def _check_popularity(popularity: NDArray[np.float32], num_pins: int) -> None:
         )
 
 
-def _damaged(path: Path, fact: str) -> ArtifactDamagedError:
+def _damage_error(path: Path, fact: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(f"{path} {fact}. Delete {path.parent}; the next run makes it again.")

@@ -1,8 +1,8 @@
 """Embeddings of every pin, each latent vector computed once (PinSage §3.4).
 
 `embed_all` does it in this process. `embed_by_parts` does it in partitions of pins that may run anywhere: a pass over
-the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per layer; what a
-pass makes lies in a file that is lent to the workers of the next one. Only a few words and ranges travel with a part.
+the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per layer; the
+result of a pass is a file, staged for the workers of the next one. Only a few words and ranges travel with a part.
 
 P pins, T neighbors, m hidden width, d embedding size.
 """
@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinsage.cluster.exchange import Exchange, Loan, Rows
+from pinsage.cluster.exchange import Exchange, Rows, StagedFiles
 from pinsage.errors import PinSageError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
@@ -52,7 +52,7 @@ class RunParts(Protocol):
 
 @dataclass(frozen=True)
 class InferenceJob:
-    """What is read (folders of artifacts) and where things go.
+    """The folders of artifacts to read and the places for the results.
 
     `scratch` holds the arrays between two passes, `embeddings` is the file of the result.
     """
@@ -68,28 +68,28 @@ class InferenceJob:
 
 
 @dataclass(frozen=True)
-class Lent:
+class JobFiles:
     """The artifacts of a job as a worker may read them."""
 
-    model: Loan
-    visual: Loan
-    text: Loan
-    spectral: Loan
-    graph: Loan
-    walk: Loan
+    model: StagedFiles
+    visual: StagedFiles
+    text: StagedFiles
+    spectral: StagedFiles
+    graph: StagedFiles
+    walk: StagedFiles
 
 
 @dataclass(frozen=True)
 class Step:
-    """One pass as a worker sees it: what it reads, the arrays of earlier passes among it, and where its rows go.
+    """One pass as a worker sees it: its inputs, the arrays of earlier passes among them, and the place of its rows.
 
     `own` is what the layer before made of the pins, None at the features; `table` are the vectors to pool, of all pins.
     """
 
     each: Pass
-    lent: Lent
-    own: Loan | None
-    table: Loan | None
+    files: JobFiles
+    own: StagedFiles | None
+    table: StagedFiles | None
     out: Rows
     name: str
 
@@ -99,7 +99,7 @@ class Step:
 
 @dataclass(frozen=True)
 class EmbeddingFacts:
-    """What came out: P, and how many pins have a zero vector because ReLU left nothing of them."""
+    """The number of pins, and the number of zero vectors among them because ReLU left nothing of them."""
 
     num_pins: int
     num_zero: int
@@ -154,30 +154,30 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
             sizes=[last - first for first, last in borders],
             on_result=partial(exchange.collect, folder),
         )
-        tables.made(each)
-    return _checked(job.embeddings)
+        tables.hand_on(each)
+    return _check(job.embeddings)
 
 
 class _Tables:
-    """What is lent to the workers: the artifacts, and the arrays of earlier passes for as long as they are read."""
+    """The inputs of the workers: the artifacts, and the arrays of earlier passes for as long as they are read."""
 
     def __init__(self, job: InferenceJob, exchange: Exchange) -> None:
         self._job, self._exchange = job, exchange
-        self._lent = Lent(*map(exchange.lend, _artifacts(job)))
-        self._made: dict[Pass, Loan] = {}
+        self._files = JobFiles(*map(exchange.stage, _artifacts(job)))
+        self._made: dict[Pass, StagedFiles] = {}
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
         """A pass, as the workers get it."""
-        return Step(each, self._lent, self._made.get(each.own), self._made.get(each.pooled), out, name)
+        return Step(each, self._files, self._made.get(each.own), self._made.get(each.pooled), out, name)
 
-    def made(self, each: Pass) -> None:
-        """Lend what a pass made; what nobody reads any more goes away."""
+    def hand_on(self, each: Pass) -> None:
+        """Stage the result of a pass for the next ones, and remove results that nobody reads any more."""
         for old in each.last_read:
             if old in self._made:
-                self._exchange.take_back(self._made.pop(old))
+                self._exchange.unstage(self._made.pop(old))
                 shutil.rmtree(self._job.scratch / old.name)
         if each.kind != "head":
-            self._made[each] = self._exchange.lend(self._job.scratch / each.name)
+            self._made[each] = self._exchange.stage(self._job.scratch / each.name)
 
 
 def embed_part(step: Step, first: int, last: int) -> Written:
@@ -185,12 +185,12 @@ def embed_part(step: Step, first: int, last: int) -> Written:
     torch.set_num_threads(1)
     with step.out.part([step.name], first, last) as writer, torch.inference_mode():
         for part in chunks(first, last):
-            writer.append({step.name: _computed(step, part).numpy()})
-    return writer.written()
+            writer.append({step.name: _compute(step, part).numpy()})
+    return writer.finish()
 
 
-def _computed(step: Step, part: slice) -> Tensor:
-    network, features, neighborhoods = _opened(step.lent)
+def _compute(step: Step, part: slice) -> Tensor:
+    network, features, neighborhoods = _open(step.files)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
     own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pooled)
     return compute(
@@ -201,25 +201,25 @@ def _computed(step: Step, part: slice) -> Tensor:
     )  # fmt: skip
 
 
-def _vectors(made: Loan | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
-    """What an earlier pass made of all pins: float32 [P, ·]; None where there was no such pass."""
-    return None if made is None else _mapped(made.folder() / f"{by.name}.npy", "c")
+def _vectors(made: StagedFiles | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
+    """The vectors of all pins from an earlier pass: float32 [P, ·]; None without such a pass."""
+    return None if made is None else _map(made.folder() / f"{by.name}.npy", "c")
 
 
-def _opened(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+def _open(files: JobFiles) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
     """The network and the memory maps of a job, opened once per process, whichever of its threads asks first."""
     with _OPENING:
-        return _opened_once(lent)
+        return _open_once(files)
 
 
 @lru_cache(maxsize=2)
-def _opened_once(lent: Lent) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
-    loans = (lent.model, lent.visual, lent.text, lent.spectral, lent.graph, lent.walk)
-    return _read(*(loan.folder() for loan in loans))
+def _open_once(files: JobFiles) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    staged = (files.model, files.visual, files.text, files.spectral, files.graph, files.walk)
+    return _read(*(each.folder() for each in staged))
 
 
 def _artifacts(job: InferenceJob) -> tuple[Path, ...]:
-    """The folders of a job that are read, in the order of `Lent`."""
+    """The folders of a job that are read, in the order of `JobFiles`."""
     return job.model, job.visual, job.text, job.spectral, job.graph, job.walk
 
 
@@ -257,12 +257,12 @@ def _width(network: PinSageNetwork, each: Pass) -> int:
     return network.shape.embedding_dim if each.kind in ("saves", "head") else network.shape.hidden_dim
 
 
-def _mapped(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":
+def _map(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.float32]]":
     return np.lib.format.open_memmap(path, mode=mode)
 
 
-def _checked(path: Path) -> EmbeddingFacts:
-    vectors, num_zero = _mapped(path, "r"), 0
+def _check(path: Path) -> EmbeddingFacts:
+    vectors, num_zero = _map(path, "r"), 0
     for part in chunks(0, len(vectors)):
         lengths = np.linalg.norm(vectors[part], axis=1)
         if not np.isfinite(lengths).all():

@@ -11,7 +11,7 @@ WINDOW_MARKS = 16  # or of the last parts where they take longer than that
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands. `left_s` is None while nothing gets done.
+    """The state of a job. `left_s` is None while nothing gets done.
 
     `unit` is what is counted: pins, parts or steps. `note` is what else is worth knowing.
     """
@@ -26,7 +26,7 @@ class Progress:
 
     @property
     def is_over(self) -> bool:
-        """Whether everything is done."""
+        """True if everything is done."""
         return self.done == self.total
 
     @property
@@ -76,7 +76,7 @@ class Pace:
 
 
 class Watch:
-    """Adds up what is done and tells of it."""
+    """A count of what is done, told to whoever watches."""
 
     def __init__(self, tell: Tell, label: str, unit: str, sizes: Sequence[int]) -> None:
         self._tell, self._label, self._unit, self._sizes = tell, label, unit, sizes

@@ -20,14 +20,14 @@ FACTORS = (1, 2, 4, 8, 16)  # of the search_k that the settings name: as far as 
 
 @dataclass(frozen=True)
 class Recall:
-    """How much of the exact answer a search finds at one `search_k`, and how fast it is on one core."""
+    """The recall of a search at one `search_k`, and its speed on one core."""
 
     search_k: int
     recall_at_10: float
     queries_per_s: float
 
 
-def measured_recall(
+def measure_recall(
     index: PinIndex, embeddings: NDArray[np.float32], popularity: NDArray[np.float32], settings: IndexSettings
 ) -> list[Recall]:
     """Recall@10 against exact search at several `search_k`, ascending, the index's own among them.

@@ -33,7 +33,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What a model version is made of: the published folders of index and network, and the pins by row.
+    """The parts of a model version: the published folders of index and network, and the pins by row.
 
     Attributes:
         index: folder with index.ann and index.json.
@@ -67,7 +67,7 @@ class RelatedPins(PythonModel):
 
     def _answer(self, pin_id: str, k: float | None) -> Answer:
         try:
-            pins, scores = self.index.related(self.pin_ids.row(pin_id), _checked(k))
+            pins, scores = self.index.related(self.pin_ids.row(pin_id), _check_k(k))
         except InputError as error:
             return {"pin_id": pin_id, "related": [], "error": str(error)}
         related = [
@@ -94,7 +94,7 @@ def save_model(folder: Path, parts: ModelParts) -> None:
 
 
 def signature() -> ModelSignature:
-    """What the served model takes and gives."""
+    """The columns that the served model takes and gives."""
     related = Object([
         Property("pin_id", DataType.string), Property("title", DataType.string), Property("score", DataType.double),
     ])  # fmt: skip
@@ -105,7 +105,7 @@ def signature() -> ModelSignature:
     return ModelSignature(inputs=inputs, outputs=outputs)
 
 
-def _checked(k: float | None) -> int:
+def _check_k(k: float | None) -> int:
     if k is None or math.isnan(k):
         return DEFAULT_K
     if not 1 <= k <= MAX_K:

@@ -32,7 +32,7 @@ class Section(BaseModel):
 
 
 class DataSettings(Section):
-    """Which data set is read, up to when, and how much dirt is tolerated."""
+    """The data set, the instant up to which it is read, and the dirt that is tolerated."""
 
     dataset: str = Field(
         "", description="Folder or fsspec URL with pins, boards and saves Parquet tables.", json_schema_extra=Execution
@@ -287,7 +287,7 @@ class ReportSettings(Section):
 
 
 class PromoteSettings(Section):
-    """When a challenger becomes champion."""
+    """The gain that makes a challenger the champion."""
 
     min_gain: float = Field(0.0, ge=-1, le=1, description="Validation hit rate it must gain over the champion.")
 

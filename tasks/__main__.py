@@ -32,13 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         die_with(options.parent)
     signal.signal(signal.SIGTERM, _leave)
     try:
-        _say(_performed(options))
+        _say(_perform(options))
     except PinSageError as error:
         log.error("%s", error)
-        return _failed(options.stage, str(error), retry_can_help=error.retry_can_help)
+        return _report_failure(options.stage, str(error), retry_can_help=error.retry_can_help)
     except Exception as error:
         log.exception("%s failed in an unforeseen way", options.stage)
-        return _failed(options.stage, f"{type(error).__name__}: {error}", retry_can_help=True)
+        return _report_failure(options.stage, f"{type(error).__name__}: {error}", retry_can_help=True)
     except SystemExit:
         record_failure(options.run_id, options.home, f"{options.stage}: asked to end by SIGTERM", wait=False)
         raise
@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _performed(options: argparse.Namespace) -> dict[str, Any]:
+def _perform(options: argparse.Namespace) -> dict[str, Any]:
     from tasks.stage_process import mark_failed, perform
 
     home = options.home.resolve()
@@ -98,7 +98,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _failed(stage: str, error: str, *, retry_can_help: bool) -> int:
+def _report_failure(stage: str, error: str, *, retry_can_help: bool) -> int:
     _say({"stage": stage, "error": error})
     return 1 if retry_can_help else CANNOT_RETRY
 

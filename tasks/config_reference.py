@@ -56,7 +56,7 @@ def setting_rows(section: str) -> list[SettingRow]:
 
 
 def section_meaning(section: str) -> str:
-    """What a section is about, in a sentence."""
+    """The meaning of a section, in a sentence."""
     return (section_of(section).__doc__ or "").strip().splitlines()[0]
 
 

@@ -14,9 +14,9 @@ from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.figures import graph_figures
 from pinsage.graph.walked import WALKED, with_sessions
-from pinsage.graph.weights import weighted
-from pinsage.pairs.row_groups import row_groups
+from pinsage.graph.weights import add_weights
 from pinsage.store.manifest import Facts
+from pinsage.store.row_groups import row_groups
 from tasks.work import StageWork
 
 
@@ -44,7 +44,7 @@ def connect(work: StageWork) -> Facts:
     del boards, pins  # the graph keeps what it needs of them
     facts: Facts = {**graph_figures(graph)}
     if settings.edge_weights != "none":
-        graph, figures = weighted(graph, Catalog.open(folder), settings)
+        graph, figures = add_weights(graph, Catalog.open(folder), settings)
         facts.update(asdict(figures))
     graph.save(work.out)
     if (sessions := work.inputs["pair"] / "sessions.parquet").is_file():

@@ -31,7 +31,7 @@ def embed(work: StageWork) -> Facts:
     degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
     # A folder of its own: an orphaned attempt that still runs must not write into the arrays between our passes.
     with TemporaryDirectory(dir=work.scratch, ignore_cleanup_errors=True) as between:
-        embedded = _embedded(work, Path(between), num_pins=len(degrees))
+        embedded = _embed(work, Path(between), num_pins=len(degrees))
     if embedded.num_zero:
         log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
     strength = load_network(work.inputs["train"]).popularity
@@ -39,7 +39,7 @@ def embed(work: StageWork) -> Facts:
     return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero, "popularity": strength}
 
 
-def _embedded(work: StageWork, between: Path, *, num_pins: int) -> EmbeddingFacts:
+def _embed(work: StageWork, between: Path, *, num_pins: int) -> EmbeddingFacts:
     job = InferenceJob(
         model=work.inputs["train"],
         visual=work.inputs["featurize_visual"],

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.evaluation.baselines.methods import Methods, make_methods
 from pinsage.evaluation.comparison import (
     Comparison,
@@ -27,6 +26,7 @@ from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
+from pinsage.store.parquet_files import write_parquet
 from tasks.work import StageWork
 
 WITH_VECTORS = ("pinsage", "combined", "visual", "annotation")

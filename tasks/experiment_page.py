@@ -1,4 +1,4 @@
-"""What an MLflow run shows of a pipeline run: metrics, facts as parameters, and a description with a table."""
+"""The MLflow page of a pipeline run: metrics, facts as parameters, and a description with a table."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -38,8 +38,8 @@ def quality(evaluated: Path, deciding: str) -> dict[str, float]:
     return every | ours
 
 
-def measured(results: Iterable[StageResult]) -> dict[str, float]:
-    """What the stages measured of themselves, and the seconds they took."""
+def measurements(results: Iterable[StageResult]) -> dict[str, float]:
+    """The stages' own measurements, and the seconds they took."""
     found = list(results)
     seconds = {f"seconds/{result.stage}": result.seconds for result in found}
     facts = {
@@ -70,7 +70,7 @@ def description(evaluated: Path, deciding: str, reason: str, origin: Mapping[str
     ranked = sorted(by_method.items(), key=lambda item: -item[1].get(ALL, -math.inf))
     words = deciding.replace("_", " ")
     lines = [f"| method | {words} on test | on new pairs |", "|---|---|---|"]
-    lines += [f"| {_emphasized(method)} | {' | '.join(_figures(views))} |" for method, views in ranked]
+    lines += [f"| {_emphasize(method)} | {' | '.join(_figures(views))} |" for method, views in ranked]
     page = [f"[The DAG run in Airflow]({origin['airflow_url']})"] if origin.get("airflow_url") else []
     return "\n\n".join(["\n".join(lines), reason, *page])
 
@@ -96,5 +96,5 @@ def _figures(views: Mapping[str, float]) -> list[str]:
     return [f"{views[view]:.4f}" if view in views else "" for view in _TABLE]
 
 
-def _emphasized(method: str) -> str:
+def _emphasize(method: str) -> str:
     return f"**{method}**" if method == PINSAGE else method

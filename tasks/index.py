@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.index import HEADER, INDEX, PinIndex
-from pinsage.recall import enough_recall, measured_recall
+from pinsage.recall import enough_recall, measure_recall
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
+from pinsage.store.parquet_files import write_parquet
 from tasks.work import StageWork
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def index(work: StageWork) -> Facts:
     popularity = open_array(work.inputs["embed"] / "popularity.npy", np.float32, (num_pins,))
     model_key = Manifest.read(work.inputs["embed"]).inputs.get("train", "")
     built = PinIndex.build(embeddings, popularity, work.out, settings, model_key=model_key)
-    table = measured_recall(built, embeddings, popularity, settings)
+    table = measure_recall(built, embeddings, popularity, settings)
     for row in table:
         log.info("search_k %d: recall@10 %.4f, %.0f queries/s", row.search_k, row.recall_at_10, row.queries_per_s)
     own = enough_recall(table, settings)

@@ -1,4 +1,4 @@
-"""A stage as a process of its own: started, listened to, stopped and judged by whoever asked for it.
+"""A stage as a process of its own: started, listened to and stopped by whoever asked for it.
 
 An Airflow task body must not create worker processes, so it starts `python -m tasks STAGE` and streams what that says;
 the same command is what a shell or a Kubernetes pod would run.
@@ -37,7 +37,7 @@ class StageFailedError(PinSageError):
 
 @dataclass(frozen=True)
 class StageCommand:
-    """What to run: a stage of a run, with flat settings, in a data folder. `origin` says where the run came from."""
+    """A stage of a run with flat settings, in a data folder. `origin` says where the run came from."""
 
     stage: str
     run_id: str
@@ -78,7 +78,7 @@ class StageProcess:
         self._was_asked_to_end = False
 
     def run(self, on_line: OnLine) -> Report:
-        """Start the process, pass on every line as it comes; what it reported: stage, key, seconds, reused, facts.
+        """Start the process, pass on every line as it comes, and return its report: stage, key, seconds, reused, facts.
 
         The report is 4 KiB of JSON at most.
 
@@ -101,7 +101,7 @@ class StageProcess:
             except BaseException:
                 self.stop()
                 raise
-        return _judged(self._command.stage, process.returncode, report, last_line)
+        return _outcome(self._command.stage, process.returncode, report, last_line)
 
     def stop(self, grace_s: float = GRACE_S) -> None:
         """Ask the process to end, and kill it with all it started if it has not after `grace_s`. Returns at once.
@@ -153,9 +153,9 @@ def _report(line: str, stage: str) -> Report | None:
     return body if is_report else None
 
 
-def _judged(stage: str, code: int, report: Report, last_line: str) -> Report:
+def _outcome(stage: str, code: int, report: Report, last_line: str) -> Report:
     if code == 0 and "key" in report:
-        return _trimmed(report)
+        return _trim(report)
     if "error" in report:
         raise StageFailedError(str(report["error"]), retry_can_help=code != CANNOT_RETRY)
     if code < 0:
@@ -167,7 +167,7 @@ def _judged(stage: str, code: int, report: Report, last_line: str) -> Report:
     raise StageFailedError(f"{fact} Read its log.", retry_can_help=code != CANNOT_RETRY)
 
 
-def _trimmed(report: Report) -> Report:
+def _trim(report: Report) -> Report:
     """The report without its longest facts, if it would not fit into an XCom otherwise."""
     facts = dict(report.get("facts", {}))
     left_out = 0

@@ -1,4 +1,4 @@
-"""Ending with the process that started us, however that one ends."""
+"""An end with the process that started us, however that one ends."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""How the progress of work on the cluster is shown: lines in a log, or a bar on a terminal."""
+"""Progress of work on the cluster: lines in a log, or a bar on a terminal."""
 
 import logging
 import time

@@ -19,7 +19,7 @@ from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
 from pinsage.tracking.tracker import Tracker, open_tracker
-from tasks.experiment_page import description, facts, measured, quality
+from tasks.experiment_page import description, facts, measurements, quality
 from tasks.runner import code_version
 from tasks.work import StageWork
 
@@ -44,8 +44,8 @@ def promote(work: StageWork) -> Facts:
     tracker = open_tracker(work.settings, work.home, work.run_id)
     tracker.begin(run, code_version=code_version())
     registry = Registry(tracker, work.settings.tracking.model_name)
-    version = _registered(work, registry)
-    decision, champion = _decided(work, registry, version)
+    version = _register(work, registry)
+    decision, champion = _decide(work, registry, version)
     log.info("promote: version %d, %s", version.number, decision.reason)
     _log_results(work, run, tracker, decision.reason)
     tracker.finish(run)
@@ -64,7 +64,7 @@ def deciding_metric(ranks: list[int]) -> str:
     return f"hit_rate_at_{10 if 10 in ranks else min(ranks)}"
 
 
-def _registered(work: StageWork, registry: Registry) -> Version:
+def _register(work: StageWork, registry: Registry) -> Version:
     keys = {f"pinsage.{stage}_key": Manifest.read(work.inputs[stage]).key for stage in ("train", "embed", "index")}
     scores = score_tags(validation_scores(work.inputs["evaluate"]), data_key=Manifest.read(work.inputs["ingest"]).key)
 
@@ -79,7 +79,7 @@ def _registered(work: StageWork, registry: Registry) -> Version:
     return Version(version.number, {**version.tags, **scores})
 
 
-def _decided(work: StageWork, registry: Registry, version: Version) -> tuple[Decision, Version | None]:
+def _decide(work: StageWork, registry: Registry, version: Version) -> tuple[Decision, Version | None]:
     """The decision and the champion after it; the reason is written down before the alias moves."""
     metric, min_gain = deciding_metric(work.settings.evaluate.ranks), work.settings.promote.min_gain
     with registry.tracker.server.one_at_a_time():
@@ -116,7 +116,7 @@ def _parts(work: StageWork) -> "ModelParts":
 def _log_results(work: StageWork, run: Run, tracker: Tracker, reason: str) -> None:
     results = {stage: result for stage, result in run.results().items() if stage != "promote"}
     evaluated, deciding = work.inputs["evaluate"], deciding_metric(work.settings.evaluate.ranks)
-    tracker.log_results({**quality(evaluated, deciding), **measured(results.values())})
+    tracker.log_results({**quality(evaluated, deciding), **measurements(results.values())})
     tracker.log_facts(facts(results.values()))
     _complete_curves(work.inputs["train"], tracker)
     reused = [stage for stage, result in results.items() if result.reused]

@@ -47,7 +47,7 @@ class SayLines(logging.Handler):
 
 
 def done_together(module: str, arguments: list[str], *, count: int, log_metrics: LogMetrics) -> Facts:
-    """What the first of `count` ranks, each `python -m MODULE ARGUMENTS MEETING`, says it came to.
+    """Run `count` ranks, each `python -m MODULE ARGUMENTS MEETING`; return the facts that the first one reports.
 
     MEETING is a file in which they find each other. Log lines are logged here, metrics passed on as they come. SIGTERM
     is passed on to all ranks.
@@ -58,15 +58,15 @@ def done_together(module: str, arguments: list[str], *, count: int, log_metrics:
     log.info("%s on %d processes, started by torchrun", module, count)
     listener = _Listener(log_metrics)
     with TemporaryDirectory(prefix="pinsage-ranks-") as folder:
-        process = _started(module, arguments, count, Path(folder))
-        with process, _ended_with_us(process) as was_told_to_end:
+        process = _start(module, arguments, count, Path(folder))
+        with process, _end_with_us(process) as was_told_to_end:
             for line in process.stdout or ():
                 listener.hear(line.rstrip("\n"))
     return listener.outcome(process.returncode, count, was_told_to_end=was_told_to_end())
 
 
-def _started(module: str, arguments: list[str], count: int, folder: Path) -> "subprocess.Popen[str]":
-    """Torchrun, which meets its ranks in files: its server would listen on every network interface, and unpickle."""
+def _start(module: str, arguments: list[str], count: int, folder: Path) -> "subprocess.Popen[str]":
+    """Start torchrun, which meets its ranks in files: its server would listen everywhere, and unpickle."""
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={count}",
         "--rdzv-backend=c10d", f"--rdzv-endpoint={folder / 'torchrun'}", "--rdzv-conf=store_type=file",
@@ -86,7 +86,7 @@ def _started(module: str, arguments: list[str], count: int, folder: Path) -> "su
 
 
 class _Listener:
-    """What the ranks have said so far."""
+    """The messages of the ranks so far."""
 
     def __init__(self, log_metrics: LogMetrics) -> None:
         self._log_metrics = log_metrics
@@ -130,8 +130,8 @@ class _Listener:
 
 
 @contextmanager
-def _ended_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bool]]:
-    """Within the block SIGTERM is passed on, and an exception ends the ranks; yields whether we were told to end."""
+def _end_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bool]]:
+    """Pass SIGTERM on within the block, and end the ranks after an exception; yields whether we were told to end."""
     told = threading.Event()
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -152,7 +152,7 @@ def _ended_with_us(process: "subprocess.Popen[str]") -> Iterator[Callable[[], bo
 
 @contextmanager
 def speaking() -> Iterator[None]:
-    """Within the block this process is a rank: log lines are said to the one who listens, and so is an error of ours.
+    """Be a rank within the block: log lines are said to the one who listens, and so is an error of ours.
 
     After such an error the process ends at once.
     """

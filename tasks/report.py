@@ -1,6 +1,6 @@
 """Write the page with pictures."""
 
-from pinsage.report.page import gathered, render
+from pinsage.report.page import gather_page, render
 from pinsage.store.manifest import Facts
 from tasks.stages import STAGES
 from tasks.work import StageWork
@@ -13,7 +13,7 @@ def report(work: StageWork) -> Facts:
         The number of query rows, of pictures shown and of pictures that could not be shown, and the page's size.
     """
     inputs = {stage: work.inputs[stage] for stage in STAGES["report"].inputs}
-    page = gathered(inputs, work.settings.report)
+    page = gather_page(inputs, work.settings.report)
     path = work.out / "report.html"
     path.write_text(render(page), encoding="utf-8")
     return {

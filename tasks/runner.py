@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def run_stage(
     name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing, tell: Tell = tell_nobody
 ) -> StageResult:
-    """The result of a stage in `run`, which is also written into the run's record.
+    """Run a stage, or find its artifact, and return the result, which is also written into the run's record.
 
     Raises:
         PinSageError: the stage cannot be done; the message says why and what to do.
@@ -38,13 +38,13 @@ def run_stage(
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
     else:
         work = _work(stage, run, home, recipe.key, log_metrics, tell)
-        result = _made(stage, store, recipe, work)
+        result = _make(stage, store, recipe, work)
     run.record(result)
     return result
 
 
 def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
-    """Everything that decides the bytes of a stage's artifact, and their key."""
+    """The values that decide the bytes of a stage's artifact, and their key."""
     config = {section: getattr(run.settings, section).content() for section in stage.sections}
     inputs = {name: run.result(name).key for name in stage.inputs}
     identity = _function(stage.identity)(run.settings, home) if stage.identity else {}
@@ -61,7 +61,7 @@ def code_version() -> str:
     return f"{pinsage.__version__}+{commit}" if commit else pinsage.__version__
 
 
-def _made(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork) -> StageResult:
+def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork) -> StageResult:
     function, started = _function(stage.function), time.monotonic()
     log.info("%s: %s", stage.name, stage.summary)
     work.scratch.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def perform(
     stage: str, run_id: str, settings: Settings, home: Path, origin: dict[str, str], tell: Tell | None = None
 ) -> StageResult:
-    """The result of a stage, which is also in the run's record.
+    """Run a stage and return its result, which is also in the run's record.
 
     The progress of work on the cluster goes to `tell`, or into the log.
 
@@ -31,7 +31,7 @@ def perform(
     run = RunStore(home / "runs").open_or_start(run_id, settings, origin)
     tracker = open_tracker(settings, home, run_id)
     try:
-        return _tracked(stage, run, home, tracker, tell or ProgressLines())
+        return _track(stage, run, home, tracker, tell or ProgressLines())
     except Exception as error:
         if stage != "ingest":  # before ingest has ended there is no MLflow run
             _mark_failed(tracker, f"{stage}: {error}")
@@ -48,7 +48,7 @@ def mark_failed(run_id: str, home: Path, reason: str) -> None:
     _mark_failed(open_tracker(run.settings, home, run_id), reason)
 
 
-def _tracked(stage: str, run: Run, home: Path, tracker: Tracker, tell: Tell) -> StageResult:
+def _track(stage: str, run: Run, home: Path, tracker: Tracker, tell: Tell) -> StageResult:
     is_training = stage == "train"
 
     def log_curves(metrics: Mapping[str, float], step: int) -> None:

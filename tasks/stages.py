@@ -26,7 +26,7 @@ class Stage:
 
     @property
     def function(self) -> str:
-        """Where the stage's function is, as `module:name`."""
+        """The stage's function, as `module:name`."""
         return f"tasks.{self.name}:{self.name}"
 
 

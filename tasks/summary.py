@@ -1,4 +1,4 @@
-"""What a finished run came to, on one screen: the methods side by side, recommendations in words, where to look."""
+"""The result of a finished run on one screen: methods side by side, recommendations in words, where to look."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.report.scores import VIEWS, Cell, score_table, verdict
+from pinsage.report.scores import VIEWS, Cell, conclusion, score_table
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.run import Run, RunStore
 from pinsage.tracking.server import Server
@@ -48,7 +48,7 @@ def print_summary(home: Path, run_id: str, console: Console, *, mlflow_page: str
     evaluated = _folder(run, store, "evaluate")
     console.print(metrics_table(evaluated))
     rows = (pq.read_table(evaluated / f"{name}.parquet").to_pylist() for name in ("metrics", "differences"))
-    if found := verdict(*rows):
+    if found := conclusion(*rows):
         console.print(found.text, soft_wrap=True)
     console.print(_examples_table(recommendations(run, store)))
     for name, text in _closing_lines(run, store, mlflow_page or _mlflow_place(run, home)):

@@ -1,4 +1,4 @@
-"""How the command line talks: one console, log lines that suit it, and one line per known error."""
+"""The command line's output: one console, log lines that suit it, and one line per known error."""
 
 import logging
 import sys
@@ -20,7 +20,7 @@ class OneLineErrors(TyperGroup):
     """A group of commands whose known errors end in one line on stderr: exit code 2 if a retry cannot help, else 1."""
 
     def invoke(self, ctx: Any) -> Any:
-        """What the command returns, or the exit that its error asks for."""
+        """Run the command; a known error becomes the exit that it asks for."""
         try:
             return super().invoke(ctx)
         except PinSageError as error:

@@ -17,7 +17,7 @@ from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from pinsage.training.data import TrainingData
 from pinsage.training.distributed import num_processes
-from pinsage.training.loop import Fitted, fit
+from pinsage.training.loop import TrainedNetwork, fit
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.ranks import done_together
 from tasks.work import StageWork
@@ -40,13 +40,13 @@ def train(work: StageWork) -> Facts:
     """
     count = num_processes(work.settings.train)
     if count == 1:
-        return published(fitted(work), work)
+        return publish(fit_network(work), work)
     job = work.scratch / "job.json"
     _write_job(work, job)
     return done_together("tasks.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
 
 
-def fitted(work: StageWork) -> Fitted:
+def fit_network(work: StageWork) -> TrainedNetwork:
     """The network of the stage's inputs and settings, by this process or by this one among several."""
     return fit(
         training_data(work),
@@ -58,7 +58,7 @@ def fitted(work: StageWork) -> Fitted:
     )
 
 
-def published(result: Fitted, work: StageWork) -> Facts:
+def publish(result: TrainedNetwork, work: StageWork) -> Facts:
     """Write the network and its curves, and say what came out."""
     save_network(result.network, work.out)
     _write(work.out / "curve.parquet", pa.Table.from_pylist([vars(point) for point in result.curve], CURVE))
@@ -81,7 +81,7 @@ def _write_job(work: StageWork, path: Path) -> None:
 
 
 def training_data(work: StageWork) -> TrainingData:
-    """What the stages before have made to train on."""
+    """The results of earlier stages to train on."""
     pairs, walk = work.inputs["pair"], work.inputs["walk"]
     degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
     visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
@@ -97,11 +97,11 @@ def training_data(work: StageWork) -> TrainingData:
 
 
 def _has_no_order(pairs: Path) -> bool:
-    """Whether any two pins of a board are as good a training pair: see `pairs.split.SplitFigures`."""
+    """Return whether any two pins of a board are as good a training pair: see `pairs.split.SplitFigures`."""
     return Manifest.read(pairs).facts.get("order") == "none"
 
 
-def _facts(result: Fitted) -> Facts:
+def _facts(result: TrainedNetwork) -> Facts:
     facts: Facts = {
         "steps": result.steps,
         "epochs": round(result.epochs, 3),

@@ -8,24 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pinsage.config import load_settings
-from pinsage.training.distributed import joined
+from pinsage.training.distributed import join_ranks
 from tasks.orphan import die_with
 from tasks.progress import ProgressLines
 from tasks.ranks import say, speaking
-from tasks.train import fitted, published
+from tasks.train import fit_network, publish
 from tasks.work import StageWork
 
 
 def main(job: Path, meeting: Path) -> None:
     """Train with the others; the first one publishes."""
     die_with(os.getppid())
-    with speaking(), joined(meeting) as ranks:
+    with speaking(), join_ranks(meeting) as ranks:
         if not ranks.is_first:
             logging.getLogger().setLevel(logging.WARNING)  # what all have to tell is told once
         work = read_job(job)
-        result = fitted(work)
+        result = fit_network(work)
         if ranks.is_first:
-            say(facts=published(result, work))
+            say(facts=publish(result, work))
 
 
 def read_job(path: Path) -> StageWork:

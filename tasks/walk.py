@@ -28,7 +28,7 @@ def walk(work: StageWork) -> Facts:
     graph = BipartiteGraph.open(walked_graph_folder(work.inputs["connect"]))
     allocate(work.out, graph.num_pins, work.settings.walk)
     began = time.monotonic()
-    walked, spent = _walked(work, graph.num_pins)
+    walked, spent = _walk(work, graph.num_pins)
     seconds = max(time.monotonic() - began, 1e-9)
     check_coverage(walked, graph.num_pins)
     facts = _facts(walked, graph, work.settings.walk.num_hard_negatives)
@@ -37,8 +37,8 @@ def walk(work: StageWork) -> Facts:
     return facts | {name: round(value, 3) for name, value in (pace | spent).items()}
 
 
-def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
-    """What the partitions came to, after their rows were collected and checked one by one; and where the time went."""
+def _walk(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
+    """Walk all partitions, then collect and check their rows one by one; return their results and the times."""
     settings, cluster_settings = work.settings.walk, work.settings.cluster
     began, collecting = time.monotonic(), 0.0
 
@@ -53,7 +53,7 @@ def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, flo
         workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
     ):
         starting = time.monotonic() - began
-        graph, out = exchange.lend(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
+        graph, out = exchange.stage(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
         pins = ranges(num_pins, settings.num_partitions or num_parts(num_pins, cluster.num_threads))
         parts = [(graph, out, first, last, settings) for first, last in pins]
         sizes = [last - first for first, last in pins]
@@ -62,7 +62,7 @@ def _walked(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, flo
 
 
 def _worker_seconds(walked: Sequence[Walked]) -> dict[str, float]:
-    """What the workers' threads did, in seconds of all of them together."""
+    """Seconds of the workers' threads by kind of work, in all of them together."""
     return {
         "preparing_seconds": sum(part.preparing_s for part in walked),
         "walking_seconds": sum(part.walking_s for part in walked),

@@ -1,4 +1,4 @@
-"""What a stage function is given."""
+"""The arguments of a stage function."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

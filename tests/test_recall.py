@@ -5,7 +5,7 @@ import pytest
 from index_world import SETTINGS, build, random_unit, unit
 
 from pinsage.errors import InputError
-from pinsage.recall import Recall, enough_recall, measured_recall
+from pinsage.recall import Recall, enough_recall, measure_recall
 from pinsage.settings import IndexSettings
 
 NONE = np.zeros(500, np.float32)  # popularity that leaves the cosine alone
@@ -14,7 +14,7 @@ NONE = np.zeros(500, np.float32)  # popularity that leaves the cosine alone
 def test_recall_is_perfect_on_a_tiny_set(tmp_path):
     """With search_k above the number of nodes nothing can be missed, and the table is in order."""
     embeddings = random_unit(60)
-    table = measured_recall(build(embeddings, tmp_path), embeddings, NONE[: len(embeddings)], SETTINGS)
+    table = measure_recall(build(embeddings, tmp_path), embeddings, NONE[: len(embeddings)], SETTINGS)
     assert [row.search_k for row in table] == [50, 500, 1000, 2000, 4000, 8000, 16000]
     assert [row.recall_at_10 for row in table[1:]] == [1.0] * 6
 
@@ -24,7 +24,7 @@ def test_recall_agrees_with_counting_by_hand(tmp_path):
     embeddings = random_unit(400, dim=32)
     settings = IndexSettings(num_trees=1, search_k=20, recall_queries=40)
     index = build(embeddings, tmp_path, settings=settings)
-    row = next(row for row in measured_recall(index, embeddings, NONE[:400], settings) if row.search_k == 20)
+    row = next(row for row in measure_recall(index, embeddings, NONE[:400], settings) if row.search_k == 20)
     queries = np.random.default_rng(0).choice(400, 40, replace=False)
     found = 0
     for query in queries:
@@ -38,7 +38,7 @@ def test_recall_agrees_with_counting_by_hand(tmp_path):
 def test_recall_of_a_catalog_smaller_than_ten(tmp_path, num_pins):
     """All others found is a recall of 1."""
     embeddings = random_unit(num_pins)
-    table = measured_recall(build(embeddings, tmp_path), embeddings, NONE[: len(embeddings)], SETTINGS)
+    table = measure_recall(build(embeddings, tmp_path), embeddings, NONE[: len(embeddings)], SETTINGS)
     assert {row.recall_at_10 for row in table} == {1.0}
 
 
@@ -51,7 +51,7 @@ def test_recall_is_reached_with_popularity_of_any_strength(tmp_path, strength):
     popularity = (strength * np.log1p(np.minimum(rng.zipf(1.6, size=12_000), 10_000))).astype(np.float32)
     choices = IndexSettings(recall_queries=100)
     index = build(embeddings, tmp_path, popularity, choices)
-    table = measured_recall(index, embeddings, popularity, choices)
+    table = measure_recall(index, embeddings, popularity, choices)
     assert enough_recall(table, choices).recall_at_10 >= 0.95
 
 

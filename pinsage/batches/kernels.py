@@ -21,7 +21,7 @@ _COUNTS_AHEAD, _PLACES_AHEAD = 32, 16  # entries of the table, for its transpose
 
 
 @njit(nogil=True, cache=True)
-def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # type: ignore[no-untyped-def]
+def expand(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # type: ignore[no-untyped-def]
     """Number the targets and what `num_layers` expansions add, and rewrite the neighborhoods in those numbers.
 
     Args:
@@ -34,6 +34,7 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
         nodes int32 [n_K], positions int32 [n] of the targets, sizes int64 [K + 1], local neighbors int32 [n_{K-1}, T],
         their weights [n_{K-1}, T], and a neighbor that is not a pin of the table, or NONE_STRAY.
     """
+    # Marks of this batch begin at `base`: one comparison tells them from those of all batches before.
     base = np.int64(stamp) << 32
     positions, sizes = np.empty(len(targets), np.int32), np.zeros(num_layers + 1, np.int64)
     count = 0
@@ -48,7 +49,7 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
     first, stray = 0, NONE_STRAY
     # The expansions before the last one only find out who is reached: their rows are rewritten with all others below.
     for layer in range(1, num_layers):
-        first, (count, stray) = count, _reached(first, count, neighbors, base, marks, nodes)
+        first, (count, stray) = count, _number_neighbors(first, count, neighbors, base, marks, nodes)
         sizes[layer] = count
         if stray != NONE_STRAY:
             break
@@ -56,18 +57,19 @@ def expanded(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # t
     table = np.empty((num_rows, neighbors.shape[1]), np.int32)
     own_weights = np.empty((num_rows, neighbors.shape[1]), weights.dtype)
     if num_rows:
-        count, stray = _rewritten(table, own_weights, neighbors, weights, base, marks, nodes)
+        count, stray = _rewrite(table, own_weights, neighbors, weights, base, marks, nodes)
         sizes[num_layers] = count
     return nodes[:count].copy(), positions, sizes, table, own_weights, stray
 
 
 @njit(nogil=True, cache=True)
-def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-untyped-def]
+def _number_neighbors(first, last, neighbors, base, marks, nodes):  # type: ignore[no-untyped-def]
     """Number the neighbors of nodes `first` to `last` - 1: how many are numbered now, and a stray one or NONE_STRAY."""
     count = last
     for row in range(first, last):
         for t in range(neighbors.shape[1]):
             pin = neighbors[nodes[row], t]
+            # Unsigned, a negative pin is too large as well: one comparison checks both bounds.
             if np.uint32(pin) >= len(marks):
                 return count, np.int64(pin)
             if marks[pin] < base:
@@ -78,10 +80,11 @@ def _reached(first, last, neighbors, base, marks, nodes):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True)
-def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # type: ignore[no-untyped-def]
-    """Fill `table` and `own_weights` with the rows of all nodes so far, and number what they add: see `_reached`."""
+def _rewrite(table, own_weights, neighbors, weights, base, marks, nodes):  # type: ignore[no-untyped-def]
+    """Fill `table` and `own_weights` with the rows of all nodes so far, and number the nodes that they add."""
     width, count = table.shape[1], len(table)
     for row in range(len(table)):
+        # Two distances: a row must have arrived before its pins are known whose marks are fetched in turn.
         later = nodes[min(row + _ROWS_AHEAD, count - 1)] * np.int64(width)
         for t in range(0, width, _LINE):
             prefetch(neighbors, later + t)
@@ -104,7 +107,7 @@ def _rewritten(table, own_weights, neighbors, weights, base, marks, nodes):  # t
 
 
 @njit(nogil=True, cache=True)
-def transposed(table, num_nodes):  # type: ignore[no-untyped-def]
+def transpose(table, num_nodes):  # type: ignore[no-untyped-def]
     """The places of each node in a table of positions: offsets int32 [num_nodes + 1], places int32 [table.size]."""
     flat = table.ravel()
     last = len(flat) - 1
@@ -117,6 +120,7 @@ def transposed(table, num_nodes):  # type: ignore[no-untyped-def]
         offsets[node] = total
         total += cursor[node]
         cursor[node] = offsets[node]
+    # The counts have become cursors: the second pass leaves the places of each node in ascending order.
     places = np.empty(len(flat), np.int32)
     for place in range(len(flat)):
         prefetch(cursor, flat[min(place + _COUNTS_AHEAD, last)])

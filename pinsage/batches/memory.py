@@ -22,10 +22,10 @@ def plain_block(size_bytes: int) -> memoryview:
 
 
 class ReusedMemory:
-    """Lends arrays, and takes the memory of one back by itself when nothing refers to it any more.
+    """A pool of memory for arrays: that of an array is free again when nothing refers to it any more.
 
     Nobody has to say that a minibatch is done with. A view, a tensor over the array, or what autograd has saved of it
-    keeps the memory lent, so it can never be overwritten under a reader; in a training loop the blocks in use come to
+    keeps the memory in use, so it can never be overwritten under a reader; in a training loop the blocks in use come to
     the minibatches that wait, are being built and are in use. Threads may share one.
     """
 
@@ -40,19 +40,21 @@ class ReusedMemory:
         count = math.prod(shape)
         block = self._block(count * np.dtype(dtype).itemsize)
         # Over a memoryview and not an array: numpy would let views refer to the owner and skip the array watched here.
-        lent = np.frombuffer(block, dtype, count)
-        weakref.finalize(lent, self._free.__setitem__, id(block), block).atexit = False
-        return lent.reshape(shape)
+        whole = np.frombuffer(block, dtype, count)
+        weakref.finalize(whole, self._free.__setitem__, id(block), block).atexit = False
+        return whole.reshape(shape)
 
     def copy(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array in this memory."""
-        lent = self.array(array.shape, array.dtype)
-        np.copyto(lent, array)
-        return lent
+        copied = self.array(array.shape, array.dtype)
+        np.copyto(copied, array)
+        return copied
 
     def _block(self, size_bytes: int) -> memoryview:
         # A dictionary's methods are atomic, so the garbage collector may hand a block back in the midst of this.
         with self._lock:
+            # Half to twice the size: a larger block would be wasted on a small array, and the sizes of a training vary
+            # little.
             like = [
                 block for block in self._free.copy().values() if size_bytes < 2 * len(block) < 4 * size_bytes + _PAGE
             ]

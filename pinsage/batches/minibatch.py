@@ -38,7 +38,7 @@ class Transpose:
 
 @dataclass(frozen=True)
 class Subgraph:
-    """What the network must touch to embed some targets.
+    """The nodes and edges that the network reads to embed some targets.
 
     Attributes:
         nodes: int32 [n_K], pins without repetition, the targets first.
@@ -57,7 +57,7 @@ class Subgraph:
 
 @dataclass(frozen=True)
 class Minibatch:
-    """Everything one training step needs, in arrays that only have to be copied to the device.
+    """The arrays of one training step, which only have to be copied to the device.
 
     Positions index the first n_0 nodes of `subgraph`. A mask is True where a negative counts, False where it is the
     positive or the query itself. The logarithms of expected counts correct the sampled softmax (logQ).
@@ -94,7 +94,7 @@ class Minibatch:
 
 
 class Expander:
-    """Expands targets into sub-graphs. Threads may share one: each gets marks of its own, 12 bytes per pin."""
+    """An expansion of targets into sub-graphs. Threads may share one: each gets marks of its own, 12 bytes per pin."""
 
     def __init__(self, neighbors: NDArray[np.int32], weights: NDArray[np.float32], *, num_layers: int) -> None:
         """Expand `num_layers` times over `neighbors` and `weights`: [P, T] each, arrays or memory maps."""
@@ -120,7 +120,7 @@ class Expander:
         """
         self._check(targets)
         marks = self._marks()
-        nodes, positions, sizes, local, weights, stray = kernels.expanded(
+        nodes, positions, sizes, local, weights, stray = kernels.expand(
             targets,
             self._neighbors,
             self._weights,
@@ -140,6 +140,7 @@ class Expander:
             raise IndexError(f"Pins {targets.min()} to {targets.max()} were asked for; there are {num_pins}.")
 
     def _marks(self) -> "_Marks":
+        # Marks are made in the thread that uses them, so that no lock is taken for a minibatch.
         if not hasattr(self._threads, "marks"):
             self._threads.marks = _Marks(len(self._neighbors))
         marks: _Marks = self._threads.marks
@@ -147,13 +148,14 @@ class Expander:
 
 
 class _Marks:
-    """Where each pin is in the batch under way (see `kernels`), and room for the batch's nodes. One thread's own."""
+    """The position of each pin in the current batch (see `kernels`), and space for its nodes. One thread's own."""
 
     def __init__(self, num_pins: int) -> None:
         self.marks, self.nodes = np.zeros(num_pins, np.int64), np.empty(num_pins, np.int32)
         self._stamp = 0
 
     def next_stamp(self) -> int:
+        # A stamp that began anew would take old marks for its own; clearing once in 2^31 batches costs nothing.
         if self._stamp == _LAST_STAMP:
             self.marks[:], self._stamp = 0, 0
         self._stamp += 1
@@ -161,5 +163,6 @@ class _Marks:
 
 
 def _transposes(local: NDArray[np.int32], sizes: tuple[int, ...]) -> tuple[Transpose, ...]:
+    # The nodes of an inner layer come first, so its table is a prefix of the one for all layers.
     inner_first = range(len(sizes) - 1, 0, -1)
-    return tuple(Transpose(*kernels.transposed(local[: sizes[k - 1]], sizes[k])) for k in inner_first)
+    return tuple(Transpose(*kernels.transpose(local[: sizes[k - 1]], sizes[k])) for k in inner_first)

@@ -39,6 +39,7 @@ def hard_negatives(candidates: Pins, query: Pins, *, count: int, rng: np.random.
     """
     shape = (len(query), count)
     columns = rng.integers(max(1, candidates.shape[1]), size=shape)
+    # Drawn whether needed or not: the state of `rng` after this does not depend on which candidates are missing.
     random_pins = rng.integers(len(candidates), size=shape, dtype=np.int32)
     if candidates.shape[1] == 0:
         return HardNegatives(random_pins, random_pins.size)

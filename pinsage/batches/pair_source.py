@@ -1,4 +1,4 @@
-"""Where the training pairs of a step come from: a list of pairs, or the boards that pins share.
+"""The training pairs of a step, from a list of pairs or from the boards that pins share.
 
 N pairs in an epoch, B pairs in a minibatch, S saves, P pins.
 """
@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.pairs.board_pins import BoardPins
-from pinsage.pairs.draws import hashed_draws
+from pinsage.pairs.draws import draw_by_hash
 from pinsage.pairs.pairs import Pairs
 
 _ORDER = 0  # the stream of random numbers, among those that hang on one seed; the negatives have another
 
 
 class PairSource(Protocol):
-    """Gives the training pairs of any step, to any number of threads at once: a function of its seed and the step."""
+    """A source of the training pairs of any step, for any number of threads: a function of its seed and the step."""
 
     def pairs(self, step: int) -> Pairs:
         """The B pairs of a step. A step number is all that a resumed run needs."""
 
     def positive_share(self, num_pins: int) -> NDArray[np.float64]:
-        """How large a share of the positives each pin is expected to be: float64 [P], sums to 1."""
+        """The share of the positives that each pin is expected to be: float64 [P], sums to 1."""
 
 
 class PairOrder:
@@ -57,6 +57,7 @@ class PairOrder:
         with self._lock:
             if epoch not in self._epochs:
                 rng = np.random.default_rng([self._seed, _ORDER, epoch])
+                # Only the newest epoch stays beside the one asked for; an older one can be drawn again from the seed.
                 self._epochs = {other: self._epochs[other] for other in sorted(self._epochs)[-1:]}
                 self._epochs[epoch] = rng.permutation(self._num_rows)
             return self._epochs[epoch]
@@ -91,7 +92,7 @@ class CoMembers:
 
     def pairs(self, step: int) -> Pairs:
         """The pairs of a step."""
-        return Pairs.joined([self._drawn(epoch, saves) for epoch, saves in self._order.parts(step)])
+        return Pairs.concat([self._drawn(epoch, saves) for epoch, saves in self._order.parts(step)])
 
     def positive_share(self, num_pins: int) -> NDArray[np.float64]:
         """The share of the saves that each pin has: float64 [P].
@@ -104,8 +105,9 @@ class CoMembers:
 
     def _drawn(self, epoch: int, saves: NDArray[np.int64]) -> Pairs:
         offsets, pins = self._boards.offsets, self._boards.pins
+        # Looked up rather than kept: a board for each save would take as much memory as the saves.
         board = np.searchsorted(offsets, saves, side="right") - 1
         first, size = offsets[board], offsets[board + 1] - offsets[board]
-        draws = hashed_draws(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)
+        draws = draw_by_hash(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)
         other = first + (draws % (size - 1).astype(np.uint64)).astype(np.int64)
         return Pairs(pins[saves], pins[other + (other >= saves)])  # past the query itself

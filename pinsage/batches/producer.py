@@ -1,4 +1,4 @@
-"""Builds the next minibatches in threads while the device computes this one (PinSage §3.3, producer-consumer)."""
+"""A prefetcher: threads build the next minibatches while the device computes this one (PinSage §3.3)."""
 
 import threading
 import time
@@ -50,6 +50,7 @@ class BatchProducer(Generic[Batch]):
         with self._changed:
             self._last = self._next_used  # nothing left to build, nothing left to hand out
             self._changed.notify_all()
+        # Waited for, or a thread could still read memory maps that the caller is about to close.
         for thread in self._threads:
             thread.join()
         self._finished.clear()
@@ -82,6 +83,8 @@ class BatchProducer(Generic[Batch]):
         while (step := self._claim()) is not None:
             try:
                 batch: Batch | BaseException = self._build(step)
+            # Even a KeyboardInterrupt goes to the consumer: an error that ended this thread alone would leave it
+            # waiting.
             except BaseException as error:
                 batch = error
             with self._changed:
@@ -89,6 +92,7 @@ class BatchProducer(Generic[Batch]):
                 if isinstance(batch, BaseException):
                     self._next_built = self._last  # what comes after an error is never asked for
                 self._changed.notify_all()
+            # As in the consumer: or this thread would hold its last minibatch while it waits for the next step.
             del batch
 
     def _claim(self) -> int | None:

@@ -44,12 +44,13 @@ class Share:
 
         Where the parts are not even, the last ones end with repetitions.
         """
+        # Rounded up, so that all ranks have arrays of one size, as a gather between them asks for.
         count = -(-len(pins) // self.num_ranks)
         return np.resize(pins, self.num_ranks * count)[self.rank * count : (self.rank + 1) * count]
 
 
 class BatchRecipe:
-    """Builds the minibatch of any step, for any number of threads at once."""
+    """The recipe of the minibatch of any step, for any number of threads at once."""
 
     def __init__(
         self,
@@ -78,12 +79,15 @@ class BatchRecipe:
         rng = np.random.default_rng([settings.seed, _NEGATIVES, step])
         pairs = self._source.pairs(step)
         query, positive = pairs.query, pairs.positive
+        # Drawn for the whole minibatch on every rank, before anything is shared out: the ranks need not tell each
+        # other.
         negatives = shared_negatives(num_pins, settings.num_negatives, rng)
         count = settings.hard_negatives_at(step)
         hard = hard_negatives(self._candidates, query, count=count, rng=rng)
 
         own = self._share.pairs(len(pairs))
         parts = [query[own], positive[own], self._share.negatives(negatives), hard.pins[own].ravel()]
+        # All roles in one expansion: a pin that is a query here and a negative there is embedded once.
         subgraph, positions = self._expander.expand(np.concatenate(parts), transposed=True)
         ends = np.cumsum([len(part) for part in parts[:-1]])
         features = self._rows(subgraph.nodes)

@@ -36,34 +36,34 @@ class Catalog:
 
     @cached_property
     def num_pins(self) -> int:
-        """Pins in the catalog."""
+        """The number of pins in the catalog."""
         return self._num_rows("pins")
 
     @cached_property
     def num_boards(self) -> int:
-        """Boards in the catalog."""
+        """The number of boards in the catalog."""
         return self._num_rows("boards")
 
     @cached_property
     def num_saves(self) -> int:
-        """Saves in the catalog, held-out ones included."""
+        """The number of saves in the catalog, held-out ones included."""
         return self._num_rows("saves")
 
     @cached_property
     def pin_ids(self) -> PinIds:
-        """Both ways between pin_id and pin."""
+        """The map between pin_id and pin, both ways."""
         return PinIds(self.pins(["pin_id"]).column(0).combine_chunks())
 
     def pins(self, columns: list[str] | None = None) -> pa.Table:
-        """Row i is pin i: `pin_id`, `title`, `description`, `link`, `annotations` (list of strings)."""
+        """The table of pins, row i being pin i: `pin_id`, `title`, `description`, `link`, `annotations` (strings)."""
         return self._read("pins", columns)
 
     def boards(self) -> pa.Table:
-        """Row i is board i: `board_id`, `title`, `category`."""
+        """The table of boards, row i being board i: `board_id`, `title`, `category`."""
         return self._read("boards")
 
     def saves(self) -> pa.Table:
-        """`board` int32, `pin` int32, `saved_at`: unique, sorted by board, time (null first) and pin."""
+        """The saves: `board` int32, `pin` int32, `saved_at`; unique, sorted by board, time (null first) and pin."""
         return self._read("saves")
 
     def engagements(self) -> pa.Table | None:
@@ -87,12 +87,12 @@ class Catalog:
         return found
 
     def titles(self, pins: NDArray[np.int32]) -> list[str]:
-        """What to call each pin before people: its title, else its annotations, else its pin_id."""
-        rows = self._named.take(pa.array(pins)).to_pylist()
+        """The name of each pin for people: its title, else its annotations, else its pin_id."""
+        rows = self._names.take(pa.array(pins)).to_pylist()
         return [row["title"] or ", ".join(row["annotations"] or []) or row["pin_id"] for row in rows]
 
     @cached_property
-    def _named(self) -> pa.Table:
+    def _names(self) -> pa.Table:
         return self.pins(["pin_id", "title", "annotations"])
 
     def _read(self, name: str, columns: list[str] | None = None) -> pa.Table:

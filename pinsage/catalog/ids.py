@@ -1,11 +1,9 @@
 """The one place where an owner's `pin_id` becomes our row number `pin`, and back."""
 
 import difflib
-from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.errors import UnknownPinError
@@ -45,19 +43,8 @@ class PinIds:
             return place
         raise UnknownPinError(self._sentence(pin_id, place))
 
-    def rows(self, pin_ids: Sequence[str]) -> NDArray[np.int32]:
-        """int32: the pins of ids, in the same order.
-
-        Raises:
-            UnknownPinError: the catalog does not hold one of them.
-        """
-        rows = pc.index_in(pa.array(pin_ids, self._ids.type), value_set=self._ids)
-        if rows.null_count:
-            self.row(pin_ids[rows.is_null().index(True).as_py()])
-        return np.asarray(rows.to_numpy(), np.int32)
-
     def _place(self, pin_id: str) -> int:
-        """Where the id is, or would be, among the ascending ids: Arrow sorts strings by their UTF-8 bytes."""
+        """The place of an id among the ascending ids, or the one it would take: Arrow sorts by UTF-8 bytes."""
         wanted, low, high = _utf8(pin_id), 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -80,10 +67,10 @@ class PinIds:
         places = np.union1d(around, sample)
         known = self.pin_ids(places)
         alike = difflib.get_close_matches(pin_id, known, n=10 * SUGGESTIONS)
-        return sorted(alike, key=lambda known: -_shared_start(known, pin_id))[:SUGGESTIONS]
+        return sorted(alike, key=lambda known: -_prefix_length(known, pin_id))[:SUGGESTIONS]
 
 
-def _shared_start(one: str, other: str) -> int:
+def _prefix_length(one: str, other: str) -> int:
     return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
 
 

@@ -1,6 +1,6 @@
-"""A store between us and workers that share no folder with us.
+"""A store in the middle, for workers that share no folder with us.
 
-    inputs/<sha256>         files that were lent, by content: what is there is not sent again
+    inputs/<sha256>         staged files, by content: what is there is not sent again
     parts/<job>/open        is there as long as the job runs; who finishes a part later throws it away
     parts/<job>/<name>-<first row>
                             the rows of a part, until the parent has collected them
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from pinsage.cluster.exchange import Exchange, Loan, Rows, SharedFolders
-from pinsage.cluster.loans import StoredLoan, input_name
+from pinsage.cluster.exchange import Exchange, Rows, SharedFolders, StagedFiles
 from pinsage.cluster.remote import Remote
+from pinsage.cluster.staged_files import FilesInStore, input_name
 from pinsage.errors import ClusterError, PinSageError
 from pinsage.store import manifest as manifests
 from pinsage.store.disk import full_disk_named
-from pinsage.store.lock import locked, locked_if_free
+from pinsage.store.lock import hold_lock, try_lock
 from pinsage.store.manifest import FileEntry, Manifest
 from pinsage.store.rows import PartWriter, RowFile, Written, blocks
 
@@ -61,7 +61,7 @@ class StoredRows:
 
     @contextmanager
     def part(self, names: Sequence[str], first: int, last: int) -> Iterator[PartWriter]:
-        """Takes the rows; their files are in the store when the block has ended.
+        """Take the rows; their files are in the store when the block has ended.
 
         Raises:
             ClusterError: the store cannot be written, or the job has ended.
@@ -81,18 +81,18 @@ class StoreBetween:
     def __init__(self, remote: Remote, job: str) -> None:
         self._remote, self._job = remote, job
 
-    def lend(self, folder: Path) -> Loan:
+    def stage(self, folder: Path) -> StagedFiles:
         """The files directly below `folder`, put into the store unless they are there."""
         files = tuple(_entries(folder))
         for entry in files:
             if self._remote.size_bytes(input_name(entry)) != entry.size_bytes:
                 self._remote.put(folder / entry.path, input_name(entry))
-        return StoredLoan(self._remote, files)
+        return FilesInStore(self._remote, files)
 
-    def take_back(self, loan: Loan) -> None:
-        """Remove the files of a loan from the store."""
-        if isinstance(loan, StoredLoan):
-            for entry in loan.files:
+    def unstage(self, staged: StagedFiles) -> None:
+        """Remove staged files from the store."""
+        if isinstance(staged, FilesInStore):
+            for entry in staged.files:
                 self._remote.remove(input_name(entry))
 
     def rows(self, folder: Path) -> Rows:
@@ -107,17 +107,17 @@ class StoreBetween:
         """
         for name, checksum in written.checksums.items():
             stored = f"parts/{self._job}/{name}-{written.first}"
-            if self._copied(stored, RowFile.open(folder / f"{name}.npy"), written) != checksum:
+            if self._copy(stored, RowFile.open(folder / f"{name}.npy"), written) != checksum:
                 raise PinSageError(
                     f"{self._remote.url}/{stored} does not hold the rows {written.first} to {written.last} that their "
                     "worker wrote. Check the store and run the stage again."
                 )
             self._remote.remove(stored)
 
-    def _copied(self, stored: str, target: RowFile, written: Written) -> int:
-        """The checksum of the rows that were copied."""
+    def _copy(self, stored: str, target: RowFile, written: Written) -> int:
+        """Copy the rows to their place and return their checksum."""
         checksum, size_bytes = 0, (written.last - written.first) * target.row_bytes
-        opened = target.opened_at(written.first, written.last)
+        opened = target.open_at(written.first, written.last)
         with full_disk_named(target.path.parent), opened as out, self._remote.reading(stored) as file:
             for block in blocks(file, size_bytes):
                 checksum = zlib.crc32(block, checksum)
@@ -134,7 +134,7 @@ def _entries(folder: Path) -> list[FileEntry]:
 
 @contextmanager
 def _lease(path: Path, remote: Remote) -> Iterator[None]:
-    with locked(path):
+    with hold_lock(path):
         path.write_text(remote.url, encoding="utf-8")
         try:
             yield
@@ -144,7 +144,7 @@ def _lease(path: Path, remote: Remote) -> Iterator[None]:
 
 def _remove_abandoned(remote: Remote, leases: Path) -> None:
     for path in leases.glob("*"):
-        with locked_if_free(path) as is_abandoned:
+        with try_lock(path) as is_abandoned:
             if is_abandoned and path.read_text(encoding="utf-8") == remote.url:
                 remote.remove(f"parts/{path.name}")
                 path.unlink(missing_ok=True)

@@ -34,7 +34,7 @@ _NO_LIMIT = 0  # memory maps count as a worker's memory, so Dask would kill work
 
 
 @contextmanager
-def connected(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[Cluster]:
+def open_cluster(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[Cluster]:
     """A cluster to run on: the one at `settings.address`, or one of `settings.num_workers` processes on loopback.
 
     Args:
@@ -45,11 +45,11 @@ def connected(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[C
         ClusterError: no scheduler answers, or no worker comes up in time.
     """
     if settings.address:
-        with _client(settings.address, settings.address) as client:
+        with _open_client(settings.address, settings.address) as client:
             yield Cluster(client, tell)
         return
     name = "the cluster on this machine"
-    with _local_cluster(settings) as cluster, _client(cluster, name) as client:
+    with _local_cluster(settings) as cluster, _open_client(cluster, name) as client:
         yield Cluster(client, tell)
 
 
@@ -57,7 +57,7 @@ def connected(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[C
 def _local_cluster(settings: ClusterSettings) -> Iterator[LocalCluster]:
     with _quiet_dask(), dask.config.set(_OURS):
         try:
-            cluster = _started(settings)
+            cluster = _start(settings)
         except Exception as error:
             raise ClusterError(
                 f"A cluster of {settings.num_workers} processes could not be started ({error}). "
@@ -67,7 +67,7 @@ def _local_cluster(settings: ClusterSettings) -> Iterator[LocalCluster]:
             yield cluster
 
 
-def _started(settings: ClusterSettings) -> LocalCluster:
+def _start(settings: ClusterSettings) -> LocalCluster:
     options = {
         "n_workers": settings.num_workers,
         "threads_per_worker": settings.threads_per_worker,
@@ -85,7 +85,7 @@ def _started(settings: ClusterSettings) -> LocalCluster:
 
 @contextmanager
 def _quiet_dask() -> Iterator[None]:
-    """Two dozen lines for every start and stop are kept out of the log; a worker that dies is a warning and stays."""
+    """Keep Dask's two dozen lines for every start and stop out of the log; a worker that dies is a warning."""
     logger = logging.getLogger("distributed")
     level = logger.level
     logger.setLevel(logging.WARNING)
@@ -96,7 +96,7 @@ def _quiet_dask() -> Iterator[None]:
 
 
 @contextmanager
-def _client(address: LocalCluster | str, name: str) -> Iterator[Client]:
+def _open_client(address: LocalCluster | str, name: str) -> Iterator[Client]:
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, TimeoutError, TypeError, ValueError) as error:  # TypeError: tls:// without certificates

@@ -1,9 +1,9 @@
-"""How files reach workers and rows come back: through folders that everyone sees, or through a store in between.
+"""Files to the workers and rows back from them: through folders that everyone sees, or through a store in between.
 
-The parent lends folders to the workers, tells them where rows go, and collects part after part. What travels with a
-part (`Loan`, `Rows`) is a few words; the bytes go through the file system or the store, never through the scheduler.
-Either way the same bytes arrive, each run of rows is checked against the checksum its worker took when it was made, and
-a part that is done twice does no harm.
+The parent stages folders for the workers, tells them where rows go, and collects part after part. What travels with a
+part (`StagedFiles`, `Rows`) is a few words; the bytes go through the file system or the store, never through the
+scheduler. Either way the same bytes arrive, each run of rows is checked against the checksum its worker took when it
+was made, and a part that is done twice does no harm.
 """
 
 import os
@@ -18,7 +18,7 @@ from pinsage.store.disk import full_disk_named
 from pinsage.store.rows import PartWriter, RowFile, Written
 
 
-class Loan(Protocol):
+class StagedFiles(Protocol):
     """Files that a worker may read."""
 
     def folder(self) -> Path:
@@ -33,16 +33,16 @@ class Rows(Protocol):
 
 
 class Exchange(Protocol):
-    """The parent's side."""
+    """The parent's side of an exchange of files and rows with workers."""
 
-    def lend(self, folder: Path) -> Loan:
-        """Let workers read the files directly below `folder`."""
+    def stage(self, folder: Path) -> StagedFiles:
+        """Make the files directly below `folder` readable to workers."""
 
-    def take_back(self, loan: Loan) -> None:
-        """End a loan whose files no later run can use."""
+    def unstage(self, files: StagedFiles) -> None:
+        """Remove files that no later run can use from where they were staged."""
 
     def rows(self, folder: Path) -> Rows:
-        """Where workers put rows of the arrays `folder/NAME.npy`, which must be allocated."""
+        """The place for rows of the arrays `folder/NAME.npy`, which must be allocated."""
 
     def collect(self, folder: Path, written: Written) -> None:
         """See to it that the rows of a part are in the arrays below `folder`, as their worker made them.
@@ -53,8 +53,8 @@ class Exchange(Protocol):
 
 
 @dataclass(frozen=True)
-class Here:
-    """A loan of a folder that is at the same place for everyone."""
+class FilesInPlace:
+    """The files of a folder that is at the same place for everyone."""
 
     path: Path
 
@@ -85,7 +85,7 @@ class RowsInPlace:
         """
         with full_disk_named(self.path), ExitStack() as stack:
             layouts = {name: RowFile.open(self.path / f"{name}.npy") for name in names}
-            files = {name: stack.enter_context(layout.opened_at(first, last)) for name, layout in layouts.items()}
+            files = {name: stack.enter_context(layout.open_at(first, last)) for name, layout in layouts.items()}
             yield PartWriter(files, first, last)
             for file in files.values():
                 file.flush()
@@ -95,12 +95,12 @@ class RowsInPlace:
 class SharedFolders:
     """The exchange with workers that see our folders under the same paths: nothing has to be brought anywhere."""
 
-    def lend(self, folder: Path) -> Loan:
+    def stage(self, folder: Path) -> StagedFiles:
         """The folder itself."""
-        return Here(folder)
+        return FilesInPlace(folder)
 
-    def take_back(self, loan: Loan) -> None:
-        """Nothing to do: the folder is its owner's."""
+    def unstage(self, files: StagedFiles) -> None:
+        """Do nothing: the folder is its owner's."""
 
     def rows(self, folder: Path) -> Rows:
         """The arrays of `folder` themselves."""

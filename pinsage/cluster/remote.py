@@ -28,14 +28,16 @@ class Remote:
         Raises:
             ClusterError: as in every method here, the store cannot be reached or refused.
         """
-        with self._named(name) as (fs, path):
+        with self._resolve(name) as (fs, path):
+            # Other hosts write here: fsspec's listing of a moment ago may be out of date.
             fs.invalidate_cache()
             return int(fs.info(path)["size"]) if fs.exists(path) else None
 
     @contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """A new file, which takes its name when the block ends without an error."""
-        with self._named(name) as (fs, path):
+        with self._resolve(name) as (fs, path):
+            # A name of its own for every attempt: two workers may write the same part at the same time.
             unfinished = f"{path}.{uuid4().hex[:8]}.unfinished"
             fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             try:
@@ -49,7 +51,7 @@ class Remote:
     @contextmanager
     def reading(self, name: str) -> Iterator[BinaryIO]:
         """A file, open for reading."""
-        with self._named(name) as (fs, path), fs.open(path, "rb") as file:
+        with self._resolve(name) as (fs, path), fs.open(path, "rb") as file:
             yield cast(BinaryIO, file)
 
     def put(self, source: Path, name: str) -> None:
@@ -69,13 +71,13 @@ class Remote:
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all it holds, if it is there."""
-        with self._named(name) as (fs, path):
+        with self._resolve(name) as (fs, path):
             fs.invalidate_cache()
             _remove(fs, path)
 
     @contextmanager
-    def _named(self, name: str) -> Iterator[tuple[Any, str]]:
-        fs, root = _opened(self.url)
+    def _resolve(self, name: str) -> Iterator[tuple[Any, str]]:
+        fs, root = _open_store(self.url)
         try:
             with full_disk_named(Path(root) if Path(root).is_dir() else Path("/")):
                 yield fs, f"{root}/{name}"
@@ -86,7 +88,7 @@ class Remote:
 
 
 @lru_cache(maxsize=8)
-def _opened(url: str) -> tuple[Any, str]:
+def _open_store(url: str) -> tuple[Any, str]:
     try:
         fs, root = fsspec.core.url_to_fs(url)
     except (ValueError, ImportError, OSError) as error:

@@ -76,7 +76,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class _Refused:
-    """What a worker sends back instead of raising when trying again cannot help."""
+    """An error that a worker sends back instead of raising it, because trying again cannot help."""
 
     error: PinSageError
 
@@ -85,6 +85,7 @@ def _attempt(function: Callable[..., Any], part: Part) -> Any:
     try:
         return function(*part)
     except PinSageError as error:
+        # A full disk and a damaged store may heal, but not within Dask's retries, which follow at once.
         if error.retry_can_help and not isinstance(error, DiskFullError | StoreDamagedError):
             raise
         return _Refused(error)
@@ -133,13 +134,14 @@ class _Job:
         return [results[number] for number in range(len(self._parts))]
 
     def _start_what_may(self) -> None:
-        """Everything that waits; or, where there is a suspect, that one alone after what has ended is cleared away."""
+        """Start the parts that wait; or a suspect alone, once everything else is off the workers."""
         if self._on_trial is not None:
             return
         if not self._suspects:
             self._submit(self._waiting)
             self._waiting = []
             return
+        # Everything else is taken off the workers first: if they die again, the part alone is to blame.
         self._hold_back()
         if not self._under_way:
             self._on_trial = self._suspects.popleft()
@@ -155,12 +157,14 @@ class _Job:
     def _submit(self, numbers: Sequence[int]) -> None:
         if not numbers:
             return
+        # A key of its own for each attempt, or the scheduler would answer with the failure it has kept.
         attempt = uuid4().hex[:8]
         futures = self._client.map(
             _attempt,
             [self._function] * len(numbers),
             [self._parts[number] for number in numbers],
             key=[(self._name, number, attempt) for number in numbers],
+            # Never by content: a part that is done again must run again, whatever Dask remembers of its arguments.
             pure=False,
             retries=RETRIES,
         )
@@ -223,7 +227,7 @@ class _Job:
 
 
 def _count_workers(client: Client) -> int:
-    """How many workers the scheduler knows now.
+    """The number of workers that the scheduler knows now.
 
     Raises:
         ClusterError: the scheduler does not answer.

@@ -22,7 +22,7 @@ def keep_nothing(result: Any) -> None:
 
 
 class Workers(Protocol):
-    """Whoever runs the parts of a job; see `pinsage.cluster.work.Cluster.run`."""
+    """Threads or a cluster that run the parts of a job; see `pinsage.cluster.work.Cluster.run`."""
 
     @property
     def num_threads(self) -> int:
@@ -42,17 +42,18 @@ class Workers(Protocol):
 
 @contextmanager
 def workers(settings: ClusterSettings, tell: Tell = tell_nobody, *, num_pins: int) -> Iterator[Workers]:
-    """Whoever works on a catalog of `num_pins` pins: the cluster of the settings, or threads for a small catalog.
+    """The cluster of the settings, or threads of this process for a catalog of few pins (`num_pins`).
 
     Raises:
-        ClusterError, SettingsError: as `pinsage.cluster.connection.connected`.
+        ClusterError, SettingsError: as `pinsage.cluster.connection.open_cluster`.
     """
+    # Never where a cluster or a store is named: whoever names one wants it used, however small the catalog.
     if not settings.address and not settings.store and num_pins <= SMALL_PINS:
         yield Threads(settings.num_workers * settings.threads_per_worker, tell)
         return
-    from pinsage.cluster.connection import connected  # Dask takes more than a second to import
+    from pinsage.cluster.connection import open_cluster  # Dask takes more than a second to import
 
-    with connected(settings, tell) as cluster:
+    with open_cluster(settings, tell) as cluster:
         yield cluster
 
 
@@ -93,5 +94,7 @@ class Threads:
                 on_result(future.result())
                 watch.done(numbers[future])
         finally:
+            # After an error the parts that have begun are waited for: they may be writing below a folder that goes away
+            # next.
             pool.shutdown(cancel_futures=True)
         return [future.result() for future in numbers]

@@ -9,7 +9,7 @@ HALF = np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
-def mixed(bits: np.uint64) -> np.uint64:
+def mix(bits: np.uint64) -> np.uint64:
     """SplitMix64's output function: 64 bits, each depending on all bits given (Steele, Lea and Flood, 2014)."""
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -18,13 +18,16 @@ def mixed(bits: np.uint64) -> np.uint64:
 
 @njit(nogil=True, cache=True)
 def stream(seed: np.uint64, pin: int) -> np.uint64:
-    """Where the random stream of a start pin begins."""
-    return mixed(mixed(seed) + GOLDEN * np.uint64(pin + 1))
+    """The first state of the random stream of a start pin."""
+    # Mixed twice, lest the streams of neighboring pins be one stream shifted by a step.
+    return mix(mix(seed) + GOLDEN * np.uint64(pin + 1))
 
 
 @njit(nogil=True, cache=True)
-def scrambled(number: np.uint64, key: np.uint64) -> np.uint64:
-    """Another 32-bit number for each one, in an order of its own for each 32-bit key (MurmurHash3's finalizer)."""
+def scramble(number: np.uint64, key: np.uint64) -> np.uint64:
+    """A 32-bit number in the place of another, in an order of its own for each 32-bit key (MurmurHash3's finalizer)."""
+    # Xor-shifts and products with odd numbers can be undone, so no two numbers get the same bits: keys made from them
+    # never tie, and the number is read back from its key without a table.
     bits = number ^ key
     bits = ((bits ^ (bits >> np.uint64(16))) * np.uint64(0x85EBCA6B)) & LOW
     bits = ((bits ^ (bits >> np.uint64(13))) * np.uint64(0xC2B2AE35)) & LOW
@@ -32,8 +35,9 @@ def scrambled(number: np.uint64, key: np.uint64) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def unscrambled(bits: np.uint64, key: np.uint64) -> np.uint64:
-    """The number that `scrambled` made `bits` of."""
+def unscramble(bits: np.uint64, key: np.uint64) -> np.uint64:
+    """The number that `scramble` made `bits` of."""
+    # The factors are the inverses modulo 2^32 of those in `scramble`, in reverse order.
     bits = ((bits ^ (bits >> np.uint64(16))) * np.uint64(0x7ED1B41D)) & LOW
     bits = ((bits ^ (bits >> np.uint64(13)) ^ (bits >> np.uint64(26))) * np.uint64(0xA5CB9243)) & LOW
     return (bits ^ (bits >> np.uint64(16))) ^ key

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from pinsage.catalog.parquet_files import parquet_writer, write_parquet
 from pinsage.errors import DatasetError
+from pinsage.store.parquet_files import parquet_writer, write_parquet
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ POSTERS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class MovieLensChoices:
-    """What is imported: ratings from `min_rating` up; tags given at least `min_tag_uses` times, `max_tags` a movie."""
+    """The part to import: ratings from `min_rating` up; tags given at least `min_tag_uses` times, `max_tags` each."""
 
     min_rating: float = 0.0
     min_tag_uses: int = 2
@@ -42,7 +42,7 @@ class MovieLensChoices:
 
 @dataclass(frozen=True)
 class MovieLensFacts:
-    """How much was imported."""
+    """The numbers of rows imported."""
 
     pins: int
     boards: int
@@ -161,7 +161,7 @@ def _saves(ratings: pa.Table, min_rating: float) -> pa.Table:
 
 def _pins(tables: _Tables, choices: MovieLensChoices) -> pa.Table:
     movies = tables.movies
-    tags = _frequent_tags(tables.tags, choices) if tables.tags is not None else {}
+    tags = _top_tags(tables.tags, choices) if tables.tags is not None else {}
     annotations = [
         ([] if genres in ("", NO_GENRES) else genres.split("|")) + tags.get(movie, [])
         for movie, genres in zip(movies.column("movieId").to_pylist(), movies.column("genres").to_pylist(), strict=True)
@@ -178,7 +178,7 @@ def _pins(tables: _Tables, choices: MovieLensChoices) -> pa.Table:
     return pa.table(columns)
 
 
-def _frequent_tags(tags: pa.Table, choices: MovieLensChoices) -> dict[str, list[str]]:
+def _top_tags(tags: pa.Table, choices: MovieLensChoices) -> dict[str, list[str]]:
     """The tags of each movie, those given most often first; in small letters, rare ones left out."""
     words = pc.utf8_lower(pc.utf8_trim_whitespace(tags.column("tag")))
     given = pa.table({"movie": tags.column("movieId"), "tag": words})

@@ -22,7 +22,7 @@ from pinsage.evaluation.averages import (
     popularity_averages,
     slice_averages,
 )
-from pinsage.evaluation.intervals import interval, resampled
+from pinsage.evaluation.intervals import interval, resample
 from pinsage.evaluation.metrics import coverage, excess_kurtosis, popularity_percentiles
 from pinsage.evaluation.names import BOARD, PINSAGE
 from pinsage.evaluation.ranking import UNRANKED, Ranking, Scorer, board_chunks, query_chunks, rank_chunks
@@ -61,7 +61,7 @@ class SliceMetric(Metric):
 
 @dataclass(frozen=True)
 class Difference(Metric):
-    """How much higher PinSage's figure is than that of `method`, measured on the same queries."""
+    """PinSage's figure minus that of `method`, measured on the same queries."""
 
 
 @dataclass
@@ -202,7 +202,7 @@ def _board_figures(
 
 def _measure(averages: list[Average], seed: int) -> _Measured:
     sums, counts = (np.stack([getattr(average, of) for average in averages], axis=1) for of in ("sums", "counts"))
-    return _Measured(averages, resampled(sums, counts, seed))
+    return _Measured(averages, resample(sums, counts, seed))
 
 
 def _rows(names: tuple[str, str], view: str, measured: _Measured) -> list[Metric]:

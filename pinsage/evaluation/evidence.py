@@ -1,4 +1,4 @@
-"""What the methods may know, and how they are made."""
+"""The data and settings that methods are made from."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -15,7 +15,7 @@ LEVEL = 0.95
 Matrix = NDArray[np.float64]
 
 
-def resampled(sums: Matrix, counts: Matrix, seed: int, num_draws: int = NUM_DRAWS) -> Matrix:
+def resample(sums: Matrix, counts: Matrix, seed: int, num_draws: int = NUM_DRAWS) -> Matrix:
     """The figures of `num_draws` samples of the rows, float64 [D, M]; NaN where a sample holds nothing of a figure.
 
     The same seed and number of rows give the same samples, so the difference of two methods' figures is a paired one.
@@ -39,7 +39,7 @@ def interval(draws: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def _weights(num_rows: int, seed: int, num_draws: int) -> Iterator[Matrix]:
-    """How often each row is in each of some draws, float64 [some, R]."""
+    """The number of times that each row is in each of some draws, float64 [some, R]."""
     rng, size = np.random.default_rng(seed), max(1, CHUNK_BYTES // (8 * num_rows))
     for start in range(0, num_draws, size):
         num = min(size, num_draws - start)

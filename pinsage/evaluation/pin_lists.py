@@ -26,7 +26,7 @@ class PinLists:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """How many pins each row has, int64 [R]."""
+        """The number of pins in each row, int64 [R]."""
         return np.diff(self.offsets)
 
     @property

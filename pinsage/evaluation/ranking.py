@@ -22,7 +22,7 @@ Chunks = Iterator[tuple[int, NDArray[np.float32]]]
 
 
 class Scorer(Protocol):
-    """Scores every pin for some queries."""
+    """A method that scores every pin for some queries."""
 
     num_pins: int
 
@@ -32,7 +32,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class BoardScorer(Scorer, Protocol):
-    """Scores every pin for some boards faster than by the mean over their pins."""
+    """A method that scores every pin for some boards faster than by the mean over their pins."""
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
         """float32 [n, P], new and writable: the mean score over the pins of each board."""

@@ -54,7 +54,7 @@ class Split:
 
     @property
     def num_pairs(self) -> int:
-        """How many pairs the view of all pairs has."""
+        """The number of pairs in the view of all pairs."""
         return len(self.all.board)
 
 
@@ -70,11 +70,11 @@ def split_views(
         graph: of the training saves.
         settings: the limits and the seed.
     """
-    pairs = sampled_pairs(name, held_out, settings)
+    pairs = sample_pairs(name, held_out, settings)
     queries, rows = np.unique(pairs.query, return_inverse=True)
     order = np.argsort(rows, kind="stable")
     rows, positive, board = rows[order], pairs.positive[order], pairs.board[order]
-    known = known_partners(queries, train, graph.num_pins)
+    known = training_partners(queries, train, graph.num_pins)
     everything = PairView(ALL, Wanted(PinLists.of(rows, positive, len(queries))), board)
     is_new = ~_contains(known, rows, positive)
     kept = PinLists.of(rows[is_new], positive[is_new], len(queries))
@@ -82,7 +82,7 @@ def split_views(
     return Split(name, queries, everything, new, board_view(held_out, graph, settings))
 
 
-def sampled_pairs(name: str, pairs: HeldOutPairs, settings: EvaluateSettings) -> HeldOutPairs:
+def sample_pairs(name: str, pairs: HeldOutPairs, settings: EvaluateSettings) -> HeldOutPairs:
     """At most `max_pairs` of the pairs, drawn by the seed, in their order."""
     if len(pairs) <= settings.max_pairs:
         return pairs
@@ -92,7 +92,7 @@ def sampled_pairs(name: str, pairs: HeldOutPairs, settings: EvaluateSettings) ->
     return HeldOutPairs(pairs.query[chosen], pairs.positive[chosen], pairs.board[chosen])
 
 
-def known_partners(queries: NDArray[np.int32], train: Pairs, num_pins: int) -> PinLists:
+def training_partners(queries: NDArray[np.int32], train: Pairs, num_pins: int) -> PinLists:
     """The pins that training pairs each query with, in either direction, ascending and each once."""
     row_of = np.full(num_pins, -1, np.int32)
     row_of[queries] = np.arange(len(queries), dtype=np.int32)

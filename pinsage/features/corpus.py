@@ -32,7 +32,7 @@ class Corpus:
 
     @property
     def num_sentences(self) -> int:
-        """How many lists `sentences` yields."""
+        """The number of lists that `sentences` yields."""
         return int(np.count_nonzero(np.diff(self.offsets) >= 2))
 
     def sentences(self) -> Iterator[list[str]]:
@@ -48,25 +48,25 @@ def read_corpus(words_of_pins: Iterable[list[str]], *, min_count: int) -> Corpus
     The vocabulary is ordered by count, the most frequent first, ties by spelling.
     """
     numbers: dict[str, int] = {}
-    offsets, seen = _numbered(words_of_pins, numbers, may_grow=True)
+    offsets, seen = _number_words(words_of_pins, numbers, may_grow=True)
     counts, spelled = np.bincount(seen, minlength=len(numbers)), list(numbers)
     kept = [number for number in range(len(spelled)) if counts[number] >= min_count]
     kept.sort(key=lambda number: (-counts[number], spelled[number]))
     rows = np.full(len(spelled), -1, dtype=np.int32)
     rows[kept] = np.arange(len(kept), dtype=np.int32)
-    return _known([spelled[number] for number in kept], offsets, rows[seen])
+    return _drop_unknown([spelled[number] for number in kept], offsets, rows[seen])
 
 
 def corpus_with(vocabulary: Sequence[str], words_of_pins: Iterable[list[str]]) -> Corpus:
     """The corpus of other pins under a vocabulary that is already there; other words are unknown."""
     numbers = {word: row for row, word in enumerate(vocabulary)}
-    return _known(list(vocabulary), *_numbered(words_of_pins, numbers, may_grow=False))
+    return _drop_unknown(list(vocabulary), *_number_words(words_of_pins, numbers, may_grow=False))
 
 
-def _numbered(
+def _number_words(
     words_of_pins: Iterable[list[str]], numbers: dict[str, int], *, may_grow: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Where each pin's words begin, and the number of each word: a new one in order of appearance, or -1."""
+    """Number the words in order of appearance, -1 for other ones, and return where each pin's words begin."""
     found, ends = array("i"), array("q", [0])
     for words in words_of_pins:
         if may_grow:
@@ -78,7 +78,7 @@ def _numbered(
     return np.frombuffer(ends, dtype=np.int64), seen
 
 
-def _known(vocabulary: list[str], offsets: NDArray[np.int64], rows: NDArray[np.int32]) -> Corpus:
+def _drop_unknown(vocabulary: list[str], offsets: NDArray[np.int64], rows: NDArray[np.int32]) -> Corpus:
     """The corpus without its unknown words, which are -1 in `rows`."""
     is_known = rows >= 0
     known = rows[is_known]

@@ -50,10 +50,10 @@ class Descriptor:
 
 
 def _histogram(colors: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How many pixels have each of 4 x 4 x 4 colors: [N, 64]."""
+    """The number of pixels of each of 4 x 4 x 4 colors: [N, 64]."""
     level = colors >> 6
     color = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]  # [N, 64, 64]
-    return _counted(color.reshape(len(colors), -1), None, _LEVELS**3)
+    return _count_bins(color.reshape(len(colors), -1), None, _LEVELS**3)
 
 
 def _layout(colors: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -66,7 +66,7 @@ def _layout(colors: NDArray[np.int32]) -> NDArray[np.float64]:
 
 
 def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
-    """How strong edges of each of 8 directions are in each cell: [N, 128]. A step votes for its two nearest ones."""
+    """The strength of edges in 8 directions for each cell: [N, 128]. A step votes for its two nearest ones."""
     across, down = np.zeros_like(luma), np.zeros_like(luma)
     across[:, :, 1:-1] = luma[:, :, 2:] - luma[:, :, :-2]
     down[:, 1:-1] = luma[:, 2:] - luma[:, :-2]
@@ -75,7 +75,7 @@ def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
     cell = (row[:, None] * GRID + row) * ORIENTATIONS  # [64, 64]
     size = GRID**2 * ORIENTATIONS
     votes = [
-        _counted((cell + direction[step]).reshape(len(luma), -1), strength[step].ravel(), size)
+        _count_bins((cell + direction[step]).reshape(len(luma), -1), strength[step].ravel(), size)
         for direction, strength in _votes()
     ]
     return votes[0] + votes[1]
@@ -83,7 +83,7 @@ def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
 
 @cache
 def _votes() -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """For every step in brightness (down, across): the two directions it votes for, and how strongly each."""
+    """The two directions that every step in brightness (down, across) votes for, and how strongly each."""
     down, across = (np.mgrid[:_STEPS, :_STEPS] - 255).reshape(2, -1).astype(np.float64)
     place = np.arctan2(down, across) / np.pi % 1 * ORIENTATIONS
     lower = np.floor(place)
@@ -92,7 +92,7 @@ def _votes() -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     return [(first, strength * (1 - share)), ((first + 1) % ORIENTATIONS, strength * share)]
 
 
-def _counted(bins: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int) -> NDArray[np.float64]:
+def _count_bins(bins: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int) -> NDArray[np.float64]:
     """The (weighted) number of entries of each bin in each row of `bins` [N, n]: [N, size]."""
     placed = bins + np.arange(len(bins))[:, None] * size
     return np.bincount(placed.ravel(), weights, len(bins) * size).reshape(len(bins), size).astype(np.float64)

@@ -81,7 +81,7 @@ class FeatureMatrix:
         out = np.empty((len(pins), self.dim), dtype=np.float32) if into is None else into
         if out.shape != (len(pins), self.dim) or out.dtype != np.float32:
             raise ValueError(f"Rows of float32 {[len(pins), self.dim]} do not fit {out.dtype} {list(out.shape)}.")
-        for columns, block in self._placed():
+        for columns, block in self._slices():
             _gather(np.asarray(block), pins, out, columns.start)  # numba knows no memory maps, only plain views
         return out
 
@@ -91,7 +91,7 @@ class FeatureMatrix:
         Raises:
             PinSageError: there is no such block.
         """
-        return self._known(name).astype(np.float32, copy=False)
+        return self._block(name).astype(np.float32, copy=False)
 
     def only(self, *names: str) -> "FeatureMatrix":
         """The same pins with these blocks alone, in this matrix's order.
@@ -99,7 +99,7 @@ class FeatureMatrix:
         Raises:
             PinSageError: there is no such block.
         """
-        kept = {name: self._known(name) for name in names}
+        kept = {name: self._block(name) for name in names}
         return FeatureMatrix({name: kept[name] for name in self.names if name in kept})
 
     def moments(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -116,19 +116,19 @@ class FeatureMatrix:
         for first in range(0, self.num_pins, _CHUNK_PINS):
             chunk = self.rows(np.arange(first, min(first + _CHUNK_PINS, self.num_pins), dtype=np.int32))
             self._check_finite(chunk, first)
-            count, mean, squares = _merged((count, mean, squares), chunk.astype(np.float64))
+            count, mean, squares = _merge((count, mean, squares), chunk.astype(np.float64))
         deviation = np.sqrt(squares / max(count, 1))
         is_constant = deviation <= 1e-6 * np.abs(mean)
         return mean.astype(np.float32), np.where(is_constant, 1.0, deviation).astype(np.float32)
 
-    def _placed(self) -> Iterator[tuple[slice, Block]]:
+    def _slices(self) -> Iterator[tuple[slice, Block]]:
         """Each block with the columns it fills."""
         first = 0
         for name, width in self.widths.items():
             yield slice(first, first + width), self._blocks[name]
             first += width
 
-    def _known(self, name: str) -> Block:
+    def _block(self, name: str) -> Block:
         if name not in self._blocks:
             raise PinSageError(f"There is no feature block '{name}'. The blocks are {', '.join(self.names)}.")
         return self._blocks[name]
@@ -139,7 +139,7 @@ class FeatureMatrix:
         row, column = np.argwhere(~np.isfinite(chunk))[0].tolist()
         name = next(
             name
-            for name, (place, _) in zip(self.names, self._placed(), strict=True)
+            for name, (place, _) in zip(self.names, self._slices(), strict=True)
             if place.start <= column < place.stop
         )
         raise PinSageError(
@@ -160,7 +160,7 @@ def _spectral_blocks(folder: Path | None) -> dict[str, Block]:
 _Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]
 
 
-def _merged(before: _Moments, chunk: NDArray[np.float64]) -> _Moments:
+def _merge(before: _Moments, chunk: NDArray[np.float64]) -> _Moments:
     """Count, mean and summed squares of what came before and one more chunk (Chan's update, which loses no digits)."""
     count, mean, squares = before
     added, total = len(chunk), count + len(chunk)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.features.vector_cache import VectorCache
-from pinsage.features.visual import Encoded, Encoder, encoded
+from pinsage.features.visual import Encoded, Encoder, encode_pictures
 from pinsage.settings import VisualSettings
 from pinsage.store.manifest import Facts
 
@@ -28,7 +28,7 @@ Batch = tuple[NDArray[np.int32], list[bytes]]
 
 @dataclass
 class _Tally:
-    """What became of the pictures so far."""
+    """The counts of encoded, cached and unreadable pictures so far."""
 
     num_encoded: int = 0
     num_cached: int = 0
@@ -85,7 +85,7 @@ def _vectors(
     """The vectors of one batch, from the cache where it has them."""
     found, vectors = cache.find(pictures)
     new = np.flatnonzero(~found)
-    fresh = encoded([pictures[row] for row in new], encoder, max_megapixels=settings.max_megapixels)
+    fresh = encode_pictures([pictures[row] for row in new], encoder, max_megapixels=settings.max_megapixels)
     vectors[new] = fresh.vectors
     readable = [row for row, fault in enumerate(fresh.faults) if not fault]
     cache.add([pictures[new[row]] for row in readable], fresh.vectors[readable])

@@ -34,7 +34,7 @@ class UnreadablePictureError(InputError):
     """The bytes are no whole picture of a kind and size that is read."""
 
 
-def decoded(picture: bytes, *, side: int, max_megapixels: float) -> Image.Image:
+def decode(picture: bytes, *, side: int, max_megapixels: float) -> Image.Image:
     """The picture, upright, in RGB, transparent parts on white; of an animation the first frame.
 
     A large JPEG is decoded at the smallest of its own scales that is still `side` pixels wide and high, which is most
@@ -48,19 +48,19 @@ def decoded(picture: bytes, *, side: int, max_megapixels: float) -> Image.Image:
     Raises:
         UnreadablePictureError: it is of another format, too large, damaged or cut short.
     """
-    with _guarded(max_megapixels):
+    with _limit_pixels(max_megapixels):
         try:
             image = Image.open(io.BytesIO(picture), formats=FORMATS)
             image.draft("RGB", (side, side))
             image.load()
-            return _turned(_opaque(image), _orientation(image))
+            return _turn(_opaque(image), _orientation(image))
         except _DECODING_ERRORS as error:
             reason = "not a JPEG, PNG, WebP or GIF" if isinstance(error, UnidentifiedImageError) else error
             raise UnreadablePictureError(f"{reason}"[:200] or type(error).__name__) from None
 
 
 @contextmanager
-def _guarded(max_megapixels: float) -> Iterator[None]:
+def _limit_pixels(max_megapixels: float) -> Iterator[None]:
     """Let Pillow refuse by its header a picture of more pixels, and not say on stderr what a reason will say."""
     before = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = round(max_megapixels * 1e6)
@@ -91,6 +91,6 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _turned(image: Image.Image, orientation: int) -> Image.Image:
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)

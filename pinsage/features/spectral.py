@@ -1,4 +1,4 @@
-"""What a pin's saves say: the leading singular vectors of the normalized pin-board matrix.
+"""Spectral features of pins: the leading singular vectors of the normalized pin-board matrix.
 
 Letters: P pins, B boards and after them sessions, k columns of a block, C columns of the features (`spectral.dim`).
 
@@ -170,7 +170,7 @@ def _write_pins(
 
     def write(first: int) -> None:
         last = min(first + _CHUNK_PINS, graph.num_pins)
-        with file.opened_at(first, last) as rows:
+        with file.open_at(first, last) as rows:
             rows.write(_vectors(offsets[first : last + 1], boards, factors, settings).data)
 
     workers.map(write, range(0, graph.num_pins, _CHUNK_PINS))

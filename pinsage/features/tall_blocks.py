@@ -32,7 +32,7 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
     def map(self, work: Callable[[int], Any], starts: Iterable[int]) -> list[Any]:
-        """What `work` gives for each start, in their order."""
+        """The results of `work` for each start, in their order."""
         return list(self._pool.map(work, starts))
 
 
@@ -128,7 +128,7 @@ def _through_pins(
 
 @njit(nogil=True, cache=True)
 def _inner_products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Four rows at a time: a sum is loaded and stored once for four products."""
+    """Add the products four rows at a time: a sum is loaded and stored once for four products."""
     total = np.zeros((left.shape[1], right.shape[1]))
     wide = np.zeros((4, right.shape[1]))
     for start in range(0, len(left), 4):

@@ -29,7 +29,7 @@ _THINNED_ABOVE = 1e-2
 
 @dataclass(frozen=True)
 class WordVectors:
-    """What word2vec learned: `vectors` float32 [V, D] and `counts` int64 [V] of the words of `vocabulary`."""
+    """The vectors of word2vec: `vectors` float32 [V, D] and `counts` int64 [V] of the words of `vocabulary`."""
 
     vocabulary: list[str]
     counts: NDArray[np.int64]

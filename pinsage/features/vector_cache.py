@@ -36,7 +36,7 @@ class VectorCache:
         self._pending: list[NDArray[np.void]] = []
         folder.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder)
-        self._files = self._trusted_files()
+        self._files = self._verify_files()
         digests = [records["digest"] for records in self._files]
         self._places = np.cumsum([0, *map(len, digests)])
         all_digests = np.concatenate([np.zeros(0, dtype="S32"), *digests])
@@ -85,7 +85,7 @@ class VectorCache:
         content = file.getbuffer()
         replace_file(self.folder / f"{hashlib.sha256(content).hexdigest()}.npy", content)
 
-    def _trusted_files(self) -> list[NDArray[Any]]:
+    def _verify_files(self) -> list[NDArray[Any]]:
         files = []
         for path in sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)):
             if file_sha256(path) == path.stem:

@@ -15,13 +15,13 @@ from PIL import Image
 
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.features.descriptor import Descriptor
-from pinsage.features.pictures import UnreadablePictureError, decoded
+from pinsage.features.pictures import UnreadablePictureError, decode
 from pinsage.settings import Settings, VisualSettings
 from pinsage.store.manifest import file_sha256
 
 
 class Encoder(Protocol):
-    """What makes a vector of a picture.
+    """An encoder of pictures: pixels in, vectors out.
 
     `name` stands for everything that decides the vector: two encoders of one name give a picture the same one. `dim`
     is D. `side` is the pixels of a picture's width and height that it makes use of.
@@ -65,7 +65,7 @@ def picture_encoder(settings: VisualSettings) -> Encoder:
 
 
 def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
-    """What decides the vectors beside the settings: for vgg16 the SHA-256 of the weights, which may change in place.
+    """The encoder's identity beside its settings: for vgg16 the SHA-256 of the weights, which may change in place.
 
     The pipeline's data folder is not looked at.
 
@@ -77,7 +77,7 @@ def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
     return {"weights_sha256": _sha256(_weights(settings.visual))}
 
 
-def encoded(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: float) -> Encoded:
+def encode_pictures(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: float) -> Encoded:
     """The vectors of encoded pictures, and for each that is unreadable the reason.
 
     Raises:
@@ -86,7 +86,7 @@ def encoded(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: floa
     readable, faults = [], []
     for picture in pictures:
         try:
-            readable.append(encoder.pixels(decoded(picture, side=encoder.side, max_megapixels=max_megapixels)))
+            readable.append(encoder.pixels(decode(picture, side=encoder.side, max_megapixels=max_megapixels)))
             faults.append("")
         except UnreadablePictureError as error:
             faults.append(str(error))
@@ -115,5 +115,5 @@ def _sha256(path: Path) -> str:
 
 @lru_cache(maxsize=8)
 def _sha256_of_version(path: Path, size_bytes: int, mtime_ns: int) -> str:
-    """Size and time are part of the question only: half a gigabyte is read again when they change."""
+    """The SHA-256 of a file. Size and time are part of the question: half a gigabyte is read again if they change."""
     return file_sha256(path)

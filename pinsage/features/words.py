@@ -36,7 +36,7 @@ def words_of_pins(pins: pa.Table, *, max_words: int) -> Iterator[list[str]]:
 
 def tokens(text: str) -> Iterator[str]:
     """The words of a text in lower case and order; numbers, single characters and over-long runs are left out."""
-    for found in _word_pattern().finditer(_folded(text)):
+    for found in _word_pattern().finditer(_fold(text)):
         word = found.group()
         if 1 < len(word) <= MAX_WORD_LENGTH and not word.isnumeric():
             yield word
@@ -81,7 +81,7 @@ def _values(batch: pa.RecordBatch, name: str) -> list[Any]:
     return batch.column(name).to_pylist() if name in batch.schema.names else [None] * batch.num_rows
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """Lower case, and one form for what looks the same (full-width letters, ligatures, composed accents)."""
     return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.graph.scatter import are_ascending, grouped, rows_of, run_offsets
+from pinsage.graph.scatter import are_ascending, group_by_key, rows_of, run_offsets
 
 MOST_SAVES = 2**32 - 1  # what the walker's packed record, an offset in 32 bits, can count
 MOST_ROWS = 2**31 - 1  # what an int32 can count
@@ -39,9 +39,10 @@ def build_graph(
     _check_bounds("pin", pins, num_pins)
     _check_bounds("board", boards, num_boards)
     pins, boards = np.ascontiguousarray(pins, dtype=np.int32), np.ascontiguousarray(boards, dtype=np.int32)
+    # Checked rather than believed: it costs one pass, and saves from elsewhere come in any order.
     if not are_ascending(boards, pins):
-        boards, pins = _ordered(boards, pins, num_boards, num_pins)
-    pin_offsets, pin_boards = grouped(pins, boards, num_pins)
+        boards, pins = _sort_saves(boards, pins, num_boards, num_pins)
+    pin_offsets, pin_boards = group_by_key(pins, boards, num_pins)
     return BipartiteGraph(pin_offsets, pin_boards, run_offsets(boards, num_boards), pins)
 
 
@@ -75,12 +76,12 @@ def check_counts(num_saves: int, num_rows: dict[str, int]) -> None:
             raise DatasetError(f"There are {count:,} {what}, and row numbers end at {MOST_ROWS:,}. Split the data set.")
 
 
-def _ordered(
+def _sort_saves(
     boards: NDArray[np.int32], pins: NDArray[np.int32], num_boards: int, num_pins: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The saves by board and pin: grouping keeps the order given, so by pin and then by board sorts by both."""
-    pin_offsets, boards = grouped(pins, boards, num_pins)
-    board_offsets, pins = grouped(boards, rows_of(pin_offsets), num_boards)
+    pin_offsets, boards = group_by_key(pins, boards, num_pins)
+    board_offsets, pins = group_by_key(boards, rows_of(pin_offsets), num_boards)
     return rows_of(board_offsets), pins
 
 

@@ -18,7 +18,7 @@ WEIGHTS = ("pin_weights", "board_weights")
 
 @dataclass(frozen=True)
 class BipartiteGraph:
-    """Which boards each pin was saved to, and which pins each board holds.
+    """The boards that each pin was saved to, and the pins on each board.
 
     Attributes:
         pin_offsets: int64 [P+1]; the boards of pin p are `pin_boards[pin_offsets[p]:pin_offsets[p+1]]`.
@@ -52,7 +52,7 @@ class BipartiteGraph:
         _check_rows(folder / "pin_offsets.npy", graph.pin_offsets, len(graph.pin_boards))
         _check_rows(folder / "board_offsets.npy", graph.board_offsets, len(graph.board_pins))
         if len(graph.pin_boards) != len(graph.board_pins):
-            raise _damaged(folder, f"{len(graph.pin_boards)} saves by pin and {len(graph.board_pins)} by board")
+            raise _damage_error(folder, f"{len(graph.pin_boards)} saves by pin and {len(graph.board_pins)} by board")
         return graph
 
     def check_columns(self, folder: Path) -> None:
@@ -109,9 +109,9 @@ class BipartiteGraph:
 def _check_rows(path: Path, offsets: NDArray[np.int64], num_saves: int) -> None:
     if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != num_saves:
         ends = f"from {offsets[0]} to {offsets[-1]}" if len(offsets) else "nowhere"
-        raise _damaged(path, f"rows running {ends} where there are {num_saves} saves")
+        raise _damage_error(path, f"rows running {ends} where there are {num_saves} saves")
     if not bool(np.all(offsets[1:] >= offsets[:-1])):
-        raise _damaged(path, "rows that end before they begin")
+        raise _damage_error(path, "rows that end before they begin")
 
 
 def _open_weights(folder: Path, num_saves: int) -> tuple[NDArray[np.float32] | None, ...]:
@@ -125,14 +125,14 @@ def _check_numbers(path: Path, column: NDArray[np.int32], what: str, count: int)
     low, high = (int(column.min()), int(column.max())) if len(column) else (0, -1)
     if low < 0 or high >= count:
         wrong = low if low < 0 else high
-        raise _damaged(path, f"the {what} {wrong} where {what}s run from 0 to {count - 1}")
+        raise _damage_error(path, f"the {what} {wrong} where {what}s run from 0 to {count - 1}")
 
 
 def _check_weights(path: Path, weights: NDArray[np.float32]) -> None:
     low, high = (float(weights.min()), float(weights.max())) if len(weights) else (1.0, 1.0)
     if not (low > 0 and high < np.inf):  # of values that are no numbers, min and max are none either
-        raise _damaged(path, f"the weight {low if not low > 0 else high} where weights are positive numbers")
+        raise _damage_error(path, f"the weight {low if not low > 0 else high} where weights are positive numbers")
 
 
-def _damaged(path: Path, fact: str) -> ArtifactDamagedError:
+def _damage_error(path: Path, fact: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(f"{path} holds {fact}. Delete the artifact's folder; the next run makes it again.")

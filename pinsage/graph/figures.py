@@ -1,4 +1,4 @@
-"""How large a graph is and how its saves are spread: the figures of the stage `connect`.
+"""The size of a graph and the spread of its saves: the figures of the stage `connect`.
 
 Letters: P pins, B boards, S saves.
 """
@@ -42,7 +42,7 @@ def _num_connected(graph: BipartiteGraph) -> int:
 def _mark_connected(
     board_offsets: NDArray[np.int64], board_pins: NDArray[np.int32], is_connected: NDArray[np.bool_]
 ) -> None:
-    """A pin reaches another one exactly if one of its boards holds two pins."""
+    """Mark the pins that reach another one, which are those on a board with at least two pins."""
     for board in range(len(board_offsets) - 1):
         if board_offsets[board + 1] - board_offsets[board] >= 2:
             for save in range(board_offsets[board], board_offsets[board + 1]):

@@ -1,7 +1,7 @@
 """Values grouped by a key, by counting, in two passes whose writes stay in the processor's cache.
 
-A counting sort writes each value straight to its row: at 10 M rows that is a cache miss each. Here the first pass deals
-the values into a few hundred buckets of neighboring rows, and the second places them within one bucket at a time.
+A counting sort writes each value straight to its row: at 10 M rows that is a cache miss each. Here the first pass
+partitions the values into a few hundred buckets of neighboring rows, and the second places them within one at a time.
 
 Letters: N values, R rows.
 """
@@ -14,7 +14,7 @@ MOST_BUCKETS = 512  # as many streams of writes as the first pass keeps open; 64
 MOST_BITS = 16  # of a row's place in its bucket, so that it fits uint16
 
 
-def grouped(
+def group_by_key(
     keys: NDArray[np.int32], values: NDArray[np.int32], num_rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The values of each key, in the order given. Takes 6 N bytes beside its answer.
@@ -29,18 +29,19 @@ def grouped(
     """
     offsets, out = np.zeros(num_rows + 1, np.int64), np.empty(len(values), np.int32)
     bits = min(max(num_rows - 1, 0).bit_length(), MOST_BITS)
+    # Buckets as small as their number allows: the second pass then works in less cache.
     while bits and (num_rows - 1) >> (bits - 1) < MOST_BUCKETS:
         bits -= 1
     starts = _bucket_starts(keys, bits, ((num_rows - 1) >> bits) + 1)
-    places, dealt = np.empty(len(keys), np.uint16), np.empty(len(keys), np.int32)
-    _deal(keys, values, bits, starts[:-1].copy(), places, dealt)
-    _place(places, dealt, bits, starts, offsets, out)
+    places, parted = np.empty(len(keys), np.uint16), np.empty(len(keys), np.int32)
+    _partition(keys, values, bits, starts[:-1].copy(), places, parted)
+    _place(places, parted, bits, starts, offsets, out)
     return offsets, out
 
 
 @njit(nogil=True, cache=True)
 def run_offsets(keys: NDArray[np.int32], num_rows: int) -> NDArray[np.int64]:
-    """int64 [R+1]: where each row begins in ascending `keys`; these must lie between 0 and R - 1."""
+    """The first place of each row in ascending `keys`, which lie between 0 and R - 1: int64 [R+1]."""
     offsets, row = np.zeros(num_rows + 1, np.int64), 0
     for place in range(len(keys)):
         while row < keys[place]:
@@ -52,7 +53,7 @@ def run_offsets(keys: NDArray[np.int32], num_rows: int) -> NDArray[np.int64]:
 
 @njit(nogil=True, cache=True)
 def rows_of(offsets: NDArray[np.int64]) -> NDArray[np.int32]:
-    """int32 [N]: the row of every value; what `np.repeat` gives, without its int64."""
+    """The row of every value, int32 [N]: what `np.repeat` gives, without its int64."""
     rows = np.empty(offsets[-1], np.int32)
     for row in range(len(offsets) - 1):
         rows[offsets[row] : offsets[row + 1]] = row
@@ -61,7 +62,7 @@ def rows_of(offsets: NDArray[np.int64]) -> NDArray[np.int32]:
 
 @njit(nogil=True, cache=True)
 def are_ascending(first: NDArray[np.int32], second: NDArray[np.int32]) -> bool:
-    """Whether the pairs (first, second) ascend; equal pairs may follow each other."""
+    """Return whether the pairs (first, second) ascend; equal pairs may follow each other."""
     for place in range(1, len(first)):
         if first[place] < first[place - 1] or (first[place] == first[place - 1] and second[place] < second[place - 1]):
             return False
@@ -79,32 +80,34 @@ def _bucket_starts(keys: NDArray[np.int32], bits: int, num_buckets: int) -> NDAr
 
 
 @njit(nogil=True, cache=True)
-def _deal(
+def _partition(
     keys: NDArray[np.int32],
     values: NDArray[np.int32],
     bits: int,
     cursor: NDArray[np.int64],
     places: NDArray[np.uint16],
-    dealt: NDArray[np.int32],
+    parted: NDArray[np.int32],
 ) -> None:
     mask = (1 << bits) - 1
     for index in range(len(keys)):
         key = keys[index]
         at = cursor[key >> bits]
+        # The place in the bucket fits two bytes; the bucket itself is told by where the value lies.
         places[at] = key & mask
-        dealt[at] = values[index]
+        parted[at] = values[index]
         cursor[key >> bits] = at + 1
 
 
 @njit(nogil=True, cache=True)
 def _place(
     places: NDArray[np.uint16],
-    dealt: NDArray[np.int32],
+    parted: NDArray[np.int32],
     bits: int,
     starts: NDArray[np.int64],
     offsets: NDArray[np.int64],
     out: NDArray[np.int32],
 ) -> None:
+    # One bucket's cursors, half a megabyte at most, used again for every bucket: they stay in the cache.
     cursor = np.empty(1 << bits, np.int64)
     for bucket in range(len(starts) - 1):
         begin, end, first_row = starts[bucket], starts[bucket + 1], bucket << bits
@@ -117,7 +120,8 @@ def _place(
             cursor[row] = at
             at += count
             offsets[first_row + row + 1] = at
+        # In the order given, so that equal keys keep it: grouping by a second key first makes a sort by two.
         for index in range(begin, end):
             row = places[index]
-            out[cursor[row]] = dealt[index]
+            out[cursor[row]] = parted[index]
             cursor[row] += 1

@@ -39,6 +39,7 @@ def with_sessions(graph: BipartiteGraph, sessions: BipartiteGraph) -> BipartiteG
     check_counts(graph.num_saves + sessions.num_saves, num_rows)
     offsets, more = graph.pin_offsets, sessions.pin_offsets
     joined = BipartiteGraph(
+        # A row of the sum is as long as both together, and begins where both before it end: offsets add up.
         pin_offsets=offsets + more,
         pin_boards=_join(offsets, graph.pin_boards, more, sessions.pin_boards + np.int32(graph.num_boards)),
         board_offsets=np.concatenate([graph.board_offsets, graph.num_saves + sessions.board_offsets[1:]]),  # [R+1]

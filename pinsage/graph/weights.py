@@ -13,7 +13,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError, SettingsError
 from pinsage.graph.build import check_same_rows
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.graph.scatter import grouped
+from pinsage.graph.scatter import group_by_key
 from pinsage.pairs.board_blocks import UNTIMED, BoardBlock, board_blocks, has_weights
 from pinsage.settings import GraphSettings
 
@@ -23,7 +23,7 @@ _US_PER_DAY = 86_400e6
 
 @dataclass(frozen=True)
 class WeightFigures:
-    """What the weights of a graph's saves are. `untimed_saves` counts those that have no time, when time matters."""
+    """Statistics of the weights of a graph. `untimed_saves` counts the saves without a time, when time matters."""
 
     edge_weights: str
     lightest_save: float
@@ -31,7 +31,9 @@ class WeightFigures:
     untimed_saves: int
 
 
-def weighted(graph: BipartiteGraph, catalog: Catalog, settings: GraphSettings) -> tuple[BipartiteGraph, WeightFigures]:
+def add_weights(
+    graph: BipartiteGraph, catalog: Catalog, settings: GraphSettings
+) -> tuple[BipartiteGraph, WeightFigures]:
     """The graph with `pin_weights` and `board_weights`, and their figures.
 
     The weight by recency is 2 ** (-age / half-life), where the newest save of the graph has age 0 and a save without a
@@ -49,11 +51,12 @@ def weighted(graph: BipartiteGraph, catalog: Catalog, settings: GraphSettings) -
             f"graph.edge_weights is '{settings.edge_weights}', but the saves of the data set have no column 'weight'. "
             "Bring one, or set graph.edge_weights=recency or none."
         )
-    times, weights = _recorded(graph, catalog, by_rating=by_rating)
+    times, weights = _times_and_weights(graph, catalog, by_rating=by_rating)
     num_untimed = _fade(weights, times, settings) if by_recency else 0
+    # A weight of 0 would be a save that no walk takes but every degree counts.
     np.clip(weights, LIGHTEST, HEAVIEST, out=weights)
     # Grouping the board side by pin is how the pin side was made, so the weights come out beside their boards.
-    pin_weights = grouped(graph.board_pins, weights.view(np.int32), graph.num_pins)[1].view(np.float32)
+    pin_weights = group_by_key(graph.board_pins, weights.view(np.int32), graph.num_pins)[1].view(np.float32)
     lightest, heaviest = float(weights.min(initial=HEAVIEST)), float(weights.max(initial=LIGHTEST))
     figures = WeightFigures(settings.edge_weights, lightest, heaviest, num_untimed)
     return replace(graph, pin_weights=pin_weights, board_weights=weights), figures
@@ -71,7 +74,7 @@ def _fade(weights: NDArray[np.float32], times: NDArray[np.int64], settings: Grap
     return int(num_untimed)
 
 
-def _recorded(
+def _times_and_weights(
     graph: BipartiteGraph, catalog: Catalog, *, by_rating: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The time (int64 [S], microseconds or UNTIMED) and the weight (float32 [S]) of each save, beside `board_pins`."""
@@ -89,6 +92,7 @@ def _recorded(
 
 def _look_up(block: BoardBlock, graph: BipartiteGraph, times: NDArray[np.int64], weights: NDArray[np.float32]) -> int:
     """Copy the time and the weight of every save of the block's boards; returns how many the block knows."""
+    # The catalog has a board's saves by time, the graph by pin: sorted alike, both are read once, side by side.
     order = np.argsort((block.board.astype(np.int64) << 32) | block.pin)
     kept = (block.board[order], block.pin[order], block.saved_at[order], block.weight[order])
     return int(_copy(*kept, graph.board_offsets, graph.board_pins, times, weights))
@@ -112,6 +116,7 @@ def _copy(
             save = board_offsets[last_board]
         while save < board_offsets[last_board + 1] and board_pins[save] < pins[row]:
             save += 1
+        # A loop, for a pin may be on a board twice in a graph that was made by hand.
         while save < board_offsets[last_board + 1] and board_pins[save] == pins[row]:
             times[save], weights[save] = saved_at[row], given[row]
             num_found += 1

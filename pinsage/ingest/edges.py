@@ -1,4 +1,4 @@
-"""Saves and engagements: which rows are kept, as pairs of node numbers with a time.
+"""Saves and engagements: the rows that are kept, as pairs of node numbers with a time.
 
 The engine's tables: `read_saves` has every row, with the numbers of its ends or the first reason against it,
 `repeated_saves` the rows that repeat a better save, `bad_saves` both kinds of bad rows; the same for engagements.
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_tables
 from pinsage.catalog.schema import PUBLISHED_ENGAGEMENTS, PUBLISHED_SAVES, WEIGHT
 from pinsage.errors import DatasetError
 from pinsage.ingest.quarantine import Quarantine, TableCount
 from pinsage.ingest.source.point_in_time import FIRST_TIME, PointInTime
 from pinsage.ingest.source.table import SourceTable
+from pinsage.store.parquet_files import write_tables
 
 # A row later than as_of does not exist, whatever else is wrong with it; of the reasons against a row the first counts.
 # The first condition lets most rows pass at once: one after the other the reasons take as long as a join.

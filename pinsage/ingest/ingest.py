@@ -20,7 +20,7 @@ from pinsage.settings import DataSettings
 
 @dataclass(frozen=True)
 class Ingested:
-    """What an ingest came to: the instant it looked at the data, and a count per table (and one of the pictures)."""
+    """The result of an ingest: the instant it looked at the data, and a count per table (and one of the pictures)."""
 
     as_of: str
     counts: tuple[TableCount, ...]

@@ -1,4 +1,4 @@
-"""Pins and boards: which rows are kept, and which number each one gets.
+"""Pins and boards: the rows that are kept, and the number of each.
 
 The engine's tables: `read_pins` has every row, `pins` (id, number, row) those that are kept, `bad_pins` the others; the
 same for boards. Row i of the published table is node i, by ascending id.
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_tables
 from pinsage.errors import DatasetError
 from pinsage.ingest.quarantine import Quarantine, TableCount
 from pinsage.ingest.source.columns import Caps
 from pinsage.ingest.source.table import SourceTable
+from pinsage.store.parquet_files import write_tables
 
 MAX_ROWS = 2**31 - 1
 

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_tables
 from pinsage.catalog.schema import PUBLISHED_QUARANTINE
 from pinsage.errors import DatasetError, PinSageError
 from pinsage.ingest.engine import Engine
 from pinsage.ingest.records import json_records
 from pinsage.ingest.source.table import SourceTable
+from pinsage.store.parquet_files import write_tables
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class TableCount:
-    """What became of the rows of one table; `cut` counts its texts that were cut, in rows that are kept or not."""
+    """The row counts of one table; `cut` counts its texts that were cut, in rows that are kept or not."""
 
     table: str
     rows_in: int

@@ -34,7 +34,7 @@ class Pass:
 
     @property
     def name(self) -> str:
-        """Of its array, and of the file and the folder that hold it."""
+        """The name of its array, and of the file and the folder that hold it."""
         return f"{self.kind}-{self.layer}"
 
     @property
@@ -139,7 +139,7 @@ def _raw_rows(network: PinSageNetwork, rows: FeatureRows, part: slice) -> tuple[
 def _linear_part(
     network: PinSageNetwork, part: slice, table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> Tensor | None:
-    """What the linear path gives the pins of a slice: float32 [n, d]; None for a network without one."""
+    """The output of the linear path for the pins of a slice: float32 [n, d]; None for a network without one."""
     if network.linear is None:
         return None
     if not network.shape.num_layers:

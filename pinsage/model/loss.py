@@ -1,4 +1,4 @@
-"""What training minimizes.
+"""The losses that training minimizes.
 
 B pairs, b of them this process's own (all, unless several train together), S shared negatives, h hard negatives per
 query. Embeddings have unit length, so a score is a cosine. A mask is True where a negative counts.
@@ -29,7 +29,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class InBatch:
-    """What the sampled softmax knows besides: the other queries' positives and how often pins are drawn.
+    """Further inputs of the sampled softmax: the other queries' positives and how often pins are drawn.
 
     Attributes:
         scores: float [b, B], each query against every positive, with `mask` bool [b, B].

@@ -22,7 +22,7 @@ _FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear pat
 
 @dataclass(frozen=True)
 class NetworkShape:
-    """What the weights of a network fit: its feature blocks (name, width) in order, and its sizes.
+    """The sizes of a network: its feature blocks (name, width) in order, its layers and its dimensions.
 
     Attributes:
         has_linear_path: the vectors of the saves reach the output past the convolutions; see `LinearPath`.
@@ -76,7 +76,7 @@ class SubgraphTensors:
 
 
 class PinSageNetwork(nn.Module):
-    """Features and neighborhoods in, embeddings of unit length out.
+    """The network: features and neighborhoods in, embeddings of unit length out.
 
     Differs from the paper: the output of the head is divided by its length, so that the dot product of the loss and
     of the retrieval is the cosine, and the margin has a scale. Features are standardized by a mean and a scale that
@@ -129,7 +129,7 @@ class PinSageNetwork(nn.Module):
         return self.head(hidden, self._linear_part(features, subgraph))
 
     def _linear_part(self, features: Tensor, subgraph: SubgraphTensors) -> Tensor | None:
-        """What the linear path gives the targets: float [n_0, d]."""
+        """The output of the linear path for the targets: float [n_0, d]."""
         if self.linear is None:
             return None
         targets, near = subgraph.sizes[0], subgraph.sizes[min(1, len(subgraph.sizes) - 1)]

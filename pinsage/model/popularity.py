@@ -1,4 +1,4 @@
-"""What is added to a pin's cosine for its popularity: vectors of unit length cannot say how popular a pin is.
+"""The popularity term of a score: vectors of unit length cannot say how popular a pin is.
 
 P pins. Differs from the paper: there the cosine alone ranks.
 """

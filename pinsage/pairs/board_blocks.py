@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import ArtifactDamagedError
-from pinsage.pairs.row_groups import row_groups
+from pinsage.store.row_groups import row_groups
 
 BLOCK_SAVES = 2**20
 UNTIMED = np.iinfo(np.int64).max  # later than every time
@@ -44,7 +44,7 @@ class BoardBlock:
 
 
 def has_weights(catalog: Catalog) -> bool:
-    """Whether the data set came with a weight for its saves."""
+    """Return whether the data set came with a weight for its saves."""
     return "weight" in pq.read_schema(_path(catalog)).names
 
 
@@ -69,14 +69,14 @@ def board_blocks(catalog: Catalog, *, weights: bool = False, at_least: int = BLO
         num_waiting += table.num_rows
         if num_waiting < at_least or waiting[0].board[0] == waiting[-1].board[-1]:
             continue  # the second: a board that is longer than a block is joined once, when it has ended
-        joined = _joined(waiting)
+        joined = _join(waiting)
         _check(catalog, joined, last_board)
         cut = int(np.searchsorted(joined.board, joined.board[-1]))  # where its last board begins: it may go on
         last_board = int(joined.board[cut - 1])
         yield joined.slice(0, cut)
         waiting, num_waiting = [joined.slice(cut, len(joined))], len(joined) - cut
     if num_waiting:
-        rest = _joined(waiting)
+        rest = _join(waiting)
         _check(catalog, rest, last_board)
         yield rest
 
@@ -89,11 +89,12 @@ def _block(table: pa.Table) -> BoardBlock:
     times = table.column("saved_at").cast(pa.int64()).fill_null(UNTIMED).to_numpy()
     weights = table.column("weight").fill_null(1.0).to_numpy() if "weight" in table.column_names else None
     if weights is None:
+        # One number seen as many: no memory for weights that nobody gave.
         weights = np.broadcast_to(np.float32(1), table.num_rows)
     return BoardBlock(table.column("board").to_numpy(), table.column("pin").to_numpy(), times, weights)
 
 
-def _joined(blocks: list[BoardBlock]) -> BoardBlock:
+def _join(blocks: list[BoardBlock]) -> BoardBlock:
     names = ("board", "pin", "saved_at", "weight")
     return BoardBlock(*(np.concatenate([getattr(block, name) for block in blocks]) for name in names))
 
@@ -104,15 +105,15 @@ def _check(catalog: Catalog, block: BoardBlock, last_board: int) -> None:
     if wrong < 0 and block.board[0] <= last_board:
         wrong = 0
     if wrong >= 0:
-        raise _damaged(
+        raise _damage_error(
             catalog, f"the save of pin {block.pin[wrong]} to board {block.board[wrong]} out of the order of time"
         )
     if block.board[0] < 0 or block.board[-1] >= catalog.num_boards:
         wrong = int(block.board[0] if block.board[0] < 0 else block.board[-1])
-        raise _damaged(catalog, f"board {wrong} where boards run from 0 to {catalog.num_boards - 1}")
+        raise _damage_error(catalog, f"board {wrong} where boards run from 0 to {catalog.num_boards - 1}")
     low, high = int(block.pin.min()), int(block.pin.max())
     if low < 0 or high >= catalog.num_pins:
-        raise _damaged(catalog, f"pin {low if low < 0 else high} where pins run from 0 to {catalog.num_pins - 1}")
+        raise _damage_error(catalog, f"pin {low if low < 0 else high} where pins run from 0 to {catalog.num_pins - 1}")
 
 
 @njit(nogil=True, cache=True)
@@ -122,6 +123,7 @@ def _first_disorder(boards: NDArray[np.int32], times: NDArray[np.int64], pins: N
         if boards[save] > boards[save - 1]:
             continue
         before, now = times[save - 1], times[save]
+        # UNTIMED is the largest number, but its saves come first in the file: they are told apart before times are.
         before, now = -1 if before == UNTIMED else 0, -1 if now == UNTIMED else 0
         if boards[save] < boards[save - 1] or now < before:
             return save
@@ -132,5 +134,5 @@ def _first_disorder(boards: NDArray[np.int32], times: NDArray[np.int64], pins: N
     return -1
 
 
-def _damaged(catalog: Catalog, fact: str) -> ArtifactDamagedError:
+def _damage_error(catalog: Catalog, fact: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(f"{_path(catalog)} holds {fact}. Delete {catalog.folder}; the next run makes it again.")

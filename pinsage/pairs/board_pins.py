@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.pairs.row_groups import row_groups
+from pinsage.store.row_groups import row_groups
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class BoardPins:
         sizes = np.diff(begins, append=len(boards))
         is_shared = sizes > 1
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[is_shared], dtype=np.int64)])
+        # No copy where every board is shared.
         return cls(offsets, pins if is_shared.all() else pins[np.repeat(is_shared, sizes)])
 
     @classmethod

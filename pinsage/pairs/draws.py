@@ -10,13 +10,13 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import GOLDEN, mixed
+from pinsage.compiled.hash import GOLDEN, mix
 
 Hashes = NDArray[np.uint64]
 
 
 def id_hashes(ids: pa.Array | pa.ChunkedArray) -> Hashes:
-    """uint64 [N], a hash of each id: read where Arrow keeps their bytes, no Python string is made."""
+    """The hash of each id, uint64 [N]: read where Arrow keeps their bytes, no Python string is made."""
     chunks = ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]
     return np.concatenate([np.zeros(0, np.uint64), *map(_chunk_hashes, chunks)])
 
@@ -24,13 +24,14 @@ def id_hashes(ids: pa.Array | pa.ChunkedArray) -> Hashes:
 def _chunk_hashes(ids: pa.Array) -> Hashes:
     texts = ids.cast(pa.large_string())
     _, ends, data = texts.buffers()
+    # A slice of an Arrow array keeps the buffers of the whole, and says where it begins in them.
     offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
     hashes: Hashes = _text_hashes(np.frombuffer(data or b"", np.uint8), offsets)
     return hashes
 
 
-def hashed_draws(first: Hashes, second: Hashes, seed: int) -> Hashes:
-    """uint64 [N]: a draw for each pair of hashes, the same whenever the pair and the seed are."""
+def draw_by_hash(first: Hashes, second: Hashes, seed: int) -> Hashes:
+    """A draw for each pair of hashes, uint64 [N]: the same whenever the pair and the seed are."""
     draws: Hashes = _pair_draws(first, second, np.uint64(seed))
     return draws
 
@@ -38,12 +39,12 @@ def hashed_draws(first: Hashes, second: Hashes, seed: int) -> Hashes:
 @njit(nogil=True, cache=True)
 def _first(value: np.uint64) -> np.uint64:
     """The first number of the SplitMix64 stream that begins at `value`."""
-    return mixed(value + GOLDEN)
+    return mix(value + GOLDEN)
 
 
 @njit(nogil=True, cache=True)
 def _text_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
-    """Eight bytes at a time, the last ones filled up with zeros; the length tells 'a' from 'a\\0'."""
+    """Hash texts eight bytes at a time, the last ones filled up with zeros; the length tells 'a' from 'a\\0'."""
     hashes = np.empty(len(offsets) - 1, np.uint64)
     for text in range(len(hashes)):
         begin, end = offsets[text], offsets[text + 1]

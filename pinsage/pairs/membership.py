@@ -1,4 +1,4 @@
-"""The held-out pairs that training has as well: a table of the held-out ones, past which the training pairs stream.
+"""The held-out pairs that training has as well, by a hash table of the held-out ones.
 
 N pairs.
 """
@@ -20,6 +20,7 @@ class PairTable:
 
     def __init__(self, most: int) -> None:
         """Room for `most` pairs."""
+        # Past two thirds, the runs of places that a search goes through grow quickly.
         bits = max(1, (most + most // 2).bit_length())
         self._keys = np.full(1 << bits, _EMPTY, np.int64)
         self._is_marked = np.zeros(1 << bits, np.bool_)
@@ -27,22 +28,23 @@ class PairTable:
 
     def add(self, pairs: Pairs) -> None:
         """Put pairs into the set."""
-        _add(self._keys, self._shift, pairs.unordered())
+        _add(self._keys, self._shift, pairs.pair_keys())
 
     def mark(self, pairs: Pairs) -> None:
         """Mark those of the pairs, in either direction, that are in the set."""
-        _mark(self._keys, self._is_marked, self._shift, pairs.unordered())
+        _mark(self._keys, self._is_marked, self._shift, pairs.pair_keys())
 
     def are_marked(self, pairs: Pairs) -> NDArray[np.bool_]:
-        """bool [N]: the pair is in the set and marked."""
-        found: NDArray[np.bool_] = _are_marked(self._keys, self._is_marked, self._shift, pairs.unordered())
+        """Return whether each pair is in the set and marked: bool [N]."""
+        found: NDArray[np.bool_] = _are_marked(self._keys, self._is_marked, self._shift, pairs.pair_keys())
         return found
 
 
 @njit(nogil=True, cache=True)
 def _place(keys: NDArray[np.int64], shift: np.uint64, key: np.int64) -> np.uint64:
-    """Where a key is, or where it belongs."""
+    """Find the place of a key, or the free place for it."""
     bits = np.uint64(key)
+    # The key is two pins in two halves: folded, both decide the place.
     place = ((bits ^ (bits >> np.uint64(32))) * GOLDEN) >> shift
     while keys[place] != key and keys[place] != _EMPTY:
         place = (place + np.uint64(1)) & np.uint64(len(keys) - 1)

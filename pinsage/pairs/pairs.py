@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.catalog.parquet_files import write_parquet
+from pinsage.store.parquet_files import write_parquet
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Pairs:
         return cls(table.column("query").to_numpy(), table.column("positive").to_numpy())
 
     @classmethod
-    def joined(cls, parts: list["Pairs"]) -> "Pairs":
+    def concat(cls, parts: list["Pairs"]) -> "Pairs":
         """The pairs of all parts, in order; none where there are no parts."""
         none = np.zeros(0, np.int32)
         return cls(
@@ -48,8 +48,8 @@ class Pairs:
         """The pairs that a bool mask [N] chooses."""
         return Pairs(self.query[chosen], self.positive[chosen])
 
-    def unordered(self) -> NDArray[np.int64]:
-        """int64 [N]: one number per pair, the same for (a, b) and (b, a)."""
+    def pair_keys(self) -> NDArray[np.int64]:
+        """One number per pair, int64 [N]: the same for (a, b) and (b, a)."""
         low, high = np.minimum(self.query, self.positive), np.maximum(self.query, self.positive)
         return (low.astype(np.int64) << 32) | high
 

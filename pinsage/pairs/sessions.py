@@ -6,12 +6,12 @@ N training saves of some boards; the saves of a board lie together in the order 
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.pairs.row_groups import Int32Writer
 from pinsage.pairs.timeline import by_board_and_pin
+from pinsage.store.row_groups import Int32Writer
 
 
 class SessionWriter:
-    """Writes sessions as their saves come, whole boards at a time, and numbers them in that order."""
+    """A writer of sessions, whole boards at a time, which numbers them in that order."""
 
     def __init__(self, file: Int32Writer, length: int) -> None:
         """Write `session` and `pin` to `file`; `length` saves make a session."""
@@ -20,6 +20,7 @@ class SessionWriter:
 
     def write(self, boards: NDArray[np.int32], pins: NDArray[np.int32]) -> None:
         """Append the sessions of some boards; `boards` and `pins` are int32 [N]."""
+        # Numbered within the block; a board is never cut by one, so no session spans two.
         sessions = session_numbers(boards, self._length)
         is_in = sessions >= 0
         self._file.write(*by_board_and_pin(sessions[is_in] + np.int32(self.num_sessions), pins[is_in]))
@@ -27,7 +28,7 @@ class SessionWriter:
 
 
 def session_numbers(boards: NDArray[np.int32], length: int) -> NDArray[np.int32]:
-    """int32 [N]: the session of each save, numbered from 0; -1 where a board has one save, or `length` is below 2.
+    """The session of each save, int32 [N], from 0; -1 where a board has one save, or `length` is below 2.
 
     Every `length` saves of a board are a session. The rest is one, too, unless it is a single save, which joins the
     session before it: alone it would connect nothing.

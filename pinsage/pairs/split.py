@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError, SettingsError
 from pinsage.pairs.board_blocks import board_blocks
-from pinsage.pairs.draws import hashed_draws, id_hashes
+from pinsage.pairs.draws import draw_by_hash, id_hashes
 from pinsage.pairs.membership import PairTable
 from pinsage.pairs.pairs import Pairs
-from pinsage.pairs.row_groups import Int32Writer, row_groups
 from pinsage.pairs.sessions import SessionWriter
 from pinsage.pairs.timeline import (
     TEST,
@@ -31,6 +30,7 @@ from pinsage.pairs.timeline import (
     save_splits,
 )
 from pinsage.settings import PairSettings
+from pinsage.store.row_groups import Int32Writer, row_groups
 
 NAMES = ("train", "validation", "test")
 IN_TIME = 0.5  # the share of adjacent saves at different times from which on the order of a board means something
@@ -41,7 +41,7 @@ Saves = tuple[NDArray[np.int32], NDArray[np.int32]]  # boards and pins
 
 @dataclass(frozen=True)
 class SplitFigures:
-    """How many pairs and saves each part has, and what they were made of.
+    """The numbers of pairs and saves in each part, and their source.
 
     Attributes:
         source: "engagements" or "saves".
@@ -113,7 +113,7 @@ def _from_engagements(catalog: Catalog, settings: PairSettings, folder: Path) ->
             everything = Pairs(table.column("query").to_numpy(), table.column("positive").to_numpy())
             pairs = everything.where(everything.query != everything.positive)
             num_self += len(everything) - len(pairs)
-            splits = _hashed_splits(hashes[pairs.query], hashes[pairs.positive], settings)
+            splits = _splits_by_hash(hashes[pairs.query], hashes[pairs.positive], settings)
             for split, file in enumerate(files):
                 chosen = pairs.where(splits == split)
                 boards = [] if split == TRAIN else [np.full(len(chosen), NO_BOARD, np.int32)]
@@ -167,7 +167,7 @@ def _training_saves(
     boards, pins = id_hashes(catalog.boards().column(0)), id_hashes(catalog.pins(["pin_id"]).column(0))
     for block in board_blocks(catalog):
         adjacent.add(block)
-        draws = hashed_draws(boards[block.board], pins[block.pin], settings.seed)
+        draws = draw_by_hash(boards[block.board], pins[block.pin], settings.seed)
         ordered, splits = in_time(block, draws), save_splits(block.board, settings)
         train = neighbors(block.board, ordered, splits, settings.max_gap)
         files[TRAIN].write(train.query, train.positive)
@@ -191,7 +191,7 @@ def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tupl
 
 
 def _num_known(folder: Path, num_held_out: int) -> tuple[int, int]:
-    """How many validation and how many test pairs are training pairs, too."""
+    """The numbers of validation and of test pairs that are training pairs, too."""
     known = PairTable(num_held_out)
     for name in ("validation", "test"):
         for pairs in _pairs_of(folder / f"{name}.parquet"):
@@ -211,11 +211,11 @@ def _pairs_of(path: Path) -> Iterator[Pairs]:
         yield Pairs(table.column("query").to_numpy(), table.column("positive").to_numpy())
 
 
-def _hashed_splits(
+def _splits_by_hash(
     queries: NDArray[np.uint64], positives: NDArray[np.uint64], settings: PairSettings
 ) -> NDArray[np.int8]:
     first, second = np.minimum(queries, positives), np.maximum(queries, positives)
-    draws = hashed_draws(first, second, settings.seed) / 2.0**64
+    draws = draw_by_hash(first, second, settings.seed) / 2.0**64
     held_out = settings.test_share + settings.validation_share
     splits = np.where(draws < settings.test_share, TEST, np.where(draws < held_out, VALIDATION, TRAIN))
     return splits.astype(np.int8)

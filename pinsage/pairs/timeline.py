@@ -22,7 +22,7 @@ Splits = NDArray[np.int8]
 
 @dataclass
 class AdjacentSaves:
-    """How many saves follow another one of their board, and how many of these came at another time than that one.
+    """Counts of the saves that follow another one of their board, and of those among them at a different time.
 
     A save without a time is taken to be of the same time as the one before it.
     """
@@ -44,13 +44,13 @@ class AdjacentSaves:
 
 
 def in_time(block: BoardBlock, draws: Hashes) -> NDArray[np.int32]:
-    """int32 [N]: the pins of each board by time, those without a time last; `draws` [N] decide between equal times."""
+    """The pins of each board by time, int32 [N], those without a time last; `draws` [N] decide between equal times."""
     pins: NDArray[np.int32] = _in_time(block.board, block.pin, block.saved_at, draws)
     return pins
 
 
 def save_splits(boards: NDArray[np.int32], settings: PairSettings) -> Splits:
-    """int8 [N]: TRAIN, VALIDATION or TEST for each save; `boards` [N] ascend, and saves of a board follow in time."""
+    """TRAIN, VALIDATION or TEST for each save, int8 [N]; `boards` [N] ascend, and saves of a board follow in time."""
     begins = np.flatnonzero(np.diff(boards, prepend=-1))
     ends = np.append(begins[1:], len(boards))
     sizes = ends - begins
@@ -78,13 +78,14 @@ def held_out_pairs(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: S
 
 def by_board_and_pin(boards: NDArray[np.int32], pins: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The saves in ascending order of board and pin, without their order in time."""
+    # One key of two: sorting numbers in place needs neither an argsort nor a gather.
     keys = (boards.astype(np.int64) << 32) | pins
     keys.sort()
     return (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
 
 
 def _held_out(sizes: NDArray[np.int64], share: float, where: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many saves of each board a share of them is: at least one, never all."""
+    """The number of held-out saves of each board for a share: at least one, never all."""
     wanted = np.maximum(np.floor(sizes * share + 0.5), 1 if share else 0).astype(np.int64)
     return np.where(where, np.minimum(wanted, sizes - 1), 0)
 
@@ -129,6 +130,7 @@ def _in_time(boards: NDArray[np.int32], pins: NDArray[np.int32], times: NDArray[
 @njit(nogil=True, cache=True)
 def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32], drawn: Hashes) -> None:
     """Write the pins in the order of their draws; `drawn` is room for FEW of these."""
+    # A board imported in one go has all saves at one instant; insertion, quick for a few, would be quadratic.
     if len(pins) > FEW:
         out[:] = pins[np.argsort(draws, kind="mergesort")]
         return
@@ -143,6 +145,7 @@ def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32], dra
 @njit(nogil=True, cache=True)
 def _neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> tuple[Any, Any]:
     count = 0
+    # Counted first, then written: the arrays need not grow.
     for write in (False, True):
         if write:
             queries, positives = np.empty(count, np.int32), np.empty(count, np.int32)

@@ -51,13 +51,13 @@ class CaseStudy:
 
     @property
     def num_pictures(self) -> int:
-        """How many tiles show a picture."""
+        """The number of tiles that show a picture."""
         tiles = [tile for row in self.rows for tile in (row.query, *itertools.chain(*row.neighbors))]
         return sum(tile.picture is not None for tile in tiles)
 
     @property
     def has_held_out(self) -> bool:
-        """Whether a held-out positive is among the pins shown."""
+        """True if a held-out positive is among the pins shown."""
         return any(tile.is_held_out for row in self.rows for strip in row.neighbors for tile in strip)
 
 

@@ -69,10 +69,10 @@ class Label:
 
 def curve(label: Label, x: Numbers, y: Numbers, *, style: str = "main", smooth: bool = False) -> Chart:
     """A line over x; with `smooth` the points pale and their moving average on top. A few points get dots."""
-    xs, ys = _thinned(np.asarray(x, np.float64), np.asarray(y, np.float64))
+    xs, ys = _thin(np.asarray(x, np.float64), np.asarray(y, np.float64))
     x_ticks, y_ticks = nice_ticks(min(0.0, xs.min()), xs.max()), nice_ticks(min(0.0, ys.min()), ys.max())
-    at_x = _scaled(xs, (min(0.0, xs.min()), xs.max()), (LEFT, RIGHT))
-    at_y = _scaled(ys, (y_ticks[0], y_ticks[-1]), (BOTTOM, TOP))
+    at_x = _scale(xs, (min(0.0, xs.min()), xs.max()), (LEFT, RIGHT))
+    at_y = _scale(ys, (y_ticks[0], y_ticks[-1]), (BOTTOM, TOP))
     lines = [Line(_path(at_x, at_y, style == "step"), style)]
     if smooth and len(xs) > 10:
         lines = [Line(_path(at_x, at_y, False), "raw"), Line(_path(at_x, moving_average(at_y), False), "main")]
@@ -86,7 +86,7 @@ def curve(label: Label, x: Numbers, y: Numbers, *, style: str = "main", smooth: 
 
 
 def histogram(label: Label, values: NDArray[np.int64]) -> Chart:
-    """How many values fall into 0, 1, 2–3, 4–7, … as bars: degrees span powers of ten."""
+    """Bars for the number of values in 0, 1, 2–3, 4–7, …: degrees span powers of ten."""
     edges = [0, *(2**power for power in range(max(1, int(values.max(initial=1)).bit_length()) + 1))]
     counts = np.histogram(values, edges)[0]
     names = [f"{low}" if high - low == 1 else f"{low}–{high - 1}" for low, high in pairwise(edges)]
@@ -97,7 +97,7 @@ def bar_chart(label: Label, names: Sequence[str], values: Sequence[float]) -> Ch
     """One bar per name. Where there are many, every second (third, …) name is written below."""
     y_ticks = nice_ticks(0, max(values, default=0))
     step = (RIGHT - LEFT) / max(1, len(names))
-    top = _scaled(np.asarray(values, np.float64), (0, y_ticks[-1]), (BOTTOM, TOP))
+    top = _scale(np.asarray(values, np.float64), (0, y_ticks[-1]), (BOTTOM, TOP))
     bars = [
         Bar(round(LEFT + i * step + step * 0.1, 1), y, round(step * 0.8, 1), round(BOTTOM - y, 1), f"{name}: {value:,}")
         for i, (name, value, y) in enumerate(zip(names, values, top.tolist(), strict=True))
@@ -147,7 +147,7 @@ def compact_range(name: str) -> str:
     return compact(int(low)) + "+" if dash else name
 
 
-def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """At most MAX_POINTS points: means of runs of y, at the last x of each run."""
     if len(x) <= MAX_POINTS:
         return x, y
@@ -155,7 +155,7 @@ def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np
     return x[[run[-1] for run in runs]], np.array([y[run].mean() for run in runs])
 
 
-def _scaled(
+def _scale(
     values: NDArray[np.float64], source: tuple[float, float], target: tuple[float, float]
 ) -> NDArray[np.float64]:
     span = source[1] - source[0] or 1.0
@@ -165,7 +165,7 @@ def _scaled(
 
 def _ticks(values: list[float], source: tuple[float, float], target: tuple[float, float]) -> tuple[Tick, ...]:
     inside = [value for value in values if source[0] - 1e-12 <= value <= source[1] * (1 + 1e-9) + 1e-12]
-    places = _scaled(np.array(inside), source, target).tolist()
+    places = _scale(np.array(inside), source, target).tolist()
     return tuple(Tick(at, compact(value)) for at, value in zip(places, inside, strict=True))
 
 

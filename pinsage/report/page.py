@@ -15,7 +15,17 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.report import charts
 from pinsage.report.case_study import CaseStudy, case_study
 from pinsage.report.charts import Chart, Label, curve
-from pinsage.report.scores import LABELS, VIEWS, Headline, Rows, ScoreTable, Verdict, headlines, score_table, verdict
+from pinsage.report.scores import (
+    LABELS,
+    VIEWS,
+    Conclusion,
+    Headline,
+    Rows,
+    ScoreTable,
+    conclusion,
+    headlines,
+    score_table,
+)
 from pinsage.report.world import Folders, World, world
 from pinsage.settings import ReportSettings
 from pinsage.store.manifest import Facts, Manifest
@@ -35,11 +45,11 @@ class StageLine:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template shows."""
+    """The values that the template shows."""
 
     model_key: str
     headlines: list[Headline]
-    verdict: Verdict | None
+    conclusion: Conclusion | None
     scores: ScoreTable
     all_scores: ScoreTable
     views: dict[str, str]
@@ -66,7 +76,7 @@ def render(page: Page) -> str:
     return environment.get_template(TEMPLATE).render(page=page, geometry=charts)
 
 
-def gathered(inputs: Folders, settings: ReportSettings) -> Page:
+def gather_page(inputs: Folders, settings: ReportSettings) -> Page:
     """The page of a run.
 
     Args:
@@ -84,7 +94,7 @@ def gathered(inputs: Folders, settings: ReportSettings) -> Page:
     return Page(
         model_key=manifests["train"].key,
         headlines=[*headlines(metrics), *_index_headline(recall, search_k)],
-        verdict=verdict(metrics, _rows(inputs["evaluate"] / "differences.parquet")),
+        conclusion=conclusion(metrics, _rows(inputs["evaluate"] / "differences.parquet")),
         scores=score_table(metrics),
         all_scores=score_table(metrics, all_methods=True),
         views=_views(facts),

@@ -75,7 +75,7 @@ class ScoreTable:
 
     @property
     def has_cold(self) -> bool:
-        """Whether there are figures for pairs with a cold pin."""
+        """True if there are figures for pairs with a cold pin."""
         return any(column.metric.startswith("cold") for column in self.columns)
 
     @property
@@ -84,13 +84,13 @@ class ScoreTable:
         return list(dict.fromkeys(column.view for column in self.columns))
 
     def num_columns(self, view: str) -> int:
-        """How many columns a view has."""
+        """The number of columns of a view."""
         return sum(column.view == view for column in self.columns)
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One large figure at the top, and a sentence that says what to make of it."""
+    """One large figure at the top, and a sentence on its meaning."""
 
     figure: str
     title: str
@@ -98,8 +98,8 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """Whether PinSage "wins", "loses" or is "tied" against the best simple method, in sentences."""
+class Conclusion:
+    """The comparison of PinSage with the best simple method: "wins", "loses" or "tied", and sentences."""
 
     outcome: str
     text: str
@@ -134,7 +134,7 @@ def deciding_metric(metrics: Rows) -> str:
     return "hit_rate@10" if "hit_rate@10" in found else first
 
 
-def verdict(metrics: Rows, differences: Rows) -> Verdict | None:
+def conclusion(metrics: Rows, differences: Rows) -> Conclusion | None:
     """The deciding figure of PinSage against the best simple method, with the interval of their difference."""
     rival, metric = best_simple(metrics), deciding_metric(metrics)
     values = {row["method"]: row["value"] for row in _test(metrics, "all", metric)}
@@ -150,7 +150,7 @@ def verdict(metrics: Rows, differences: Rows) -> Verdict | None:
     }[outcome]
     own, other = figure(metric, values["pinsage"]), figure(metric, values[rival])
     points = [f"{100 * lead[end]:+.2f}" for end in ("value", "low", "high")]
-    return Verdict(
+    return Conclusion(
         outcome,
         f"{opening}. {Column('all', metric).title.capitalize()} on all test pairs: {own} against {other}, a difference "
         f"of {points[0]} points (95 % interval {points[1]} to {points[2]}, measured on the same queries).",

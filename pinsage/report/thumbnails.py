@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
-from pinsage.features.pictures import UnreadablePictureError, decoded
+from pinsage.features.pictures import UnreadablePictureError, decode
 
 MAX_MEGAPIXELS = 25.0
 QUALITIES = (80, 65, 50, 35, 20)
@@ -15,7 +15,7 @@ UPPER_THIRD = (0.5, 0.35)  # where a crop is centered: what matters in a tall pi
 
 @dataclass(frozen=True)
 class Size:
-    """What a thumbnail may take: pixels of width and height, and bytes."""
+    """The limits of a thumbnail: pixels of width and height, and bytes."""
 
     width: int
     height: int
@@ -29,7 +29,7 @@ def thumbnail(picture: bytes, size: Size) -> str | None:
     quality is the best that fits.
     """
     try:
-        image = decoded(picture, side=max(size.width, size.height), max_megapixels=MAX_MEGAPIXELS)
+        image = decode(picture, side=max(size.width, size.height), max_megapixels=MAX_MEGAPIXELS)
     except UnreadablePictureError:
         return None
     fitted = ImageOps.fit(image, (size.width, size.height), Image.Resampling.LANCZOS, centering=UPPER_THIRD)

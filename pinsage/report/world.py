@@ -1,4 +1,4 @@
-"""What the page says of the data: the rows that came in, what was refused, the graph and the neighborhoods."""
+"""The page's section on the data: the rows that came in, what was refused, the graph and the neighborhoods."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ Folders = Mapping[str, Path]
 
 @dataclass(frozen=True)
 class TableRows:
-    """What became of the rows of one table that the owner brought."""
+    """The row counts of one table that the owner brought."""
 
     table: str
     rows_in: int
@@ -100,7 +100,7 @@ def refusals(inputs: Folders) -> list[Refusal]:
 
 
 def neighbor_counts(neighborhoods: Neighborhoods) -> NDArray[np.int64]:
-    """How many neighbors of a weight above 0 each pin has, int64 [P]."""
+    """The number of neighbors of a weight above 0 of each pin, int64 [P]."""
     weights = neighborhoods.weights
     parts = [np.count_nonzero(weights[i : i + CHUNK_PINS], axis=1) for i in range(0, len(weights), CHUNK_PINS)]
     return np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, np.int64)
@@ -129,7 +129,7 @@ def _facts(inputs: Folders, graph: BipartiteGraph, num_neighbors: NDArray[np.int
 
 
 def _spectral(facts: Facts) -> str:
-    """How many columns the saves fill, and how much of the pin-board matrix is in them."""
+    """The number of spectral columns, and the share of the pin-board matrix in them."""
     return f"{facts['rank']} columns, {100 * float(facts['energy_captured'] or 0):.1f} % of the saves"
 
 

@@ -23,15 +23,15 @@ def open_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) 
     try:
         array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError, TypeError, SyntaxError, OverflowError) as error:
-        raise _damaged(path, f"cannot be read as an array ({error})") from None
+        raise _damage_error(path, f"cannot be read as an array ({error})") from None
     fits = len(array.shape) == len(shape) and all(
         want in (None, have) for want, have in zip(shape, array.shape, strict=True)
     )
     if array.dtype != np.dtype(dtype) or not fits or not array.flags.c_contiguous:
         wanted = ", ".join("any" if length is None else str(length) for length in shape)
-        raise _damaged(path, f"holds {array.dtype} {list(array.shape)} instead of {np.dtype(dtype)} [{wanted}]")
+        raise _damage_error(path, f"holds {array.dtype} {list(array.shape)} instead of {np.dtype(dtype)} [{wanted}]")
     return array
 
 
-def _damaged(path: Path, fact: str) -> ArtifactDamagedError:
+def _damage_error(path: Path, fact: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(f"{path} {fact}. Delete {path.parent}; the next run makes it again.")

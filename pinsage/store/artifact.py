@@ -17,7 +17,7 @@ from pinsage.errors import ArtifactMissingError
 from pinsage.store import manifest as manifests
 from pinsage.store.atomic import sync
 from pinsage.store.disk import full_disk_named
-from pinsage.store.lock import locked, locked_if_free
+from pinsage.store.lock import hold_lock, try_lock
 from pinsage.store.manifest import Facts, Manifest
 
 STAGING = ".staging-"
@@ -47,11 +47,11 @@ class ArtifactStore:
         self.root = root
 
     def folder(self, stage: str, key: str) -> Path:
-        """Where the artifact of `stage` with `key` is, or will be."""
+        """The folder of the artifact of `stage` with `key`, published or not."""
         return self.root / stage / key
 
     def has(self, stage: str, key: str) -> bool:
-        """Whether that artifact has been published."""
+        """Return whether that artifact has been published."""
         return (self.folder(stage, key) / manifests.NAME).is_file()
 
     def open(self, stage: str, key: str) -> Artifact:
@@ -62,6 +62,7 @@ class ArtifactStore:
             ArtifactDamagedError: a file does not match the manifest.
         """
         folder = self.folder(stage, key)
+        # The manifest is written last, so its being there means that all files are.
         if not self.has(stage, key):
             raise ArtifactMissingError(f"{folder} does not exist. Run the stage '{stage}' first.")
         manifest = Manifest.read(folder)
@@ -87,7 +88,7 @@ class ArtifactStore:
         _remove_abandoned(parent)
         staging = parent / f"{STAGING}{recipe.key}-{uuid.uuid4().hex[:8]}"
         # A later attempt can tell by the lock whether this one lives, and removes what a dead one left.
-        with full_disk_named(parent, "; nothing was published"), locked(staging / LOCK):
+        with full_disk_named(parent, "; nothing was published"), hold_lock(staging / LOCK):
             draft, started = Draft(staging / "content", {}), time.monotonic()
             draft.folder.mkdir()
             try:
@@ -100,6 +101,7 @@ class ArtifactStore:
     def _seal(self, draft: Draft, recipe: Manifest) -> None:
         sealed = replace(recipe, files=manifests.file_entries(draft.folder))
         (draft.folder / manifests.NAME).write_text(sealed.to_json(), encoding="utf-8")
+        # Files before the folders that name them: after a power cut a name must not lead to missing bytes.
         for path in sorted(draft.folder.rglob("*"), reverse=True):
             sync(path)
         sync(draft.folder)
@@ -107,6 +109,7 @@ class ArtifactStore:
         try:
             draft.folder.rename(final)
         except OSError as error:
+            # Somebody else has published the same key, which holds the same bytes: theirs stands.
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
         sync(final.parent)
@@ -114,6 +117,6 @@ class ArtifactStore:
 
 def _remove_abandoned(parent: Path) -> None:
     for staging in parent.glob(f"{STAGING}*"):
-        with locked_if_free(staging / LOCK) as is_abandoned:
+        with try_lock(staging / LOCK) as is_abandoned:
             if is_abandoned:
                 shutil.rmtree(staging, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Files and folders that are on the disk when they are said to be: written whole, and synced."""
+"""Files and folders written whole and synced: they are on the disk when a call returns."""
 
 import os
 from pathlib import Path

@@ -8,10 +8,11 @@ from pathlib import Path
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a file within the block; wait for it, and make the file and its folder if they are not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    # Not a lock file that is made and removed: a killed holder would leave it behind, and everyone waiting.
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -20,7 +21,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked_if_free(path: Path) -> Iterator[bool]:
+def try_lock(path: Path) -> Iterator[bool]:
     """Hold the lock of a file if nobody else does; yields False where its holder lives or has removed it."""
     try:
         descriptor = os.open(path, os.O_RDWR)

@@ -1,4 +1,4 @@
-"""What a published artifact says of itself: its files with checksums, and what made it."""
+"""The manifest of a published artifact: its files with checksums, and what made it."""
 
 import hashlib
 import json
@@ -61,6 +61,7 @@ def artifact_key(
     stage: str, version: int, config: dict[str, Any], inputs: dict[str, str], identity: dict[str, Any]
 ) -> str:
     """20 hex digits that name a stage's output by everything that decides its bytes."""
+    # Keys sorted and no spaces below: the text, and so the key, does not depend on the order of a dictionary.
     recipe = {"stage": stage, "version": version, "config": config, "inputs": inputs, "identity": identity}
     return hashlib.sha256(json.dumps(recipe, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:20]
 
@@ -86,13 +87,14 @@ def verify(folder: Path, manifest: Manifest) -> None:
     for entry in manifest.files:
         path = folder / entry.path
         size = path.stat().st_size if path.is_file() else None
+        # The size first: a file cut short is told without reading gigabytes.
         if size != entry.size_bytes:
-            raise _damaged(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
+            raise _damage_error(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
         if file_sha256(path) != entry.sha256:
-            raise _damaged(path, "other bytes", f"sha256 {entry.sha256[:12]}…")
+            raise _damage_error(path, "other bytes", f"sha256 {entry.sha256[:12]}…")
 
 
-def _damaged(path: Path, found: str, expected: str) -> ArtifactDamagedError:
+def _damage_error(path: Path, found: str, expected: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(
         f"{path} holds {found} where its manifest says {expected}. Delete {path.parent}; the next run makes it again."
     )

@@ -24,7 +24,7 @@ class Written:
 
 
 class PartWriter:
-    """Takes the rows of one part, in order, and passes their bytes on to one open file per array."""
+    """A writer of the rows of one part, in order, into one open file per array."""
 
     def __init__(self, files: Mapping[str, BinaryIO], first: int, last: int) -> None:
         self._files, self._first, self._last = files, first, last
@@ -39,8 +39,8 @@ class PartWriter:
             self._sums[name] = zlib.crc32(data, self._sums[name])
             self._rows[name] += len(array)
 
-    def written(self) -> Written:
-        """What was written.
+    def finish(self) -> Written:
+        """The range and the checksums of the rows, once all of them have been appended.
 
         Raises:
             PinSageError: an array got more or fewer rows than the part has.
@@ -81,7 +81,7 @@ class RowFile:
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
             return cls(path, file.tell(), int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize, shape[0])
 
-    def opened_at(self, first: int, last: int) -> BinaryIO:
+    def open_at(self, first: int, last: int) -> BinaryIO:
         """The file, open for writing at row `first`; the caller closes it.
 
         Raises:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pinsage.config import flat, validated
+from pinsage.config import flat, validate
 from pinsage.errors import ArtifactMissingError, RunRecordError
 from pinsage.settings import Settings
 from pinsage.store.atomic import replace_file
@@ -22,7 +22,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+~-]{0,199}")
 
 @dataclass(frozen=True)
 class StageResult:
-    """What one stage of one run came to. `reused` says that the artifact was there before."""
+    """The result of one stage of one run. `reused` says that the artifact was there before."""
 
     stage: str
     key: str
@@ -50,7 +50,7 @@ class Run:
         _replace(self.folder / f"{result.stage}.json", asdict(result))
 
     def result(self, stage: str) -> StageResult:
-        """What a stage came to.
+        """The result of a stage.
 
         Raises:
             ArtifactMissingError: the stage has not ended in this run.
@@ -103,7 +103,7 @@ class RunStore:
         if not path.is_file():
             raise RunRecordError(f"There is no run '{run_id}' in {self.root}. `pinsage runs` lists what there is.")
         body = json.loads(path.read_text(encoding="utf-8"))
-        return Run(path.parent, validated(body["settings"]), body["origin"], body["started_at"])
+        return Run(path.parent, validate(body["settings"]), body["origin"], body["started_at"])
 
     def all(self) -> list[Run]:
         """Every run, the newest first."""
@@ -111,6 +111,7 @@ class RunStore:
         return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
     def _folder(self, run_id: str) -> Path:
+        # An id becomes a folder's name: nothing that could lead out of `root` passes.
         if not RUN_ID.fullmatch(run_id):
             raise RunRecordError(f"'{run_id}' is no run id. Use letters, digits and _.:+~- only, 200 at most.")
         return self.root / run_id

@@ -1,4 +1,4 @@
-"""Whether a challenger becomes champion, and why."""
+"""The decision whether a challenger becomes champion, and its reason."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ DATA_TAG = "pinsage.data_key"
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the challenger is champion from now on, in a sentence with both values."""
+    """A decision on the champion: yes or no, and a sentence with both values."""
 
     promoted: bool
     reason: str
 
 
 def score_tags(scores: Mapping[str, float], *, data_key: str) -> dict[str, str]:
-    """What a version must remember to be compared later: its validation metrics and the data they were measured on."""
+    """The tags by which a version is compared later: its validation metrics and the data they were measured on."""
     return {DATA_TAG: data_key, **{f"{SCORE_TAG}{name}": repr(value) for name, value in scores.items()}}
 
 
@@ -34,7 +34,7 @@ def decide(challenger: Version, champion: Version | None, *, metric: str, min_ga
         min_gain: least difference, in the metric's unit.
     """
     if champion is None:
-        return Decision(True, f"First version: there was no champion. Its {metric} is {_shown(challenger, metric)}.")
+        return Decision(True, f"First version: there was no champion. Its {metric} is {_format(challenger, metric)}.")
     if champion.number == challenger.number:
         return Decision(True, f"Version {champion.number} is the champion already.")
     ours, theirs = _score(challenger, metric), _score(champion, metric)
@@ -42,11 +42,11 @@ def decide(challenger: Version, champion: Version | None, *, metric: str, min_ga
         return Decision(False, f"{metric} on validation is {ours} against {theirs}: nothing to compare by.")
     gain = ours - theirs
     promoted = gain >= min_gain and (gain > 0 or min_gain < 0)
-    verdict = "promoted" if promoted else "not promoted"
+    outcome = "promoted" if promoted else "not promoted"
     return Decision(
         promoted,
         f"{metric} on validation is {ours:.4f} against {theirs:.4f} of champion {champion.number}: "
-        f"a gain of {gain:+.4f} where {min_gain:+.4f} is asked for, {verdict}.{_other_data(challenger, champion)}",
+        f"a gain of {gain:+.4f} where {min_gain:+.4f} is asked for, {outcome}.{_other_data(challenger, champion)}",
     )
 
 
@@ -55,7 +55,7 @@ def _score(version: Version, metric: str) -> float | None:
     return float(text) if text is not None else None
 
 
-def _shown(version: Version, metric: str) -> str:
+def _format(version: Version, metric: str) -> str:
     score = _score(version, metric)
     return "unknown" if score is None else f"{score:.4f}"
 

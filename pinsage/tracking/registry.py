@@ -54,7 +54,7 @@ class Registry:
             found = self._find(key)
             if found:
                 return found
-            model = self._logged_model(key, package)
+            model = self._log_model(key, package)
             # The source is the model's place, not `models:/<id>`, which MLflow would look up in its global server.
             version = self._server.client.create_model_version(
                 self.model_name,
@@ -101,7 +101,7 @@ class Registry:
         versions = self._server.client.search_model_versions(f"name = '{quoted}' and tags.`{KEY_TAG}` = '{key}'")
         return min(map(_version, versions), key=lambda version: version.number, default=None)
 
-    def _logged_model(self, key: str, package: Package) -> "LoggedModel":
+    def _log_model(self, key: str, package: Package) -> "LoggedModel":
         """A complete model in the run's experiment; what a killed attempt left half-made is deleted."""
         client, experiment_id = self._server.client, self._server.experiment_id
         for model in client.search_logged_models([experiment_id], f"tags.`{KEY_TAG}` = '{key}'"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pinsage.errors import TrackingError
 from pinsage.settings import TrackingSettings
-from pinsage.store.lock import locked
+from pinsage.store.lock import hold_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,7 +29,7 @@ VIEW = "workflowType=machine_learning"  # of a page's address: since 3.17 the br
 
 
 class Server:
-    """MLflow as one pipeline sees it.
+    """The MLflow server as one pipeline sees it.
 
     Attributes:
         uri: the setting, else MLFLOW_TRACKING_URI, else a SQLite file below `home`. MLflow's own default, a database
@@ -45,12 +45,12 @@ class Server:
 
     @property
     def is_remote(self) -> bool:
-        """Whether a server answers over HTTP, as against a database opened by this process."""
+        """True if a server answers over HTTP, as against a database opened by this process."""
         return self.uri.startswith(("http://", "https://"))
 
     @cached_property
     def client(self) -> "MlflowClient":
-        """MLflow's client, for runs and for the model registry."""
+        """The client of MLflow, for runs and for the model registry."""
         _prepare_environment()
         from mlflow import MlflowClient
 
@@ -90,7 +90,7 @@ class Server:
         if self._is_alone:
             yield
             return
-        with locked(self.folder / ".lock"):
+        with hold_lock(self.folder / ".lock"):
             self._is_alone = True
             try:
                 yield
@@ -114,7 +114,7 @@ class Server:
             raise TrackingError(f"MLflow at {self.uri} refused or did not answer ({fact}). Is it running?") from error
 
     def _artifact_root(self) -> str | None:
-        """None leaves the choice to a server; a bare database has none, and MLflow would take the current folder."""
+        """The folder of artifacts for a bare database, which would take the current one; None lets a server choose."""
         return None if self.is_remote else (self.folder / "artifacts").as_uri()
 
     def _check(self, lifecycle: str, artifact_root: str) -> None:
@@ -129,7 +129,7 @@ class Server:
 
 
 def _prepare_environment() -> None:
-    """What MLflow reads from the environment: no pickle, no calls home, no progress bars, no minutes of retries."""
+    """Set the environment that MLflow reads: no pickle, no calls home, no progress bars, no minutes of retries."""
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

@@ -205,7 +205,7 @@ class Tracker:
 
 
 def _origin_tags(run: Run, code_version: str) -> dict[str, str]:
-    """Where the run came from; the commit also under the name that MLflow's own pages show."""
+    """Tags for the origin of the run; the commit also under the name that MLflow's own pages show."""
     version = code_version or run.origin.get("code_version", "")
     origin = {f"pinsage.origin.{name}": value for name, value in run.origin.items()}
     return {**origin, "pinsage.code_version": version, "mlflow.source.git.commit": version.partition("+")[2]}

@@ -1,4 +1,4 @@
-"""How the C library hands out the memory of tensors on a CPU.
+"""The C library's allocator under the tensors of a CPU: freed memory is kept for the next ones.
 
 By default glibc gives every large block back to the kernel when a tensor dies, and the next tensor gets zeroed pages,
 one fault per 4 KiB: at hundreds of MB per tensor that is a third of a training step.
@@ -15,7 +15,7 @@ _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 
 
 @contextmanager
-def freed_memory_kept() -> Iterator[None]:
+def keep_freed_memory() -> Iterator[None]:
     """Let the memory that tensors free serve the next ones while the block runs; give it back to the kernel after.
 
     The process stays as large as its largest moment, plus what falls between tensors of different sizes. Where the C

@@ -54,8 +54,10 @@ class Checkpoints:
         body = {**numbers, "sha256": hashlib.sha256(blob).hexdigest(), "training": self._identity}
         last = f"; the last checkpoint is {self.last.name if self.last else 'none'}"
         with full_disk_named(self._folder, f" at step {state.step} of training{last}"):
+            # The JSON last: it vouches for the tensors, which are on the disk by then.
             replace_file(self._folder / f"{name}.safetensors", blob)
             replace_file(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
+        # Two are kept: where the newest turns out damaged, the one before it is whole.
         for path in self._all()[:-KEPT]:
             self._forget(path)
 

@@ -1,4 +1,4 @@
-"""How many hard negatives a step draws (PinSage §3.3, curriculum)."""
+"""The number of hard negatives of a step (PinSage §3.3, curriculum)."""
 
 from pinsage.settings import TrainSettings
 

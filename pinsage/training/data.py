@@ -1,4 +1,4 @@
-"""What a network is trained on, checked before the first step."""
+"""The data of a training, checked before the first step."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ class TrainingData:
         return np.asarray(self.hard_negatives)
 
 
-def checked_moments(data: TrainingData, num_layers: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def feature_moments(data: TrainingData, num_layers: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Mean and scale of every feature column, after the data have been found fit to train on.
 
     Raises:

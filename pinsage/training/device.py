@@ -1,4 +1,4 @@
-"""Where training runs, and in what precision."""
+"""The device and the precision of training."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def chosen_precision(settings: TrainSettings, device: torch.device) -> torch.dty
 
 
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor multiplies in bf16 (AVX-512 BF16 or AMX); False where the system does not say."""
+    """Return whether this processor multiplies in bf16 (AVX-512 BF16 or AMX); False if the system does not say."""
     text = cpuinfo.read_text() if cpuinfo.exists() else ""
     flags = re.findall(r"^flags\s*:(.*)$", text, re.MULTILINE)
     return bool(flags) and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[0].split())

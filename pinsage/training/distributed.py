@@ -35,7 +35,7 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that speaks, validates and writes."""
+        """True in the process that speaks, validates and writes."""
         return self.rank == 0
 
     @property
@@ -43,7 +43,7 @@ class Ranks:
         """Its part of every minibatch."""
         return Share(self.rank, self.count)
 
-    def gathered(self, rows: Tensor) -> Tensor:
+    def gather(self, rows: Tensor) -> Tensor:
         """The rows of all ranks, in the order of ranks, with gradients: float [n, d] -> float [N n, d]."""
         if self.count == 1:
             return rows
@@ -58,7 +58,7 @@ class Ranks:
         return values
 
     def any(self, is_so: bool) -> bool:
-        """Whether it is so on any rank. All ranks have to ask."""
+        """Return whether it is so on any rank. All ranks have to ask."""
         if self.count == 1:
             return is_so
         told = torch.tensor(int(is_so))
@@ -84,7 +84,7 @@ ALONE = Ranks()
 
 
 class _Gathered(torch.autograd.Function):
-    """Everyone's rows; the way back sums, over ranks, the gradients of one's own."""
+    """The rows of all ranks; the backward pass sums, over ranks, the gradients of one's own."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, ranks: Ranks) -> Tensor:
@@ -102,12 +102,12 @@ class _Gathered(torch.autograd.Function):
 
 
 def this_rank() -> Ranks:
-    """Who this process is: alone, unless `joined` is open."""
+    """The rank of this process: alone, unless `join_ranks` is open."""
     return Ranks(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else ALONE
 
 
 @contextmanager
-def joined(meeting: Path) -> Iterator[Ranks]:
+def join_ranks(meeting: Path) -> Iterator[Ranks]:
     """Join the processes that torchrun started with this one; all of them run on this machine.
 
     They meet in a file instead of at torchrun's server, which would listen on every network interface.
@@ -120,6 +120,7 @@ def joined(meeting: Path) -> Iterator[Ranks]:
     """
     has_gpu = torch.cuda.is_available()
     for library in ("GLOO", "NCCL"):
+        # All ranks are on this machine, and neither library asks who speaks to it: loopback only.
         os.environ.setdefault(f"{library}_SOCKET_IFNAME", "lo")
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
@@ -130,7 +131,7 @@ def joined(meeting: Path) -> Iterator[Ranks]:
 
 
 def num_processes(settings: TrainSettings) -> int:
-    """How many processes the settings want on this machine: one per visible GPU, unless they say a number.
+    """The number of processes on this machine: one per visible GPU, unless the settings say a number.
 
     Raises:
         SettingsError: there are fewer GPUs, or the minibatch cannot be shared evenly.

@@ -1,4 +1,4 @@
-"""What a training is the training of: a checkpoint carries it, and goes on with nothing else."""
+"""The identity of a training: its settings and data. A checkpoint carries it, and no other training goes on from it."""
 
 import json
 import zlib
@@ -16,7 +16,7 @@ _NAMED = 3  # differences that fit a sentence
 
 
 def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
-    """Everything that decides the result, by name, as plain JSON values: settings, and an outline of the data."""
+    """The values that decide the result, by name, as plain JSON values: settings, and an outline of the data."""
     drawn_from = () if data.boards is None else (data.boards.offsets, data.boards.pins)
     outline = {
         "pins": data.features.num_pins,
@@ -36,7 +36,7 @@ def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) 
 
 
 def differences(before: Identity, now: Identity) -> str:
-    """What differs, with both values, in words; empty where nothing does."""
+    """The differences of two identities, with both values, in words; empty if there are none."""
     names = [name for name in {**now, **before} if before.get(name) != now.get(name)]
     told = [f"{name} was {_told(before, name)} and is {_told(now, name)}" for name in names[:_NAMED]]
     more = len(names) - len(told)

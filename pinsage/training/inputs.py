@@ -1,4 +1,4 @@
-"""What the network reads for a minibatch, on the device: copied there, or taken from tables that live there.
+"""The network's inputs for a minibatch, on the device: copied there, or taken from tables that live there.
 
 P pins, T neighbors, D feature columns, K layers; n_0 <= ... <= n_K as in `batches.minibatch`.
 """
@@ -18,14 +18,14 @@ from pinsage.model.pooling import Transposed
 
 
 class Inputs(Protocol):
-    """Gives the features [n_K, D] and the sub-graph of a minibatch as tensors on the device."""
+    """A source of the features [n_K, D] and the sub-graph of a minibatch as tensors on the device."""
 
     def __call__(self, batch: Minibatch) -> tuple[Tensor, SubgraphTensors]:
         """The raw features of the sub-graph's nodes, and who pools from whom."""
 
 
 class Streamed:
-    """Copies what the producer has gathered."""
+    """Inputs copied from what the producer has gathered."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -37,7 +37,7 @@ class Streamed:
 
 
 class Resident:
-    """Keeps features and neighbor tables on the device and expands there; of a minibatch it needs only the targets.
+    """Inputs from features and neighbor tables on the device, expanded there; of a minibatch only the targets count.
 
     The sub-graph is the one `batches.minibatch.Expander` makes, node by node in the same order: both ways add alike.
     """
@@ -72,16 +72,17 @@ class Resident:
             sizes.append(len(nodes))
         inner = nodes[: sizes[-2]].long()
         local = self._positions[self._neighbors[inner].long()]  # [n_{K-1}, T]
+        # Only what was set is cleared; filling the whole table would cost a write per pin of the catalog.
         self._positions[nodes.long()] = -1
         counts = tuple(sizes[1:])
-        transposes = tuple(_transposed(local[: counts[k - 1]], counts[k]) for k in range(self._num_layers, 0, -1))
+        transposes = tuple(_transpose(local[: counts[k - 1]], counts[k]) for k in range(self._num_layers, 0, -1))
         return self._features[nodes.long()], SubgraphTensors(nodes, counts, local, self._weights[inner], transposes)
 
     def _number(self, pins: Tensor, first: int) -> None:
         self._positions[pins.long()] = torch.arange(first, first + len(pins), dtype=torch.int32, device=pins.device)
 
     def _strangers(self, pins: Tensor) -> Tensor:
-        """Those without a number yet, once each, in the order of their first appearance."""
+        """The pins without a number yet, once each, in the order of their first appearance."""
         unknown = pins[self._positions[pins.long()] < 0]
         distinct, which = torch.unique(unknown, return_inverse=True)
         places = torch.arange(len(unknown), device=pins.device)
@@ -105,9 +106,10 @@ class InFlight:
         self._held.append((copied, batch))
 
 
-def _transposed(local: Tensor, num_nodes: int) -> Transposed:
+def _transpose(local: Tensor, num_nodes: int) -> Transposed:
     flat = local.flatten()
     counts = torch.bincount(flat, minlength=num_nodes)
     offsets = torch.zeros(num_nodes + 1, dtype=torch.int32, device=local.device)
     offsets[1:] = torch.cumsum(counts, 0)
+    # Stable, so that places ascend as in `batches.kernels.transpose` and gradients are added in the same order.
     return offsets, torch.argsort(flat, stable=True).to(torch.int32)

@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM becomes a question that the loop asks between two steps."""
+"""A request to stop: SIGTERM becomes a question that the loop asks between two steps."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ class TrainingInterruptedError(PinSageError):
 
 
 class TerminationNotice:
-    """Within the block, SIGTERM only sets `received`. Outside the main thread signals stay with whoever has them."""
+    """A block in which SIGTERM only sets `received`. Outside the main thread signals stay with whoever has them."""
 
     def __init__(self) -> None:
         self.received = False

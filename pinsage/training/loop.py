@@ -1,4 +1,4 @@
-"""Training: minibatches in, a fitted network out (PinSage §3.3).
+"""Training: minibatches in, a trained network out (PinSage §3.3).
 
 Differs from the paper: AdamW takes the place of plain SGD, which needs a learning rate per data set; the network
 returned is the one with the highest validation hit rate, not the last one.
@@ -15,27 +15,27 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.settings import ModelSettings, TrainSettings
-from pinsage.training.allocator import freed_memory_kept
+from pinsage.training.allocator import keep_freed_memory
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.data import TrainingData, checked_moments
+from pinsage.training.data import TrainingData, feature_moments
 from pinsage.training.device import chosen_device, chosen_precision, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.identity import identity_of
 from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
 from pinsage.training.length import for_data
+from pinsage.training.loader import Loader, num_producers
 from pinsage.training.objective import Objective
 from pinsage.training.pace import Pace
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
-from pinsage.training.steps import Steps, Surroundings
-from pinsage.training.supply import Supply, num_producers
+from pinsage.training.steps import Callbacks, Steps
 from pinsage.training.validation import STRENGTHS, Validator
 
 _MOST_ID_NUMBERS = 2**28  # of id embeddings by themselves: 1 GiB, and the optimizer keeps three times as much
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainedNetwork:
     """A trained network, in evaluation mode on the training device, and how it came about.
 
     Attributes:
@@ -84,10 +84,10 @@ def fit(
     scratch: Path | None = None,
     log_metrics: LogMetrics = log_nothing,
     tell: Tell = tell_nobody,
-) -> Fitted:
+) -> TrainedNetwork:
     """The network that the settings make of the data.
 
-    Within `distributed.joined` all processes call this with the same arguments, and all return the same network.
+    Within `distributed.join_ranks` all processes call this with the same arguments, and all return the same network.
 
     Args:
         data: features, neighborhoods and pairs of one catalog.
@@ -111,27 +111,28 @@ def fit(
     state.best_popularity = validator.strengths[0]  # without validation pairs it stays
     checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
-    supply = Supply.of(data, model, train, share=ranks.share, device=device)
-    objective = _objective(state, train, supply.inputs, ranks)
-    surroundings = Surroundings(checkpoints, log_metrics).of(ranks)
-    steps = Steps(state, objective, validator, surroundings)
+    loader = Loader.of(data, model, train, share=ranks.share, device=device)
+    objective = _objective(state, train, loader.inputs, ranks)
+    callbacks = Callbacks(checkpoints, log_metrics).of(ranks)
+    steps = Steps(state, objective, validator, callbacks)
+    # A checkpoint may be of a training that patience had ended: it must not go on from there.
     last = first if state.has_stalled(train.patience) else train.steps
     producers = num_producers(train, device, ranks.count)
-    batches = BatchProducer(supply.minibatch, first=first, last=last, num_producers=producers)
-    keeping = freed_memory_kept() if device.type == "cpu" else nullcontext()
+    batches = BatchProducer(loader.minibatch, first=first, last=last, num_producers=producers)
+    keeping = keep_freed_memory() if device.type == "cpu" else nullcontext()
     with keeping, TerminationNotice() as notice, batches as producer:
         told = tell if ranks.is_first else tell_nobody
         pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
-    return _fitted(state, objective, supply, pace, data.num_pairs)
+    return _finish(state, objective, loader, pace, data.num_pairs)
 
 
-def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pace, num_pairs: int) -> Fitted:
-    """What came out, with the best weights in the network."""
+def _finish(state: TrainingState, objective: Objective, loader: Loader, pace: Pace, num_pairs: int) -> TrainedNetwork:
+    """The trained network with its best weights, and its history."""
     if state.best is not None:
         state.network.load_state_dict(state.best)
     state.network.popularity = state.best_popularity
-    return Fitted(
+    return TrainedNetwork(
         network=state.network.eval(),
         curve=state.curve,
         validation=state.validation,
@@ -142,7 +143,7 @@ def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pa
         device=state.network.mean.device.type,
         precision=str(objective.precision).removeprefix("torch."),
         num_processes=objective.ranks.count,
-        is_resident=supply.is_resident,
+        is_resident=loader.is_resident,
         pairs_per_s=pace.pairs_per_s,
         wait_share=pace.wait_share,
         num_replaced=state.num_replaced,
@@ -151,7 +152,7 @@ def _fitted(state: TrainingState, objective: Objective, supply: Supply, pace: Pa
 
 def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
-    moments = checked_moments(data, model.num_layers)
+    moments = feature_moments(data, model.num_layers)
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
     network.to(device)
@@ -195,7 +196,7 @@ def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
 
 
 def _has_ids(data: TrainingData, model: ModelSettings) -> bool:
-    """Whether each pin gets a vector of its own."""
+    """Return whether each pin gets a vector of its own."""
     if model.id_embedding == "auto":
         return data.features.num_pins * model.embedding_dim <= _MOST_ID_NUMBERS
     return model.id_embedding == "always"

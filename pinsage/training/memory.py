@@ -29,7 +29,7 @@ def full_device_named(batch: Minibatch, shape: NetworkShape, settings: TrainSett
 
 
 def step_gb(sizes: tuple[int, ...], shape: NetworkShape, bytes_per_number: int) -> float:
-    """What a step keeps for its backward pass, about, in GB.
+    """Estimate the memory that a step keeps for its backward pass, in GB.
 
     Inputs raw and standardized; per layer two [N, m] of the projection, the pooled vectors, and three [n, m] of the
     output.

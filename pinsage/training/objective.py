@@ -55,34 +55,34 @@ class Objective:
 
     def _scores(self, embeddings: Tensor, batch: Minibatch) -> Scores:
         query, positive = _rows(embeddings, batch.query), _rows(embeddings, batch.positive)  # [b, d]
-        shared = self.ranks.gathered(_rows(embeddings, batch.negatives))[: batch.negative_mask.shape[1]]  # [S, d]
+        shared = self.ranks.gather(_rows(embeddings, batch.negatives))[: batch.negative_mask.shape[1]]  # [S, d]
         hard = _rows(embeddings, batch.hard_negatives)  # [b, h, d]
         return Scores(
             positive=(query * positive).sum(dim=1),
             shared=query @ shared.T,
-            shared_mask=_moved(batch.negative_mask, embeddings),
+            shared_mask=_to_device(batch.negative_mask, embeddings),
             hard=torch.bmm(hard, query[:, :, None])[:, :, 0],
-            hard_mask=_moved(batch.hard_mask, embeddings),
+            hard_mask=_to_device(batch.hard_mask, embeddings),
         )
 
     def _in_batch(self, embeddings: Tensor, batch: Minibatch) -> InBatch:
-        positives = self.ranks.gathered(_rows(embeddings, batch.positive))  # [B, d]
-        positive_log_q = _moved(batch.positive_log_q, embeddings)
+        positives = self.ranks.gather(_rows(embeddings, batch.positive))  # [B, d]
+        positive_log_q = _to_device(batch.positive_log_q, embeddings)
         return InBatch(
             scores=_rows(embeddings, batch.query) @ positives.T,
-            mask=_moved(batch.positive_mask, embeddings),
+            mask=_to_device(batch.positive_mask, embeddings),
             own_log_q=positive_log_q[batch.own],
             positive_log_q=positive_log_q,
-            shared_log_q=_moved(batch.negative_log_q, embeddings),
+            shared_log_q=_to_device(batch.negative_log_q, embeddings),
             hard_log_q=batch.hard_log_q,
         )
 
 
 def _rows(embeddings: Tensor, positions: NDArray) -> Tensor:  # type: ignore[type-arg]
     # F.embedding and not indexing: its backward pass adds in a fixed order on a GPU too.
-    return F.embedding(_moved(positions, embeddings), embeddings)
+    return F.embedding(_to_device(positions, embeddings), embeddings)
 
 
-def _moved(array: NDArray, beside: Tensor) -> Tensor:  # type: ignore[type-arg]
+def _to_device(array: NDArray, beside: Tensor) -> Tensor:  # type: ignore[type-arg]
     """The array on the device of `beside`; on a GPU the copy is queued, not waited for."""
     return torch.from_numpy(array).to(beside.device, non_blocking=True)

@@ -1,4 +1,4 @@
-"""How fast training goes, for whoever watches and for the facts."""
+"""The pace of training, for progress reports and for the facts."""
 
 import time
 
@@ -8,7 +8,7 @@ from pinsage.progress import Progress, Tell
 
 
 class Pace:
-    """Counts the steps since training began, or was resumed at step `first`, and tells how it goes."""
+    """A count of the steps since training began, or was resumed at step `first`, and their pace."""
 
     def __init__(
         self, producer: BatchProducer[Minibatch], tell: Tell, *, batch_size: int, first: int, last: int

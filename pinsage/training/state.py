@@ -1,4 +1,4 @@
-"""Everything that training carries from one step to the next; a checkpoint is this and nothing else.
+"""The state that training carries from one step to the next; a checkpoint is this and nothing else.
 
 Minibatches are a function of the seed and the step, and the network draws no random numbers, so there is no generator
 state to carry.
@@ -54,7 +54,7 @@ class TrainingState:
     validation: list[ValidationPoint] = field(default_factory=list)
 
     def has_stalled(self, patience: int) -> bool:
-        """Whether the last `patience` looks at the validation pairs brought no gain; never if that is 0."""
+        """True if the last `patience` looks at the validation pairs brought no gain; never if that is 0."""
         rates = [point.hit_rate_at_10 for point in self.validation]
         return 0 < patience <= len(rates) - 1 - rates.index(max(rates)) if rates else False
 
@@ -63,9 +63,9 @@ class TrainingState:
         self.validation.append(ValidationPoint(self.step, hit_rate, popularity))
         if hit_rate > self.best_hit_rate:
             self.best_hit_rate, self.best_popularity = hit_rate, popularity
-            self.best = copied(self.network)
+            self.best = copy_weights(self.network)
 
 
-def copied(network: torch.nn.Module) -> Weights:
+def copy_weights(network: torch.nn.Module) -> Weights:
     """A copy of every parameter and buffer by name, on the CPU, that later steps do not change."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""One training step after the other, and what is due between two of them."""
+"""The steps of a training, one after the other, and what is due between two of them."""
 
 from dataclasses import dataclass
 
@@ -23,26 +23,24 @@ from pinsage.training.validation import Validator
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """Whom a training tells: the checkpoints, if there is a place for them, and the tracker."""
+class Callbacks:
+    """The callbacks of a training: the checkpoints, if there is a place for them, and the tracker."""
 
     checkpoints: Checkpoints | None
     log_metrics: LogMetrics
 
-    def of(self, ranks: Ranks) -> "Surroundings":
-        """Those of a process: only the first one among several writes and tells."""
-        return self if ranks.is_first else Surroundings(None, log_nothing)
+    def of(self, ranks: Ranks) -> "Callbacks":
+        """The callbacks of a process: only the first one among several writes and tells."""
+        return self if ranks.is_first else Callbacks(None, log_nothing)
 
 
 class Steps:
     """The steps of one training, and what is due between them: a point of the curve, a validation, a checkpoint."""
 
-    def __init__(
-        self, state: TrainingState, objective: Objective, validator: Validator, surroundings: Surroundings
-    ) -> None:
+    def __init__(self, state: TrainingState, objective: Objective, validator: Validator, callbacks: Callbacks) -> None:
         self._state, self._objective, self._validator = state, objective, validator
         self._settings, self._ranks = objective.settings, objective.ranks
-        self._checkpoints, self._log_metrics = surroundings.checkpoints, surroundings.log_metrics
+        self._checkpoints, self._log_metrics = callbacks.checkpoints, callbacks.log_metrics
         self._in_flight = InFlight() if state.network.mean.is_cuda else None
         self._losses: list[torch.Tensor] = []  # on the device, not yet looked at
 
@@ -139,10 +137,10 @@ class Steps:
         self._losses = []
         bad = ~np.isfinite(losses)
         if bad.any():
-            raise self._diverged(first + int(bad.argmax()), float(losses[bad.argmax()]))
+            raise self._divergence(first + int(bad.argmax()), float(losses[bad.argmax()]))
         self._state.pending.extend(losses.tolist())
 
-    def _diverged(self, step: int, loss: float) -> TrainingDivergedError:
+    def _divergence(self, step: int, loss: float) -> TrainingDivergedError:
         last = self._checkpoints.last if self._checkpoints else None
         return TrainingDivergedError(
             f"The loss of step {step} is {loss} (seed of the minibatch: {self._settings.seed}, {step}; "

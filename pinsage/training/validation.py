@@ -24,7 +24,7 @@ _STREAM = 2  # the stream of random numbers that hangs on the training seed
 
 
 class Validator:
-    """Scores a network on a fixed sample of validation pairs.
+    """A score of a network on a fixed sample of validation pairs.
 
     In a catalog of at most MOST_PINS pins every pin is a candidate. In a larger one NUM_CANDIDATES pins, drawn once,
     and the pins of the pairs are: the figure is then higher than the true one, but ranks networks alike.
@@ -98,7 +98,7 @@ def rank_of_positives(
     positive: NDArray[np.int32],
     popularity: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float64]:
-    """How many pins, besides the query, score higher than the positive does: float64 [V].
+    """The number of pins, besides the query, that score higher than the positive does: float64 [V].
 
     Of the other pins that score the same half count, so that a network which maps all pins to one point is as good as
     chance.

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import HALF, LOW, scrambled, stream, unscrambled
+from pinsage.compiled.hash import HALF, LOW, scramble, stream, unscramble
 from pinsage.compiled.selection import move_largest_first
 from pinsage.compiled.table import find
 from pinsage.walks.visit_kernel import Counter, Hops, Pool, Walks, visit
@@ -27,7 +27,7 @@ class Ranks(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def _find(counter: Counter, slot: int, pin: np.uint64) -> np.int64:
-    """Where a pin is in the counter of one start pin, or the free place where it would be."""
+    """Find the place of a pin in the counter of one start pin, or the free place for it."""
     return find(counter.entries, counter.bits, np.int64(slot) << counter.bits, pin)
 
 
@@ -40,13 +40,13 @@ def _forget(counter: Counter, slot: int, row: np.uint64) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _ranked(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint64) -> int:
+def _sort_keys(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint64) -> int:
     """Turn the counts of one start pin into keys that sort by visits, equals in random order; returns how many."""
     base, first, ranked = np.int64(slot) << counter.bits, slot * (counter.most + 1), 0
     for index in range(first, first + counter.num_used[slot]):
         entry = counter.entries[base + counter.used[index]]
         if entry & LOW != LOW:
-            keys[ranked] = (entry << HALF) | scrambled(entry >> HALF, key)
+            keys[ranked] = (entry << HALF) | scramble(entry >> HALF, key)
             ranked += 1
     return ranked
 
@@ -55,14 +55,18 @@ def _ranked(counter: Counter, slot: int, keys: NDArray[np.uint64], key: np.uint6
 def _keep_band(keys: NDArray[np.uint64], ranked: int, ranks: Ranks, start: np.uint64, wanted: int) -> tuple[int, int]:
     """Leave a random sample of a band of ranks, in random order, at keys[low:high]; returns low and high."""
     order, sample = start & LOW, start >> HALF
+    # Where too few pins were visited to reach the band, the less visited half of them stands for it.
     low = min(ranks.first, ranked // 2)
     high = min(ranked, max(ranks.last, low + wanted))
+    # Two selections cut out the band in linear time; a sort of all pins visited would order far more than is kept.
     move_largest_first(keys, 0, ranked, high)
     move_largest_first(keys, 0, high, low)
     for index in range(low, high):
-        keys[index] = scrambled(unscrambled(keys[index] & LOW, order), sample)
+        # A second order, or the sample would prefer the pins that the first one prefers among equals.
+        keys[index] = scramble(unscramble(keys[index] & LOW, order), sample)
     kept = min(wanted, high - low)
     move_largest_first(keys, low, high, kept)
+    # These keys are random numbers: sorted by them the pins are in random order, one that no other pin changes.
     keys[low : low + kept].sort()
     for index in range(kept // 2):
         other = low + kept - 1 - index
@@ -81,11 +85,12 @@ def _fill_row(
         if neighbor != pin and neighbor >= 0:
             _forget(counter, slot, hops.pin_rows[neighbor])
             taken += 1
-    ranked = _ranked(counter, slot, keys, start & LOW)
+    ranked = _sort_keys(counter, slot, keys, start & LOW)
+    # The neighbors were taken out from the top, which moves everyone else up by as many ranks.
     after = Ranks(max(ranks.first - 1 - taken, 0), ranks.last - taken)
     low, high = _keep_band(keys, ranked, after, start, len(out))
     for index in range(low, high):
-        place = _find(counter, slot, unscrambled(keys[index], start >> HALF))
+        place = _find(counter, slot, unscramble(keys[index], start >> HALF))
         out[index - low] = hops.board_pins[np.int64(counter.edges[place])]
     _empty(counter, slot)
 

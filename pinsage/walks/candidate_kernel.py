@@ -12,7 +12,7 @@ A row is known by `offset << 32 | degree`, as in HopTables.
 import numpy as np
 from numba import njit
 
-from pinsage.compiled.hash import HALF, LOW, scrambled, unscrambled
+from pinsage.compiled.hash import HALF, LOW, scramble, unscramble
 from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.selection import move_largest_first
 from pinsage.compiled.table import find, place_of
@@ -37,6 +37,7 @@ def probe(
         np.float32(0),
         found <= plan.candidates,
     )
+    # The boards stay as they are: `look_closely` adds them up again for the candidates.
     copy(workspace.boards, boards, rows)
     left, state = plan_rows(rows, boards, plan.later_budget if few else plan.probes, graph.to_pins, state)
     reached = push(rows, left, graph.to_pins, passing, workspace.num_read)
@@ -48,6 +49,7 @@ def probe(
         elif few:
             pins.used[found] = place
             found += 1
+            # The minus tells a guess from a visit count of the first traversal, which `look_closely` must not lose.
             pins.rows[place], pins.mass[place] = passing.rows[here], -passing.mass[here]
             pins.edges[place] = passing.edges[here]
     clear(passing, reached)
@@ -57,7 +59,7 @@ def probe(
 @njit(nogil=True, cache=True)
 def sort_key(mass: np.float32, row: np.uint64, order: np.uint64) -> np.uint64:
     """A number that sorts by mass, equals in random order: the bits of positive floats sort as the floats do."""
-    return (np.uint64(np.float32(mass).view(np.uint32)) << HALF) | scrambled(row >> HALF, order)
+    return (np.uint64(np.float32(mass).view(np.uint32)) << HALF) | scramble(row >> HALF, order)
 
 
 @njit(nogil=True, cache=True)
@@ -73,6 +75,7 @@ def list_pins(workspace: Workspace, found: int, later: np.float32, origin: np.ui
     for index in range(found):
         place = pins.used[index]
         row = pins.rows[place]
+        # Written always, kept by the count: the origin, met once, is overwritten by whoever comes next.
         workspace.keys[count] = sort_key(abs(pins.mass[place]) + later * np.float32(row & LOW) / saves, row, order)
         count += np.int64(row != origin)
     return count
@@ -98,8 +101,8 @@ def share_out(workspace: Workspace, boards: int, has_shares: bool) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _gathered(graph: Graph, workspace: Workspace, row: np.uint64, longest: int, drawn: np.uint64) -> np.float32:
-    """What the boards of a pin hold for it; of a long row every n-th save is read, from a random one on."""
+def _sum_boards(graph: Graph, workspace: Workspace, row: np.uint64, longest: int, drawn: np.uint64) -> np.float32:
+    """Sum the mass on the boards of a pin; of a long row every n-th save is read, from a random one on."""
     hops, back, seen = graph.to_boards.hops, graph.back, workspace.filter
     table, mass, bits = workspace.boards.rows, workspace.boards.mass, workspace.boards.bits
     begin, degree = np.int64(row >> HALF), np.int64(row & LOW)
@@ -108,6 +111,8 @@ def _gathered(graph: Graph, workspace: Workspace, row: np.uint64, longest: int, 
     for edge in range(begin + np.int64(drawn % np.uint64(stride)), begin + degree, stride):
         board = hops[edge]
         word, bit = filter_place(board)
+        # 8 KB of filter stay in the first-level cache; the table, a miss for each board, is asked only about likely
+        # ones.
         if seen[word] & bit:
             place = find(table, bits, 0, board >> HALF)
             total += mass[place] * back[edge] if has_shares else mass[place]
@@ -121,14 +126,16 @@ def look_closely(graph: Graph, workspace: Workspace, plan: Plan, count: int, ord
     kept = min(count, plan.candidates)
     move_largest_first(keys, 0, count, kept)
     for index in range(kept):
-        offset = unscrambled(keys[index] & LOW, order)
+        offset = unscramble(keys[index] & LOW, order)
+        # Places first, then rows: the second loop finds in the cache what the first one asked for.
         prefetch(graph.to_boards.hops, np.int64(offset))
         keys[index] = np.uint64(find_row(pins, offset))
     for index in range(kept):
         place = np.int64(keys[index])
         row = pins.rows[place]
         workspace.num_read[0] += min(np.int64(row & LOW), plan.longest)
-        more = _gathered(graph, workspace, row, plan.longest, scrambled(row >> HALF, order))
+        more = _sum_boards(graph, workspace, row, plan.longest, scramble(row >> HALF, order))
+        # A sampled mass (below 0) gives way to the full sum; the first traversal's visits stay beside it.
         pins.mass[place] = max(pins.mass[place], np.float32(0)) + more
         keys[index] = sort_key(pins.mass[place], row, order)
     return kept

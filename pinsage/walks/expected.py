@@ -13,7 +13,7 @@ from pinsage.errors import SettingsError
 from pinsage.walks import push_kernel
 from pinsage.walks.expected_kernel import fill_expected
 from pinsage.walks.hops import HopTables
-from pinsage.walks.random_walk import checked_queries
+from pinsage.walks.random_walk import check_queries
 
 MAX_HOPS = 64
 _NONE = np.empty(0, np.float32)
@@ -60,19 +60,20 @@ def top_expected(
     Source: PinSage §3.2 (importance-based neighborhoods); the estimate after forward push with a random residual
     (FORA, Wang et al., KDD 2017).
     """
-    pins = checked_queries(hops, pins)
+    pins = check_queries(hops, pins)
     found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
-    compiled_plan = _compiled_plan(plan, top)
+    compiled_plan = _kernel_plan(plan, top)
     workspace = _workspace(compiled_plan)
     num_read = fill_expected(_graph(hops), workspace, compiled_plan, pins, found, weights)
     return found, weights, int(num_read)
 
 
-def _compiled_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
+def _kernel_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
     if not (1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0 and plan.budget >= 64):
         raise SettingsError(
             f"{plan} cannot be computed. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
         )
+    # Candidates, and the saves read of each, grow with the root of the budget: looking closely grows with the budget.
     candidates = top + math.isqrt(plan.budget)
     return push_kernel.Plan(
         plan.max_hops, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
@@ -92,7 +93,7 @@ def _graph(hops: HopTables) -> push_kernel.Graph:
 
 
 def _workspace(plan: push_kernel.Plan) -> push_kernel.Workspace:
-    """Room for all rows that a plan can reach: a spread reads at most its budget of saves, give or take rounding."""
+    """The workspace for all rows that a plan can reach: a push reads at most its budget of saves, but for rounding."""
     first, later = plan.budget + _ROUNDING, plan.later_budget + _ROUNDING
     pins, boards, passing = _mass_table(first + later), _mass_table((plan.max_hops - 1) * later), _mass_table(first)
     count = max(len(pins.rows), len(boards.rows))

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import LOW, stream, unscrambled
+from pinsage.compiled.hash import LOW, stream, unscramble
 from pinsage.compiled.selection import move_largest_first
 from pinsage.walks.candidate_kernel import filter_place, list_pins, look_closely, probe, share_out
 from pinsage.walks.push_kernel import Graph, Plan, Workspace, clear, find_row, first_traversal, later_traversals
@@ -28,9 +28,10 @@ def _keep_top(
     count, order = found
     keys, pins, total, kept = workspace.keys, workspace.pins, 0.0, 0
     move_largest_first(keys, 0, count, min(count, len(top)))
+    # Only the T best are sorted, after a selection in linear time.
     keys[: min(count, len(top))].sort()
     for index in range(min(count, len(top)) - 1, -1, -1):
-        place = find_row(pins, unscrambled(keys[index] & LOW, order))
+        place = find_row(pins, unscramble(keys[index] & LOW, order))
         if pins.mass[place] > 0:
             top[kept] = graph.board_pins[np.int64(pins.edges[place])]
             weights[kept] = pins.mass[place]
@@ -58,6 +59,7 @@ def _fill_row(
         share_out(workspace, boards, has_shares)
         count = look_closely(graph, workspace, plan, count, order)
     _keep_top(graph, workspace, (count, order), top, weights)
+    # The tables serve the next query, so the places that were filled are emptied, and no others.
     clear(workspace.pins, found)
     for index in range(boards):
         workspace.filter[filter_place(workspace.boards.rows[workspace.boards.used[index]])[0]] = 0

@@ -29,7 +29,7 @@ Number = TypeVar("Number", np.int32, np.int64, np.uint64, np.float32)
 
 @dataclass(frozen=True)
 class EdgeShares:
-    """How likely a walk takes each save, where saves have weights.
+    """The chance of each save to be taken by a walk, for graphs with weights.
 
     Attributes:
         pin_shares: float32 [S], by pin: the weight of a save over those of its pin; each pin's sum to 1.
@@ -113,6 +113,7 @@ def empty(count: int, dtype: type[Number]) -> NDArray[Number]:
     if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux
         room.madvise(mmap.MADV_HUGEPAGE)
     whole = np.frombuffer(room, np.uint8)
+    # Only a block that begins at a multiple of the page size can be in huge pages from its first byte on.
     begin = -whole.ctypes.data % _HUGE_PAGE
     return whole[begin : begin + size].view(dtype)
 
@@ -161,7 +162,7 @@ def _row_totals(offsets: NDArray[np.int64], weights: NDArray[np.float32]) -> NDA
     totals = np.zeros(len(offsets) - 1)
     for row in range(len(totals)):
         for edge in range(offsets[row], offsets[row + 1]):
-            totals[row] += weights[edge]
+            totals[row] += weights[edge]  # in float64: of a long row float32 would lose the last saves
     return totals
 
 
@@ -200,6 +201,7 @@ def _fill_aliases(offsets: NDArray[np.int64], shares: NDArray[np.float32], alias
         num_small = num_large = 0
         for place in range(degree):
             scaled[place] = shares[begin + place] * degree
+            # Its own save always: what rounding leaves over in the end, in either list, stays so.
             aliases[begin + place] = (_LOW << _HALF) | np.uint64(place)
             if scaled[place] < 1.0:
                 small[num_small] = place
@@ -211,6 +213,7 @@ def _fill_aliases(offsets: NDArray[np.int64], shares: NDArray[np.float32], alias
             num_small -= 1
             less, more = small[num_small], large[num_large - 1]
             aliases[begin + less] = (np.uint64(scaled[less] * 4294967295.0) << _HALF) | np.uint64(more)
+            # What `less` lacks to 1 is taken from `more`, which may become small itself.
             scaled[more] -= 1.0 - scaled[less]
             if scaled[more] < 1.0:
                 num_large -= 1

@@ -92,5 +92,5 @@ def walk_plan(settings: WalkSettings) -> WalkPlan:
 
 
 def push_plan(settings: WalkSettings) -> PushPlan:
-    """What the settings ask for when expected visits are computed."""
+    """The forward push that the settings ask for when expected visits are computed."""
     return PushPlan(settings.max_hops, settings.restart, settings.budget, settings.seed)

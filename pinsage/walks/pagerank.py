@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pinsage.settings import WalkSettings
 from pinsage.walks.band_kernel import Ranks, fill_band
 from pinsage.walks.hops import HopTables
-from pinsage.walks.random_walk import WalkPlan, checked_queries, kernel_hops, walk_workspace
+from pinsage.walks.random_walk import WalkPlan, check_queries, kernel_hops, walk_workspace
 
 RESTART = 0.15  # PageRank's usual damping, 0.85; the restart of the neighborhoods is too short-sighted for rank 5,000
 MAX_HOPS = 10  # 80 % of such walks have ended by then, and the visit counter can be half the size
@@ -56,7 +56,7 @@ def hard_negatives(
 
     Source: PinSage §3.3 (hard negatives by personalized PageRank rank).
     """
-    pins = checked_queries(hops, pins)
+    pins = check_queries(hops, pins)
     found = np.full((len(pins), settings.num_hard_negatives), -1, np.int32)
     if settings.num_hard_negatives == 0:
         return found, 0

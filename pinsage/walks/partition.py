@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.cluster.exchange import Loan, Rows
+from pinsage.cluster.exchange import Rows, StagedFiles
 from pinsage.errors import InputError, PinSageError
 from pinsage.settings import WalkSettings
 from pinsage.store import rows
@@ -33,7 +33,7 @@ _OPENING = threading.Lock()
 
 @dataclass(frozen=True)
 class Walked:
-    """What one partition came to: the rows that were written, counts, and the seconds of a worker's thread it took."""
+    """The result of one partition: the rows written, counts, and the seconds of a worker's thread."""
 
     written: Written
     num_hops: int
@@ -63,7 +63,7 @@ def num_parts(num_pins: int, num_threads: int) -> int:
     return max(-(-num_pins // PINS_PER_PART), PARTS_PER_THREAD * num_threads)
 
 
-def walk_partition(graph: Loan, out: Rows, begin: int, end: int, settings: WalkSettings) -> Walked:
+def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings: WalkSettings) -> Walked:
     """Walk from the pins [begin, end) and hand in their rows of the three arrays.
 
     Doing it again hands in the same bytes, so an attempt that outlived its worker does no harm.
@@ -74,7 +74,7 @@ def walk_partition(graph: Loan, out: Rows, begin: int, end: int, settings: WalkS
         DiskFullError: there is no room for the rows.
     """
     began = time.perf_counter()
-    prepared, counts, walking_s = prepared_graph(graph.folder()), [], 0.0
+    prepared, counts, walking_s = prepare_graph(graph.folder()), [], 0.0
     if not 0 <= begin <= end <= prepared.num_pins:
         raise InputError(
             f"Pins {begin} to {end} were to be walked from, but the graph has {prepared.num_pins}. "
@@ -85,19 +85,20 @@ def walk_partition(graph: Loan, out: Rows, begin: int, end: int, settings: WalkS
         for first in range(begin, end, _PINS_AT_ONCE):
             started = time.perf_counter()
             pins = np.arange(first, min(first + _PINS_AT_ONCE, end), dtype=np.int32)
-            made, count = _walked(prepared, pins, settings)
+            made, count = _walk(prepared, pins, settings)
             walking_s += time.perf_counter() - started
             writer.append(made)
             counts.append(count)
     writing_s = time.perf_counter() - ready - walking_s
     num_hops, neighbors, full_rows, hard = np.array(counts, np.int64).reshape(-1, 4).sum(axis=0).tolist()
-    return Walked(writer.written(), num_hops, neighbors, full_rows, hard, ready - began, walking_s, writing_s)
+    return Walked(writer.finish(), num_hops, neighbors, full_rows, hard, ready - began, walking_s, writing_s)
 
 
-def prepared_graph(folder: Path) -> HopTables:
+def prepare_graph(folder: Path) -> HopTables:
     """The graph, made ready once per process, whichever of its threads asks first."""
+    # `lru_cache` alone would let two threads that ask at the same time prepare the graph twice, in twice the memory.
     with _OPENING:
-        return _opened(folder)
+        return _open(folder)
 
 
 def check_coverage(walked: Sequence[Walked], num_pins: int) -> None:
@@ -116,11 +117,11 @@ def check_coverage(walked: Sequence[Walked], num_pins: int) -> None:
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: Path) -> HopTables:
+def _open(folder: Path) -> HopTables:
     return HopTables.open(folder)
 
 
-def _walked(
+def _walk(
     hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings
 ) -> tuple[dict[str, NDArray[Any]], list[int]]:
     """The rows of some pins by array, and the counts of `Walked`."""

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import GOLDEN, HALF, LOW, mixed
+from pinsage.compiled.hash import GOLDEN, HALF, LOW, mix
 from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.table import find
 
@@ -24,7 +24,7 @@ _UNIT = 2.0**-32
 
 
 class Side(NamedTuple):
-    """One way across the saves: where each leads, [S], and the share of its row each gets (empty: all alike)."""
+    """One way across the saves: the row each leads to, [S], and its share of its own row (empty: all alike)."""
 
     hops: NDArray[np.uint64]
     shares: NDArray[np.float32]
@@ -41,7 +41,7 @@ class Graph(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How far and how finely mass is pushed, and how many pins are looked at closely.
+    """The depth and the precision of a forward push, and the number of candidates looked at closely.
 
     Attributes:
         max_hops: traversals.
@@ -83,7 +83,7 @@ class MassTable(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows that pass on what each has: then how many of its saves, from which on, get how much. Each [C]."""
+    """Rows that pass on their mass: how many of their saves, from which on, get how much. Each [C]."""
 
     rows: NDArray[np.uint64]
     mass: NDArray[np.float32]
@@ -93,7 +93,7 @@ class Rows(NamedTuple):
 
 
 class Workspace(NamedTuple):
-    """Room to work in: tables of pins, of boards and of a push under way; rows; keys uint64 [C]; a filter.
+    """The workspace: tables of pins, of boards and of a push under way; rows; keys uint64 [C]; a filter.
 
     `num_read` int64 [1] counts the saves that were read.
     """
@@ -109,7 +109,7 @@ class Workspace(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def find_row(table: MassTable, offset: np.uint64) -> np.int64:
-    """Where the row at an offset is, or the free place where it would be."""
+    """Find the place of the row at an offset, or the free place for it."""
     return find(table.rows, table.bits, 0, offset)
 
 
@@ -136,17 +136,18 @@ def plan_rows(rows: Rows, num_rows: int, budget: int, side: Side, state: np.uint
     Rows too thin to be read whole share one ruler, laid over their table end to end: a row gets a save for every mark
     that falls on it (systematic sampling), so that the saves of all are `budget` times their mass, to within one.
     """
-    quantum, ruler, left = np.float32(1.0 / budget), np.float64(mixed(state) >> HALF) * _UNIT, 0
+    quantum, ruler, left = np.float32(1.0 / budget), np.float64(mix(state) >> HALF) * _UNIT, 0
     for index in range(num_rows):
         row, mass = rows.rows[index], rows.mass[index]
         degree = np.int64(row & LOW)
         first, count, each = np.int64(0), degree, mass / np.float32(degree)
         if each < quantum:
             state += GOLDEN
-            first = np.int64(((mixed(state) >> HALF) * np.uint64(degree)) >> HALF)
+            first = np.int64(((mix(state) >> HALF) * np.uint64(degree)) >> HALF)
             ruler += np.float64(mass) * budget
             count, each = min(np.int64(ruler), degree), quantum
             ruler -= np.int64(ruler)
+        # Compacted in place, which is safe because `left` never overtakes `index`.
         rows.rows[left], rows.first[left], rows.count[left], rows.each[left] = row, first, count, each
         prefetch(side.hops, np.int64(row >> HALF) + first)
         left += np.int64(count > 0)
@@ -170,9 +171,11 @@ def push(rows: Rows, num_rows: int, side: Side, into: MassTable, num_read: NDArr
         stride = degree // rows.count[index]
         for step in range(rows.count[index]):
             edge = first + step * stride
+            # Round the end of the row by a subtraction; a remainder would divide once for each save.
             edge += begin - (degree if edge >= degree else 0)
             to = hops[edge]
             place = find(table, bits, 0, to >> HALF)
+            # Written always, kept by the count: whether a row is new cannot be predicted.
             used[filled] = place
             filled += np.int64(table[place] == 0)
             table[place], edges[place] = to, edge
@@ -189,6 +192,7 @@ def first_traversal(
     rows.rows[0], rows.mass[0] = row, 1.0
     left, state = plan_rows(rows, 1, plan.budget, graph.to_boards, state)
     reached = push(rows, left, graph.to_boards, workspace.passing, workspace.num_read)
+    # Copied out before the table is cleared: the next push fills the same one.
     copy(workspace.passing, reached, rows)
     clear(workspace.passing, reached)
     left, state = plan_rows(rows, reached, plan.budget, graph.to_pins, state)
@@ -215,11 +219,13 @@ def later_traversals(
     copy(workspace.pins, found, rows)
     for hop in range(1, plan.max_hops):
         for index in range(found):
+            # Walks that have ended pass on nothing; what they visited was counted before.
             rows.mass[index] *= plan.go_on
         left, state = plan_rows(rows, found, plan.later_budget, graph.to_boards, state)
         reached = push(rows, left, graph.to_boards, passing, workspace.num_read)
         copy(passing, reached, rows)
         clear(passing, reached)
+        # The last step, from boards to pins, is left to `look_closely`, which adds up instead of sampling.
         boards = _add_boards(workspace.boards, boards, rows, reached)
         if hop + 1 < plan.max_hops:
             left, state = plan_rows(rows, reached, plan.later_budget, graph.to_pins, state)

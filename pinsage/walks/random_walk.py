@@ -18,7 +18,7 @@ _NONE = np.empty(0, np.uint64)
 
 @dataclass(frozen=True)
 class WalkPlan:
-    """Walks from one pin: how many, of how many pin-board-pin traversals at most, and the chance to end after each."""
+    """The number of walks from a pin, of traversals in each at most, and the chance to end after each."""
 
     num_walks: int
     max_hops: int
@@ -51,7 +51,7 @@ def top_visited(
 
     Source: PinSage §3.2 (visit counts, L1-normalized), after Pixie (Eksombatchai et al., 2018).
     """
-    pins = checked_queries(hops, pins)
+    pins = check_queries(hops, pins)
     visited = np.full((len(pins), top), -1, np.int32)
     weights = np.zeros((len(pins), top), np.float32)
     walks, pool, counter = walk_workspace(hops, plan)
@@ -59,7 +59,7 @@ def top_visited(
     return visited, weights, int(traversals)
 
 
-def checked_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int32]:
+def check_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int32]:
     """The query pins, contiguous; compiled code does not check bounds.
 
     Raises:
@@ -91,6 +91,7 @@ def walk_workspace(hops: HopTables, plan: WalkPlan) -> tuple[Walks, Pool, Counte
         )
     walks = Walks(plan.num_walks, plan.max_hops, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
     visits = plan.num_walks * plan.max_hops
+    # Few walks per pin would leave lanes empty: then several pins walk together.
     group = max(1, LANES // plan.num_walks)
     return walks, _pool(), _counter(group, visits, min(visits, hops.num_pins))
 

@@ -46,6 +46,7 @@ def _choose_top(
         after, most_visits, total = first + num_used[slot], 0, 0.0
         for index in range(first, after):
             count = np.int64(entries[base + used[index]] & LOW)
+            # Counts are small whole numbers: sorting by counting takes one pass, and keeps the order of first visits.
             tally[count] += 1
             most_visits = max(most_visits, count)
         kept = min(after - first, chosen.shape[1])
@@ -53,10 +54,12 @@ def _choose_top(
         for index in range(first, after):
             place = base + used[index]
             count = np.int64(entries[place] & LOW)
+            # Cleared on the way, place by place: the counter is far larger than what a pin visits.
             entries[place] = 0
             rank = tally[count]
             if count >= least and rank < kept:
                 chosen[row, rank], weights[row, rank] = edges[place] + np.uint32(1), count
+                # The pin of a save is read after all rows are chosen, when this line has come.
                 prefetch(board_pins, np.int64(edges[place]))
                 tally[count] += 1
                 total += count
@@ -83,6 +86,7 @@ def fill_top(
     chosen[:] = 0
     for first in range(0, len(pins), group):
         some = pins[first : first + group]
+        # The next group's rows arrive while this one walks.
         for index in range(first + group, min(first + 2 * group, len(pins))):
             prefetch(hops.pin_rows, np.int64(pins[index]))
         traversals += visit(pool, counter, hops, walks, some)

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.compiled.hash import GOLDEN, HALF, LOW, mixed, stream
+from pinsage.compiled.hash import GOLDEN, HALF, LOW, mix, stream
 from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.table import find
 
@@ -40,7 +40,7 @@ class Hops(NamedTuple):
 
 
 class Walks(NamedTuple):
-    """How many walks of how many traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
+    """The number of walks and of their traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
 
     num_walks: int
     max_hops: int
@@ -91,6 +91,7 @@ def _start(pool: Pool, hops: Hops, walks: Walks, pins: NDArray[np.int32], first:
             continue  # an isolated pin has nowhere to go
         begin = stream(walks.seed, pins[slot])
         for walk in range(first, last):
+            # A walk owns a part of its pin's stream, so its draws do not depend on which walks ran before it.
             pool.state[lane] = begin + GOLDEN * _DRAWS_PER_WALK * np.uint64(walk)
             pool.slot[lane] = slot
             pool.row[lane] = row
@@ -105,10 +106,12 @@ def _traverse(pool: Pool, hops: Hops, lanes: int) -> None:
     pin_hops, board_hops = hops.pin_hops, hops.board_hops
     for lane in range(lanes):
         state[lane] += GOLDEN
-        drawn, here = mixed(state[lane]), row[lane]
+        drawn, here = mix(state[lane]), row[lane]
+        # One draw serves both steps, half its bits each: a product and a shift, where a remainder would divide.
         edge[lane] = (here >> HALF) + (((drawn >> HALF) * (here & LOW)) >> HALF)
         bits[lane] = drawn & LOW
         prefetch(pin_hops, np.int64(edge[lane]))
+    # A loop of its own, by which time the first lanes' cache lines have arrived.
     for lane in range(lanes):
         here = pin_hops[np.int64(edge[lane])]
         edge[lane] = (here >> HALF) + ((bits[lane] * (here & LOW)) >> HALF)
@@ -121,11 +124,12 @@ def _step_by_weight(pool: Pool, hops: NDArray[np.uint64], aliases: NDArray[np.ui
     state, row, edge, bits = pool.state, pool.row, pool.edge, pool.bits
     for lane in range(lanes):
         state[lane] += GOLDEN
-        drawn, here = mixed(state[lane]), row[lane]
+        drawn, here = mix(state[lane]), row[lane]
         edge[lane] = (here >> HALF) + (((drawn >> HALF) * (here & LOW)) >> HALF)
         bits[lane] = drawn & LOW
         prefetch(aliases, np.int64(edge[lane]))
     for lane in range(lanes):
+        # Vose's alias method: one place is looked up whatever the degree, where a search of sums would take log d.
         alias = aliases[np.int64(edge[lane])]
         if bits[lane] >= alias >> HALF:
             edge[lane] = (row[lane] >> HALF) + (alias & LOW)
@@ -153,17 +157,20 @@ def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, stop_below: np.uin
     for lane in range(lanes):
         slot, here = np.int64(slots[lane]), board_hops[np.int64(edge[lane])]
         pin, base = here >> HALF, slot << size_bits
+        # A query is no neighbor of its own: a visit to it is not counted at all.
         if pin != origins[slot]:
             place = find(entries, size_bits, base, pin)
             entry = entries[place]
             entries[place] = (pin << HALF) | ((entry & LOW) + np.uint64(1))
             edges[place] = edge[lane]
+            # Written whether the pin is new or not; there is room for one more, so that no branch has to tell.
             used[slot * (most + 1) + num_used[slot]] = place - base
             num_used[slot] += np.int64(entry == 0)
+        # Survivors move up to the front, written always and kept by the count alone; `alive` never overtakes `lane`.
         if stop_below <= LOW:
             after = state[lane] + GOLDEN
             state[alive], slots[alive], row[alive] = after, slot, here
-            alive += np.int64((mixed(after) >> HALF) >= stop_below)
+            alive += np.int64((mix(after) >> HALF) >= stop_below)
     return alive
 
 
@@ -173,6 +180,7 @@ def visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray[
     traversals, has_weights = 0, len(hops.pin_aliases) > 0
     for slot in range(len(pins)):
         counter.origins[slot] = hops.pin_rows[pins[slot]] >> HALF
+    # More walks than lanes go in rounds; draws and counts are the same as in one.
     for first in range(0, walks.num_walks, LANES):
         lanes = _start(pool, hops, walks, pins, first, min(first + LANES, walks.num_walks))
         for hop in range(walks.max_hops):

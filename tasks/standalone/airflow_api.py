@@ -1,4 +1,4 @@
-"""What is asked of Airflow over its REST API. On SQLite a call may fail for a moment: every call is tried again."""
+"""Airflow's REST API. On SQLite a call may fail for a moment: every call is tried again."""
 
 import time
 from dataclasses import dataclass
@@ -42,13 +42,13 @@ class RunState:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """True if nothing more will happen."""
         return self.state in ("success", "failed")
 
 
 @dataclass(frozen=True)
 class StageLog:
-    """What a stage wrote, without Airflow's own lines, and the error its task ended with ('' if none)."""
+    """The lines of a stage, without Airflow's own, and the error its task ended with ('' if none)."""
 
     lines: list[str]
     reason: str
@@ -74,7 +74,7 @@ class AirflowApi:
         return f"{self.url}/dags/{self.dag_id}/runs/{run_id}"
 
     def is_healthy(self) -> bool:
-        """Whether the server answers and its scheduler and DAG processor report in."""
+        """Return whether the server answers and its scheduler and DAG processor report in."""
         try:
             body = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT_S).json()
             return all(body[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
@@ -82,7 +82,7 @@ class AirflowApi:
             return False
 
     def has_dag(self) -> bool:
-        """Whether the DAG has been read.
+        """Return whether the DAG has been read.
 
         Raises:
             AirflowApiError: its file cannot be imported; the error is in the message.
@@ -115,7 +115,7 @@ class AirflowApi:
         raise AirflowApiError(f"Airflow did not start the run ({answer.status_code}): {_detail(answer)}")
 
     def run(self, run_id: str) -> RunState:
-        """How a run stands."""
+        """The state of a run."""
         body = self._get(f"/dags/{self.dag_id}/dagRuns/{run_id}")
         return RunState(body["state"], _seconds(body))
 
@@ -133,7 +133,7 @@ class AirflowApi:
         }
 
     def stage_log(self, run_id: str, task: TaskState) -> StageLog:
-        """What the stage said in the latest attempt at a task."""
+        """The lines of a stage in the latest attempt at its task."""
         path = f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.attempt, 1)}"
         events = self._get(f"{path}?full_content=true").get("content", [])
         return StageLog.of([event for event in events if isinstance(event, dict)])

@@ -1,4 +1,4 @@
-"""What is looked at before anything is started: each obstacle is one sentence of fact and one of advice."""
+"""Checks before anything is started: each obstacle is one sentence of fact and one of advice."""
 
 import shutil
 import sys

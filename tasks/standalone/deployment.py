@@ -1,4 +1,4 @@
-"""Where the pipeline on this machine keeps its things, and how its two servers are told so."""
+"""The folders, ports and environments of the pipeline's two servers on this machine."""
 
 import os
 import secrets
@@ -38,22 +38,22 @@ class Deployment:
 
     @property
     def airflow_url(self) -> str:
-        """Where Airflow answers."""
+        """The address of Airflow."""
         return f"http://{LOOPBACK}:{self.airflow_port}"
 
     @property
     def mlflow_url(self) -> str:
-        """Where MLflow answers."""
+        """The address of MLflow."""
         return f"http://{LOOPBACK}:{self.mlflow_port}"
 
     @property
     def airflow_home(self) -> Path:
-        """Airflow's database, configuration and task logs."""
+        """The folder of Airflow's database, configuration and task logs."""
         return self.home / "airflow"
 
     @property
     def logs(self) -> Path:
-        """What the servers say."""
+        """The folder of the servers' logs."""
         return self.home / "log"
 
     @property
@@ -81,7 +81,7 @@ class Deployment:
         }
 
     def airflow_environment(self) -> dict[str, str]:
-        """Airflow on SQLite and LocalExecutor, for whoever sits at this machine: loopback only, nobody logs in."""
+        """The environment of Airflow on SQLite and LocalExecutor: loopback only, nobody logs in."""
         return {
             **self.server_environment(),
             "AIRFLOW_HOME": str(self.airflow_home),
@@ -104,7 +104,7 @@ class Deployment:
         }
 
     def mlflow_environment(self) -> dict[str, str]:
-        """MLflow without its job workers, its calls home and its pickles."""
+        """The environment of MLflow without its job workers, its calls home and its pickles."""
         return {
             **self.server_environment(),
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -113,7 +113,7 @@ class Deployment:
         }
 
     def _bytecode(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """Where a shell forbids bytecode beside the sources, keep it in the data folder.
+        """Keep bytecode in the data folder if a shell forbids it beside the sources.
 
         A run is three dozen processes; without bytecode they spend more than half of their imports on compiling.
         """

@@ -67,7 +67,7 @@ def install(venv: str) -> None:
 
 
 def pip_config(python: str) -> str:
-    """What pip has been told, by a file or the environment, as the text of `pip config list`."""
+    """Pip's configuration, from files and the environment, as the text of `pip config list`."""
     return subprocess.check_output([python, "-m", "pip", "config", "list"], universal_newlines=True)
 
 

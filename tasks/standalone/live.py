@@ -45,14 +45,14 @@ HEADLINES = {
 
 @dataclass(frozen=True)
 class Row:
-    """What is known of one stage: Airflow's view, and the stage's own result once there is one."""
+    """One stage on the screen: Airflow's view, and the stage's own result once there is one."""
 
     task: TaskState
     result: StageResult | None
 
     @property
     def word(self) -> str:
-        """Its state in a word or two."""
+        """The state in a word or two."""
         word = WORDS.get(self.task.state, (self.task.state, ""))[0]
         return "made before" if word == "done" and self.result and self.result.reused else word
 
@@ -81,7 +81,7 @@ def headline(result: StageResult) -> str:
 
 @dataclass
 class Follower:
-    """Follows one run of the DAG until it ends."""
+    """A view of one run of the DAG, until it ends."""
 
     api: AirflowApi
     run_id: str

@@ -22,7 +22,7 @@ from tasks.standalone.services import (
     mlflow_service,
     start_warm_up,
     stop,
-    watched,
+    watch,
 )
 from tasks.summary import print_summary
 
@@ -65,7 +65,7 @@ class Pipeline:
             migrate_airflow(self.deployment)
         for service in self.airflow:
             service.start()
-        with watched(self.services):
+        with watch(self.services):
             self._wait("Airflow", self.api.is_healthy)
             self._wait("MLflow", self._mlflow_is_healthy)
             self.api.ensure_pool("gpu", 1, "One training at a time")
@@ -81,7 +81,7 @@ class Pipeline:
         run_id = f"manual__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}"
         self.api.trigger(run_id, flat(settings))
         self._say(f"run {run_id}: {self.api.run_page(run_id)}")
-        with watched(self.services):
+        with watch(self.services):
             state, rows = Follower(self.api, run_id, lambda: self._record(run_id), self.console).follow()
         if state.state != "success":
             self._explain(run_id, rows)

@@ -1,4 +1,4 @@
-"""What a `make run` asks for: a data set and settings, the demo's where none are named."""
+"""The request of a `make run`: a data set and settings, the demo's if none are named."""
 
 import logging
 import shutil
@@ -17,7 +17,7 @@ DEMO_PRESET = ROOT / "conf" / "demo.yaml"
 
 @dataclass(frozen=True)
 class Request:
-    """What the person typed; empty means the demo."""
+    """The arguments that the person typed; empty means the demo."""
 
     dataset: str = ""
     preset: str = ""

@@ -64,7 +64,7 @@ class Service:
             )
 
     def start(self) -> None:
-        """Start it in a session of its own, unless it runs."""
+        """Start the process in a session of its own, unless it runs."""
         if self.process():
             return
         self.log.parent.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ class Service:
 
 
 def airflow_services(deployment: Deployment) -> list[Service]:
-    """What `airflow standalone` would start, less what would listen beyond this machine or has no work here.
+    """The parts of `airflow standalone`, less what would listen beyond this machine or has no work here.
 
     Its scheduler and triggerer serve logs on all interfaces (ports 8793 and 8794) with no setting for the address, and
     no task here is deferred to a triggerer.
@@ -163,14 +163,14 @@ def stop(services: list[Service]) -> list[str]:
 
 
 def is_taken(port: int) -> bool:
-    """Whether some program listens on a loopback port."""
+    """Return whether some program listens on a loopback port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 @contextlib.contextmanager
-def watched(services: list[Service]) -> Iterator[None]:
+def watch(services: list[Service]) -> Iterator[None]:
     """A block in which the death of a service explains whatever error came of it.
 
     Raises:

@@ -18,8 +18,8 @@ ROOMS = (
 
 # Rooms that know only some of those before them.
 NEIGHBORS = {
-    "ingest": {"errors", "settings", "catalog", "ingest"},
-    "datasets": {"errors", "catalog", "datasets"},
+    "ingest": {"errors", "settings", "store", "catalog", "ingest"},
+    "datasets": {"errors", "store", "datasets"},
     "catalog": {"errors", "catalog"},
 }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pinsage.cluster import loans
+from pinsage.cluster import staged_files
 from pinsage.cluster.between import exchange_through
 from pinsage.errors import ClusterError, DiskFullError, PinSageError, SettingsError, StoreDamagedError
 from pinsage.store.rows import allocate
@@ -21,14 +21,14 @@ def local(tmp_path, monkeypatch):
     """A folder of "the worker's host", which is this process."""
     folder = tmp_path / "local"
     folder.mkdir()
-    monkeypatch.setattr(loans, "local_folder", lambda: folder)
+    monkeypatch.setattr(staged_files, "local_folder", lambda: folder)
     return folder
 
 
 @pytest.fixture
-def lent(tmp_path):
-    """A folder with two files to lend."""
-    folder = tmp_path / "lent"
+def inputs(tmp_path):
+    """A folder with two files to stage."""
+    folder = tmp_path / "staged"
     folder.mkdir()
     (folder / "a.npy").write_bytes(b"a" * 1000)
     (folder / "b.npy").write_bytes(b"b" * 10)
@@ -55,16 +55,16 @@ def stored(tmp_path, kind):
 def handed_in(rows, first, last):
     with rows.part(["x"], first, last) as writer:
         writer.append({"x": ROWS[first:last]})
-    return writer.written()
+    return writer.finish()
 
 
 @pytest.mark.parametrize("through", ["folders", "store"])
-def test_files_go_and_rows_come(tmp_path, lent, out, through):
+def test_files_go_and_rows_come(tmp_path, inputs, out, through):
     """Two parts, the later one first and twice, as after a death."""
     with exchange_through(store_of(tmp_path) if through == "store" else "", tmp_path / "leases") as exchange:
-        folder = exchange.lend(lent).folder()
+        folder = exchange.stage(inputs).folder()
         assert (folder / "a.npy").read_bytes() == b"a" * 1000
-        assert (folder == lent) == (through == "folders")
+        assert (folder == inputs) == (through == "folders")
         rows = exchange.rows(out)
         written = [handed_in(rows, *part) for part in ((4, 10), (4, 10), (0, 4))]
         for part in written[1:]:
@@ -73,26 +73,26 @@ def test_files_go_and_rows_come(tmp_path, lent, out, through):
     assert stored(tmp_path, "parts") == []
 
 
-def test_what_the_store_has_is_not_sent_again_and_not_fetched_again(tmp_path, lent):
+def test_what_the_store_has_is_not_sent_again_and_not_fetched_again(tmp_path, inputs):
     """By a later job too; a copy on the host outlives its worker."""
     with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        first = exchange.lend(lent).folder()
+        first = exchange.stage(inputs).folder()
     times = {path: path.stat().st_mtime_ns for path in (*stored(tmp_path, "inputs"), *first.iterdir())}
     with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        assert exchange.lend(lent).folder() == first
+        assert exchange.stage(inputs).folder() == first
     assert len(times) == 4
     assert {path: path.stat().st_mtime_ns for path in times} == times
 
 
-def test_a_lent_file_that_rots_in_the_store_is_refused_and_sent_again(tmp_path, lent):
+def test_a_staged_file_that_rots_in_the_store_is_refused_and_sent_again(tmp_path, inputs):
     """The worker compares with what the parent said; the next run puts a good one there."""
     with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        loan = exchange.lend(lent)
+        staged = exchange.stage(inputs)
         [path] = [path for path in stored(tmp_path, "inputs") if path.stat().st_size == 1000]
         path.write_bytes(b"a" * 999 + b"b")
         with pytest.raises(StoreDamagedError, match=r"inputs/\w+ is not the a\.npy that was put there"):
-            loan.folder()
-        assert (exchange.lend(lent).folder() / "a.npy").read_bytes() == b"a" * 1000
+            staged.folder()
+        assert (exchange.stage(inputs).folder() / "a.npy").read_bytes() == b"a" * 1000
 
 
 @pytest.mark.parametrize("through", ["folders", "store"])
@@ -141,20 +141,20 @@ def test_the_next_run_clears_away_what_a_killed_one_left(tmp_path, out):
     assert [path.name for path in (tmp_path / "leases").iterdir()] == ["alive"]
 
 
-def test_a_loan_that_is_taken_back_leaves_the_store(tmp_path, lent):
+def test_files_that_are_unstaged_leave_the_store(tmp_path, inputs):
     """The arrays between two passes."""
     with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        exchange.take_back(exchange.lend(lent))
+        exchange.unstage(exchange.stage(inputs))
     assert stored(tmp_path, "inputs") == []
 
 
-def test_copies_that_nobody_asked_for_make_room(tmp_path, lent, local):
-    """When another loan is fetched, not before."""
+def test_copies_that_nobody_asked_for_make_room(tmp_path, inputs, local):
+    """When other files are fetched, not before."""
     with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        old = exchange.lend(lent).folder()
+        old = exchange.stage(inputs).folder()
         os.utime(old, (0, time.time() - 7200))
-        (lent / "c.npy").write_bytes(b"c")
-        new = exchange.lend(lent).folder()
+        (inputs / "c.npy").write_bytes(b"c")
+        new = exchange.stage(inputs).folder()
     assert [path for path in (local / "pinsage-loans").iterdir() if path.is_dir()] == [new]
 
 
@@ -181,7 +181,7 @@ def test_rows_for_a_full_disk_are_an_error_that_names_the_folder(tmp_path, monke
     """The array is on a device without room."""
     allocate(tmp_path / "x.npy", np.int32, (10, 4))
     opened = open("/dev/full", "wb", buffering=0)  # noqa: SIM115 - the part closes it
-    monkeypatch.setattr("pinsage.store.rows.RowFile.opened_at", lambda *rows: opened)
+    monkeypatch.setattr("pinsage.store.rows.RowFile.open_at", lambda *rows: opened)
     with (
         exchange_through("", tmp_path) as exchange,
         pytest.raises(DiskFullError, match=f"The disk of {tmp_path} on .* is full"),
@@ -189,9 +189,9 @@ def test_rows_for_a_full_disk_are_an_error_that_names_the_folder(tmp_path, monke
         handed_in(exchange.rows(Path(tmp_path)), 0, 4)
 
 
-def test_a_folder_is_lent_without_those_below_it(tmp_path, lent):
+def test_a_folder_is_staged_without_those_below_it(tmp_path, inputs):
     """The graph with sessions does not travel with that of boards alone."""
-    (lent / "below").mkdir()
-    (lent / "below" / "c.npy").write_bytes(b"c")
+    (inputs / "below").mkdir()
+    (inputs / "below" / "c.npy").write_bytes(b"c")
     with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        assert sorted(path.name for path in exchange.lend(lent).folder().iterdir()) == ["a.npy", "b.npy"]
+        assert sorted(path.name for path in exchange.stage(inputs).folder().iterdir()) == ["a.npy", "b.npy"]

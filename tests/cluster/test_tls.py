@@ -9,7 +9,7 @@ import pytest
 from separate_cluster import scheduler_process, worker_process
 
 from pinsage.cluster import connection
-from pinsage.cluster.connection import connected
+from pinsage.cluster.connection import open_cluster
 from pinsage.errors import ClusterError
 from pinsage.settings import ClusterSettings
 
@@ -51,7 +51,7 @@ def address(files, tmp_path_factory):
 def test_work_is_done_on_a_cluster_with_tls(address, files):
     """A real scheduler and a real worker; the address is the only setting of ours."""
     cert, key = files
-    with dask.config.set(configuration(cert, cert, key)), connected(ClusterSettings(address=address)) as cluster:
+    with dask.config.set(configuration(cert, cert, key)), open_cluster(ClusterSettings(address=address)) as cluster:
         assert cluster.run(cluster_parts.squared, [(2,), (3,)], label="square") == [4, 9]
 
 
@@ -62,7 +62,7 @@ def test_a_client_without_the_right_authority_is_turned_away(address, files, tmp
     with (
         dask.config.set(stranger),
         pytest.raises(ClusterError, match=r"No Dask scheduler answered at tls://.* distributed\.comm\.tls"),
-        connected(ClusterSettings(address=address)),
+        open_cluster(ClusterSettings(address=address)),
     ):
         pytest.fail("a stranger got in")
 
@@ -72,6 +72,6 @@ def test_a_client_without_certificates_gets_one_sentence(address, monkeypatch):
     monkeypatch.setattr(connection, "CONNECT_S", 2.0)
     with (
         pytest.raises(ClusterError, match=r"No Dask scheduler answered at tls://.* distributed\.comm\.tls"),
-        connected(ClusterSettings(address=address)),
+        open_cluster(ClusterSettings(address=address)),
     ):
         pytest.fail("a stranger got in")

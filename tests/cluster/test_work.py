@@ -10,7 +10,7 @@ import pytest
 from separate_cluster import scheduler_process, worker_process
 
 from pinsage.cluster import connection, work
-from pinsage.cluster.connection import connected
+from pinsage.cluster.connection import open_cluster
 from pinsage.errors import ClusterError, DatasetError
 from pinsage.settings import ClusterSettings
 
@@ -18,7 +18,7 @@ from pinsage.settings import ClusterSettings
 @pytest.fixture(scope="module")
 def cluster():
     """Two worker processes on this machine, for all tests of this file."""
-    with connected(ClusterSettings(num_workers=2)) as cluster:
+    with open_cluster(ClusterSettings(num_workers=2)) as cluster:
         yield cluster
 
 
@@ -78,7 +78,7 @@ def test_a_part_that_ends_its_workers_is_named(cluster):
 def test_a_part_that_kept_bad_company_is_not_blamed():
     """Both threads of the only worker die with part 4 each time; the part beside it is tried alone and is fine."""
     with (
-        connected(ClusterSettings(num_workers=1, threads_per_worker=2)) as cluster,
+        open_cluster(ClusterSettings(num_workers=1, threads_per_worker=2)) as cluster,
         pytest.raises(ClusterError, match=r"poison: part 4 of 6 \(3\) ended its worker .* nothing else under way"),
     ):
         cluster.run(cluster_parts.poisonous, numbers(6), label="poison")
@@ -129,7 +129,7 @@ def test_an_address_where_nobody_answers_is_an_error(monkeypatch):
     monkeypatch.setattr(connection, "CONNECT_S", 1.0)
     with (
         pytest.raises(ClusterError, match=r"No Dask scheduler answered at tcp://127\.0\.0\.1:9"),
-        connected(ClusterSettings(address="tcp://127.0.0.1:9")),
+        open_cluster(ClusterSettings(address="tcp://127.0.0.1:9")),
     ):
         pytest.fail("connected to nobody")
 
@@ -144,7 +144,7 @@ def scheduler(tmp_path):
 def test_a_scheduler_without_workers_is_an_error(scheduler, monkeypatch):
     """The sentence says how to start workers."""
     monkeypatch.setattr(connection, "CONNECT_S", 1.0)
-    with pytest.raises(ClusterError, match="no worker after 1 s"), connected(ClusterSettings(address=scheduler[1])):
+    with pytest.raises(ClusterError, match="no worker after 1 s"), open_cluster(ClusterSettings(address=scheduler[1])):
         pytest.fail("connected to a cluster without workers")
 
 
@@ -158,7 +158,7 @@ def worker(scheduler, tmp_path):
 def test_a_scheduler_that_dies_is_an_error_and_no_hang(scheduler, worker):
     """The scheduler is killed while parts are under way at a real worker."""
     process, address = scheduler
-    with connected(ClusterSettings(address=address)) as cluster:
+    with open_cluster(ClusterSettings(address=address)) as cluster:
         threading.Timer(0.5, process.kill).start()
         began = time.monotonic()
         with pytest.raises(ClusterError, match=r"the scheduler was lost with . of 2 parts|does not answer"):
@@ -171,7 +171,7 @@ def test_a_scheduler_that_is_frozen_is_an_error_and_no_hang(scheduler, worker, m
     monkeypatch.setattr(work, "LOST_S", 1.0)
     monkeypatch.setattr(work, "_PING_S", 0.2)
     process, address = scheduler
-    with connected(ClusterSettings(address=address)) as cluster:
+    with open_cluster(ClusterSettings(address=address)) as cluster:
         threading.Timer(0.5, process.send_signal, [signal.SIGSTOP]).start()
         began = time.monotonic()
         with pytest.raises(ClusterError, match="does not answer any more"):
@@ -183,7 +183,7 @@ def test_a_scheduler_that_is_frozen_is_an_error_and_no_hang(scheduler, worker, m
 def test_a_worker_that_joins_late_gets_its_share(scheduler, worker, tmp_path):
     """All parts wait at the scheduler, not at the worker that was there first."""
     with (
-        connected(ClusterSettings(address=scheduler[1])) as cluster,
+        open_cluster(ClusterSettings(address=scheduler[1])) as cluster,
         worker_process(scheduler[1], tmp_path / "late"),
     ):
         assert len(set(cluster.run(cluster_parts.slow_process_id, numbers(60), label="who"))) == 2
@@ -193,7 +193,7 @@ def test_the_loss_of_all_workers_is_an_error_and_no_hang(scheduler, worker, monk
     """The scheduler lives and would wait for new workers for ever."""
     monkeypatch.setattr(work, "LOST_S", 1.0)
     monkeypatch.setattr(work, "_PING_S", 0.2)
-    with connected(ClusterSettings(address=scheduler[1])) as cluster:
+    with open_cluster(ClusterSettings(address=scheduler[1])) as cluster:
         threading.Timer(0.5, worker.kill).start()
         with pytest.raises(ClusterError, match="no worker for 1 s with 2 parts to be done"):
             cluster.run(time.sleep, [(30.0,), (30.0,)], label="sleep")

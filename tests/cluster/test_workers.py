@@ -51,7 +51,7 @@ def test_threads_are_as_many_as_the_cluster_would_have():
 def test_a_large_catalog_and_whoever_names_a_cluster_or_a_store_get_one(monkeypatch, settings, num_pins):
     """The cluster is asked for with the same settings."""
     asked = []
-    monkeypatch.setattr("pinsage.cluster.connection.connected", lambda *which: asked.append(which) or nullcontext())
+    monkeypatch.setattr("pinsage.cluster.connection.open_cluster", lambda *which: asked.append(which) or nullcontext())
     with workers(settings, num_pins=num_pins):
         pass
     assert asked[0][0] is settings

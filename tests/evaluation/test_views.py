@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pinsage.evaluation.views import known_partners, split_views
+from pinsage.evaluation.views import split_views, training_partners
 from pinsage.graph.build import build_graph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import EvaluateSettings
@@ -86,7 +86,7 @@ def test_known_partners_are_unique_and_ascending(monkeypatch):
     """A pair that is trained on twice, and a chunk for every pair."""
     monkeypatch.setattr("pinsage.evaluation.views._CHUNK_PAIRS", 1)
     train = Pairs(np.array([4, 4, 1, 4], np.int32), np.array([2, 2, 4, 0], np.int32))
-    assert lists(known_partners(np.array([3, 4], np.int32), train, 6)) == [[], [0, 1, 2]]
+    assert lists(training_partners(np.array([3, 4], np.int32), train, 6)) == [[], [0, 1, 2]]
 
 
 def test_no_pairs_have_empty_views():

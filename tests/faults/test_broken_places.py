@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from separate_cluster import scheduler_process, worker_process
 
-from pinsage.cluster.connection import connected
+from pinsage.cluster.connection import open_cluster
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ClusterError, DiskFullError
 from pinsage.graph.build import build_graph
@@ -67,7 +67,7 @@ def test_a_graph_cut_short_after_our_look_is_named_by_the_worker(work, monkeypat
     @contextmanager
     def cut_then_connected(settings, tell, num_pins):
         path.write_bytes(path.read_bytes()[:-4])
-        with connected(settings, tell) as cluster:
+        with open_cluster(settings, tell) as cluster:
             yield cluster
 
     monkeypatch.setattr("tasks.walk.workers", cut_then_connected)

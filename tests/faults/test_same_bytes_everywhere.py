@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from separate_cluster import separate_cluster
 
-from pinsage.cluster.connection import connected
+from pinsage.cluster.connection import open_cluster
 from pinsage.cluster.workers import Threads
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
@@ -35,7 +35,7 @@ def connect(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(connect, tmp_path_factory):
     """The files as one worker with one thread makes them in one partition."""
-    with connected(ClusterSettings(num_workers=1)) as cluster:
+    with open_cluster(ClusterSettings(num_workers=1)) as cluster:
         return walked(cluster, connect, tmp_path_factory.mktemp("expected"), partitions=1, store="")
 
 
@@ -49,7 +49,7 @@ def place(request):
 def cluster(request, place, tmp_path_factory):
     """Two threads or two processes, in folders that nobody else uses; and those folders."""
     folder = tmp_path_factory.mktemp("cluster")
-    with running(place, *SHAPES[request.param], folder) as settings, connected(settings) as cluster:
+    with running(place, *SHAPES[request.param], folder) as settings, open_cluster(settings) as cluster:
         yield cluster, folder
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pinsage.features.pictures import UnreadablePictureError, decoded
+from pinsage.features.pictures import UnreadablePictureError, decode
 
 RNG = np.random.default_rng(0)
 NOISE = Image.fromarray(RNG.integers(0, 255, (40, 60, 3), dtype=np.uint8))
@@ -20,7 +20,7 @@ def file_of(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 
 def opened(picture: bytes, *, side: int = 64, max_megapixels: float = 1.0) -> Image.Image:
-    return decoded(picture, side=side, max_megapixels=max_megapixels)
+    return decode(picture, side=side, max_megapixels=max_megapixels)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "JPEG"])

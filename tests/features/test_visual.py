@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pinsage.errors import PinSageError, SettingsError
-from pinsage.features.visual import encoded, encoder_identity, picture_encoder
+from pinsage.features.visual import encode_pictures, encoder_identity, picture_encoder
 from pinsage.settings import Settings, VisualSettings
 
 
@@ -57,18 +57,18 @@ def test_missing_weights_are_a_settings_error(weights):
 def test_unreadable_pictures_are_zero_rows_between_the_others():
     """Each picture keeps its row; the reason stands where the vector is missing."""
     encoder = picture_encoder(VisualSettings())
-    result = encoded([png("red"), b"junk", png("blue")], encoder, max_megapixels=1)
+    result = encode_pictures([png("red"), b"junk", png("blue")], encoder, max_megapixels=1)
     assert [bool(fault) for fault in result.faults] == [False, True, False]
     assert result.vectors.any(axis=1).tolist() == [True, False, True]
-    alone = encoded([png("blue")], encoder, max_megapixels=1)
+    alone = encode_pictures([png("blue")], encoder, max_megapixels=1)
     assert np.array_equal(alone.vectors[0], result.vectors[2])
 
 
 def test_nothing_readable_is_all_zero():
     """No batch is made of nothing."""
     encoder = picture_encoder(VisualSettings())
-    assert not encoded([b"junk"], encoder, max_megapixels=1).vectors.any()
-    assert encoded([], encoder, max_megapixels=1).vectors.shape == (0, encoder.dim)
+    assert not encode_pictures([b"junk"], encoder, max_megapixels=1).vectors.any()
+    assert encode_pictures([], encoder, max_megapixels=1).vectors.shape == (0, encoder.dim)
 
 
 def test_an_encoder_that_gives_no_numbers_is_stopped(monkeypatch):
@@ -76,4 +76,4 @@ def test_an_encoder_that_gives_no_numbers_is_stopped(monkeypatch):
     encoder = picture_encoder(VisualSettings())
     monkeypatch.setattr(encoder, "encode", lambda pictures: np.full((len(pictures), encoder.dim), np.nan))
     with pytest.raises(PinSageError, match="descriptor-1 gave a vector with NaN"):
-        encoded([png("red")], encoder, max_megapixels=1)
+        encode_pictures([png("red")], encoder, max_megapixels=1)

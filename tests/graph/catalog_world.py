@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_PINS, PUBLISHED_SAVES
 from pinsage.graph.build import build_graph
+from pinsage.store.parquet_files import write_parquet
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

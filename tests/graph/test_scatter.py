@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinsage.graph import scatter
-from pinsage.graph.scatter import are_ascending, grouped, rows_of, run_offsets
+from pinsage.graph.scatter import are_ascending, group_by_key, rows_of, run_offsets
 
 
 def slow_grouped(keys, values, num_rows):
@@ -22,7 +22,7 @@ def test_grouped_is_a_stable_sort(num_rows, size, seed):
     rng = np.random.default_rng(seed)
     keys = rng.integers(0, max(num_rows, 1), size if num_rows else 0).astype(np.int32)
     values = rng.integers(-(2**31), 2**31, len(keys)).astype(np.int32)
-    for fast, slow in zip(grouped(keys, values, num_rows), slow_grouped(keys, values, num_rows), strict=True):
+    for fast, slow in zip(group_by_key(keys, values, num_rows), slow_grouped(keys, values, num_rows), strict=True):
         assert fast.tolist() == slow.tolist()
 
 
@@ -32,7 +32,7 @@ def test_any_number_of_rows_is_dealt_into_buckets(num_rows):
     keys = np.random.default_rng(0).integers(0, num_rows, 3000).astype(np.int32)
     keys[:2] = 0, num_rows - 1
     values = np.arange(3000, dtype=np.int32)
-    offsets, out = grouped(keys, values, num_rows)
+    offsets, out = group_by_key(keys, values, num_rows)
     assert out.tolist() == slow_grouped(keys, values, num_rows)[1].tolist()
     assert np.array_equal(np.diff(offsets), np.bincount(keys, minlength=num_rows))
 
@@ -42,7 +42,7 @@ def test_a_bucket_never_outgrows_its_places(monkeypatch):
     monkeypatch.setattr(scatter, "MOST_BITS", 2)
     keys = np.random.default_rng(0).integers(0, 5000, 800).astype(np.int32)
     values = np.arange(800, dtype=np.int32)
-    assert grouped(keys, values, 5000)[1].tolist() == slow_grouped(keys, values, 5000)[1].tolist()
+    assert group_by_key(keys, values, 5000)[1].tolist() == slow_grouped(keys, values, 5000)[1].tolist()
 
 
 @given(st.lists(st.integers(0, 6), max_size=20).map(sorted))

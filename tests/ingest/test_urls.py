@@ -60,7 +60,7 @@ def test_a_folder_that_raises_when_it_is_listed_is_told(tmp_path, monkeypatch):
     def refuse(_name):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(folder, "_listed", refuse)
+    monkeypatch.setattr(folder, "_list_files", refuse)
     with pytest.raises(DatasetError, match=r"Permission denied.*who may read it"):
         folder.tables()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinsage.pairs.draws import hashed_draws, id_hashes
+from pinsage.pairs.draws import draw_by_hash, id_hashes
 
 ALL = 2**64 - 1
 
@@ -43,7 +43,7 @@ def test_ids_are_hashed_byte_by_byte(texts, skipped, kept):
 @settings(max_examples=100, deadline=None)
 def test_a_draw_mixes_both_hashes_and_the_seed(first, second, seed):
     """Against whole numbers."""
-    draw = hashed_draws(np.array([first], np.uint64), np.array([second], np.uint64), seed)
+    draw = draw_by_hash(np.array([first], np.uint64), np.array([second], np.uint64), seed)
     assert draw.tolist() == [slow_mixed(slow_mixed(slow_mixed(seed) ^ first) ^ second)]
 
 
@@ -51,7 +51,7 @@ def test_a_draw_mixes_both_hashes_and_the_seed(first, second, seed):
 def test_draws_are_spread_evenly(width):
     """100,000 draws in ten bins, for ids that differ in one digit, in one word of bytes or in two."""
     hashes = id_hashes(pa.array([f"p{number:0{width}}" for number in range(100_000)]))
-    draws = hashed_draws(hashes, np.roll(hashes, 1), 0) / 2.0**64
+    draws = draw_by_hash(hashes, np.roll(hashes, 1), 0) / 2.0**64
     bins = np.bincount((draws * 10).astype(int), minlength=10)
     assert len(bins) == 10
     assert bins.min() > 9_600

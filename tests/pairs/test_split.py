@@ -8,14 +8,14 @@ import pytest
 from split_world import START, catalog_of, split_pairs, world
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.errors import DatasetError, SettingsError
 from pinsage.pairs import split
 from pinsage.pairs.board_blocks import board_blocks
-from pinsage.pairs.draws import hashed_draws, id_hashes
+from pinsage.pairs.draws import draw_by_hash, id_hashes
 from pinsage.pairs.pairs import Pairs
 from pinsage.pairs.timeline import save_splits
 from pinsage.settings import PairSettings
+from pinsage.store.parquet_files import write_parquet
 
 
 def listed(pairs: Pairs) -> list[tuple[int, int]]:
@@ -134,7 +134,7 @@ def slow_split(catalog, choices):
     board_hashes, pin_hashes = id_hashes(catalog.boards().column(0)), id_hashes(catalog.pins(["pin_id"]).column(0))
     rows = catalog.saves().to_pylist()
     hashes = board_hashes[[row["board"] for row in rows]], pin_hashes[[row["pin"] for row in rows]]
-    drawn = hashed_draws(*hashes, choices.seed).tolist()
+    drawn = draw_by_hash(*hashes, choices.seed).tolist()
     times = [(row["saved_at"] is None, row["saved_at"] or START) for row in rows]
     order = sorted(range(len(rows)), key=lambda row: (rows[row]["board"], times[row], drawn[row]))
     boards, pins = ([rows[row][name] for row in order] for name in ("board", "pin"))

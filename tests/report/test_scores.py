@@ -1,8 +1,8 @@
-"""The page's table of methods and its verdict, from rows worked out by hand."""
+"""The page's table of methods and its conclusion, from rows worked out by hand."""
 
 import pytest
 
-from pinsage.report.scores import best_simple, figure, headlines, score_table, verdict
+from pinsage.report.scores import best_simple, conclusion, figure, headlines, score_table
 
 
 def rows(*cells):
@@ -84,7 +84,7 @@ def test_the_best_simple_method_is_the_best_of_all_pairs():
 )
 def test_the_verdict_is_that_of_the_interval_of_the_difference(interval, outcome, words):
     """Only an interval without 0 decides."""
-    found = verdict(METRICS, lead(*interval))
+    found = conclusion(METRICS, lead(*interval))
     assert found.outcome == outcome
     assert words in found.text
     assert "30.0 % against 25.0 %" in found.text
@@ -93,8 +93,8 @@ def test_the_verdict_is_that_of_the_interval_of_the_difference(interval, outcome
 
 def test_without_a_rival_or_test_pairs_there_is_no_verdict():
     """Nothing is said that was not measured."""
-    assert verdict(METRICS, []) is None
-    assert verdict([], []) is None
+    assert conclusion(METRICS, []) is None
+    assert conclusion([], []) is None
 
 
 def test_headlines_compare_with_the_best_other_method():

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tasks.standalone import services
-from tasks.standalone.services import Service, ServiceError, is_taken, stop, watched
+from tasks.standalone.services import Service, ServiceError, is_taken, stop, watch
 
 WAIT = "import time; time.sleep(60)"
 
@@ -109,7 +109,7 @@ def test_a_service_that_ends_by_itself_is_reported_with_its_last_words(make):
     service = make("print('no such database')")
     service.start()
     wait_for(lambda: service.process() is None)
-    with pytest.raises(ServiceError, match="no such database"), watched([service]):
+    with pytest.raises(ServiceError, match="no such database"), watch([service]):
         raise ConnectionError
 
 

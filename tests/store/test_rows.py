@@ -23,21 +23,21 @@ def path(tmp_path):
 def test_rows_land_in_their_place(path):
     """Rows 4 to 6; the others stay zero."""
     rows = np.arange(1, 10, dtype=np.int32).reshape(3, 3)
-    with RowFile.open(path).opened_at(4, 7) as file:
+    with RowFile.open(path).open_at(4, 7) as file:
         writer = PartWriter({"a": file}, 4, 7)
         writer.append({"a": rows[:1]})
         writer.append({"a": rows[1:]})
     expected = np.zeros((10, 3), np.int32)
     expected[4:7] = rows
     np.testing.assert_array_equal(np.load(path), expected)
-    assert writer.written().checksums == {"a": zlib.crc32(rows.tobytes())} == {"a": RowFile.open(path).checksum(4, 7)}
+    assert writer.finish().checksums == {"a": zlib.crc32(rows.tobytes())} == {"a": RowFile.open(path).checksum(4, 7)}
 
 
 @pytest.mark.parametrize("rows", [(-1, 3), (8, 11), (5, 4)])
 def test_rows_beyond_the_array_are_refused(path, rows):
     """A write past the end would make the file longer."""
     with pytest.raises(PinSageError, match=rf"Rows {rows[0]} to {rows[1]} are not rows of .* which has 10"):
-        RowFile.open(path).opened_at(*rows)
+        RowFile.open(path).open_at(*rows)
 
 
 @pytest.mark.parametrize("count", [2, 4])
@@ -46,7 +46,7 @@ def test_a_part_of_another_length_is_refused(count):
     writer = PartWriter({"a": io.BytesIO()}, 0, 3)
     writer.append({"a": np.zeros((count, 2))})
     with pytest.raises(PinSageError, match=f"{count} rows of a were made for the part of 3 rows at 0"):
-        writer.written()
+        writer.finish()
 
 
 def test_another_version_of_the_format_is_refused(tmp_path):

@@ -197,7 +197,7 @@ def test_sigterm_leaves_through_finally_and_has_the_experiment_marked(tmp_path, 
 
     told: list[tuple[str, str]] = []
     monkeypatch.setattr(main_module, "record_failure", lambda run, home, why, *, wait: told.append((run, why)))
-    monkeypatch.setattr(main_module, "_performed", lambda options: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(main_module, "_perform", lambda options: os.kill(os.getpid(), signal.SIGTERM))
     before = signal.getsignal(signal.SIGTERM)
     try:
         with pytest.raises(SystemExit) as caught:

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.config import load_settings
 from pinsage.errors import InputError, PinSageError
 from pinsage.graph.build import build_graph
 from pinsage.model.file import load_network
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.manifest import Manifest
+from pinsage.store.parquet_files import write_parquet
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.train import train
 from tasks.work import StageWork

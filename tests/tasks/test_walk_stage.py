@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pinsage.cluster.exchange import Here, RowsInPlace
+from pinsage.cluster.exchange import FilesInPlace, RowsInPlace
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
@@ -41,7 +41,7 @@ def test_two_workers_write_the_bytes_of_one(work, tmp_path, monkeypatch, small_p
     alone = tmp_path / "alone"
     alone.mkdir()
     allocate(alone, 400, work.settings.walk)
-    walk_partition(Here(work.inputs["connect"]), RowsInPlace(alone), 0, 400, work.settings.walk)
+    walk_partition(FilesInPlace(work.inputs["connect"]), RowsInPlace(alone), 0, 400, work.settings.walk)
     for name in NAMES:
         assert (work.out / f"{name}.npy").read_bytes() == (alone / f"{name}.npy").read_bytes()
     weights = np.load(work.out / "weights.npy")

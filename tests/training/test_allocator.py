@@ -6,21 +6,21 @@ import sys
 
 import pytest
 
-from pinsage.training.allocator import freed_memory_kept
+from pinsage.training.allocator import keep_freed_memory
 
 PAGES = 50_000_000 // 4096  # of the tensor below
 # In a process of its own: what other tests have left in the heap would decide what is found there.
 KEPT = """
 import resource, torch
 from pathlib import Path
-from pinsage.training.allocator import freed_memory_kept
+from pinsage.training.allocator import keep_freed_memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1])
 
 faults = []
 try:
-    with freed_memory_kept():
+    with keep_freed_memory():
         for _ in range(20):
             before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
             torch.ones(12_500_000)
@@ -45,5 +45,5 @@ def test_another_c_library_is_left_alone(monkeypatch):
     """Nothing is called that may not be there."""
     monkeypatch.setattr("platform.libc_ver", lambda: ("musl", ""))
     monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("called"))
-    with freed_memory_kept():
+    with keep_freed_memory():
         pass

@@ -14,9 +14,9 @@ from pinsage.model.network import NetworkShape, SubgraphTensors
 from pinsage.training import device, memory
 from pinsage.training.device import chosen_precision, cpu_has_bf16
 from pinsage.training.inputs import Resident
+from pinsage.training.loader import num_producers
 from pinsage.training.loop import fit
 from pinsage.training.memory import full_device_named, step_gb
-from pinsage.training.supply import num_producers
 
 
 def outcome(world, **changes):

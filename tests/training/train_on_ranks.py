@@ -6,7 +6,7 @@ from pathlib import Path
 
 from planted_world import planted
 
-from pinsage.training.distributed import joined
+from pinsage.training.distributed import join_ranks
 from pinsage.training.loop import fit
 
 CASES = {
@@ -32,6 +32,6 @@ def outcome(case):
 
 
 if __name__ == "__main__":
-    with joined(Path(sys.argv[1]) / "meeting") as ranks:
+    with join_ranks(Path(sys.argv[1]) / "meeting") as ranks:
         found = {case: outcome(case) for case in CASES}
         (Path(sys.argv[1]) / f"{ranks.rank}.json").write_text(json.dumps(found))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from slow_walks import random_graph
 
-from pinsage.cluster.exchange import Here, RowsInPlace, SharedFolders
+from pinsage.cluster.exchange import FilesInPlace, RowsInPlace, SharedFolders
 from pinsage.errors import ArtifactDamagedError, InputError, PinSageError
 from pinsage.settings import WalkSettings
 from pinsage.walks import partition
@@ -30,7 +30,7 @@ def walked(tmp_path, count, name="out"):
     folder = tmp_path / name
     folder.mkdir()
     allocate(folder, 101, SETTINGS)
-    graph, out = Here(tmp_path / "graph"), RowsInPlace(folder)
+    graph, out = FilesInPlace(tmp_path / "graph"), RowsInPlace(folder)
     return folder, [walk_partition(graph, out, *rows, SETTINGS) for rows in ranges(101, count)]
 
 
@@ -56,7 +56,7 @@ def test_small_chunks_write_the_same_bytes(tmp_path, graph, monkeypatch):
 def test_rows_on_disk_are_the_neighborhoods_of_the_graph(tmp_path, graph):
     """What is written is what the library computes in one go."""
     folder, _ = walked(tmp_path, 3)
-    prepared = partition.prepared_graph(tmp_path / "graph")
+    prepared = partition.prepare_graph(tmp_path / "graph")
     found, expected = Neighborhoods.open(folder), top_neighbors(prepared, np.arange(101, dtype=np.int32), SETTINGS)[0]
     np.testing.assert_array_equal(found.neighbors, expected.neighbors)
     np.testing.assert_array_equal(found.weights, expected.weights)
@@ -91,12 +91,12 @@ def test_a_missing_partition_is_named(tmp_path, graph, kept, word):
 def test_rows_that_the_graph_does_not_have_are_refused(tmp_path, graph, rows):
     """Before compiled code, which checks no bounds, gets to see them."""
     with pytest.raises(InputError, match=rf"Pins {rows[0]} to {rows[1]} were .* the graph has 101"):
-        walk_partition(Here(tmp_path / "graph"), RowsInPlace(tmp_path), *rows, SETTINGS)
+        walk_partition(FilesInPlace(tmp_path / "graph"), RowsInPlace(tmp_path), *rows, SETTINGS)
 
 
 def test_a_graph_that_was_cut_short_is_named(tmp_path, graph):
     """As a worker finds it that opens it later than the parent did."""
-    partition._opened.cache_clear()
+    partition._open.cache_clear()
     path = tmp_path / "graph/pin_boards.npy"
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ArtifactDamagedError, match=r"pin_boards\.npy"):
@@ -112,14 +112,14 @@ def test_threads_that_ask_at_once_share_one_graph(tmp_path, graph, monkeypatch):
         time.sleep(0.05)
         return graph
 
-    partition._opened.cache_clear()
+    partition._open.cache_clear()
     monkeypatch.setattr(partition.HopTables, "open", slowly_opened)
-    threads = [threading.Thread(target=partition.prepared_graph, args=[tmp_path]) for _ in range(4)]
+    threads = [threading.Thread(target=partition.prepare_graph, args=[tmp_path]) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    partition._opened.cache_clear()
+    partition._open.cache_clear()
     assert opened == [tmp_path]
 
 
@@ -145,6 +145,6 @@ def test_no_hard_negatives_is_an_array_without_columns(tmp_path, graph):
     settings, folder = SETTINGS.model_copy(update={"num_hard_negatives": 0}), tmp_path / "none"
     folder.mkdir()
     allocate(folder, 101, settings)
-    part = walk_partition(Here(tmp_path / "graph"), RowsInPlace(folder), 0, 101, settings)
+    part = walk_partition(FilesInPlace(tmp_path / "graph"), RowsInPlace(folder), 0, 101, settings)
     SharedFolders().collect(folder, part.written)
     assert np.load(folder / "hard_negatives.npy").shape == (101, 0)

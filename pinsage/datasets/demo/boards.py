@@ -42,7 +42,7 @@ def drawn_boards(count: int, interests: Interests, pins: Pins, *, recipe: Recipe
 
 
 class _Draw:
-    """Draws the pins of one board after the other."""
+    """A draw of the pins of one board after the other."""
 
     def __init__(self, interests: Interests, pins: Pins, recipe: Recipe, rng: np.random.Generator) -> None:
         self._pins, self._recipe, self._rng = pins, recipe, rng
@@ -61,8 +61,8 @@ class _Draw:
         picked = [
             self._nearest_liked(self._members[main], int(counts[0]), center),
             self._nearest_liked(self._members[int(rng.choice(siblings))], int(counts[1]), center),
-            *(self._liked(self._members[int(other)], 1) for other in others),
-            self._liked(self._everyone, int(counts[3])),
+            *(self._popular_pins(self._members[int(other)], 1) for other in others),
+            self._popular_pins(self._everyone, int(counts[3])),
         ]
         return rng.permutation(np.unique(np.concatenate(picked)))
 
@@ -73,7 +73,7 @@ class _Draw:
         arrival = self._rng.exponential(size=len(pool)) / np.maximum(rate, 1e-9)
         return pool[np.argsort(arrival)[:count]]
 
-    def _liked(self, pool: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    def _popular_pins(self, pool: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """Popular pins of a pool: of a few candidates each the most popular."""
         if not len(pool) or not count:
             return pool[:0]

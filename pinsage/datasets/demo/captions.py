@@ -23,13 +23,13 @@ class Caption:
 
 
 def pin_caption(pin: int, pins: Pins, interests: Interests, *, recipe: Recipe, rng: np.random.Generator) -> Caption:
-    """What a pin says of itself."""
+    """The title, description and annotations of a pin."""
     interest = int(pins.interest[pin])
     family = int(interests.family[interest])
     lacks_annotations, lacks_words = rng.random(2) < (recipe.no_annotations, recipe.no_words)
     words = _theme_words(interests.theme[interest], family, recipe, rng)
     style = _style(float(pins.style[pin]), rng)
-    title = _filled(TITLES, words, style, "", rng)
+    title = _fill(TITLES, words, style, "", rng)
     annotations = [*words, style] if rng.random() < recipe.style_word else list(words)
     if rng.random() < recipe.category_word:
         annotations.append(CATEGORIES[interests.place[interest]])
@@ -42,11 +42,11 @@ def pin_caption(pin: int, pins: Pins, interests: Interests, *, recipe: Recipe, r
 
 
 def board_title(interest: int, style: float, interests: Interests, rng: np.random.Generator) -> str:
-    """What a board is called."""
+    """The title of a board."""
     family = int(interests.family[interest])
     words = [FAMILIES[family].words[row] for row in interests.theme[interest]]
     category = CATEGORIES[interests.place[interest]]
-    return _filled(BOARD_TITLES, words, _style(style, rng), category, rng)
+    return _fill(BOARD_TITLES, words, _style(style, rng), category, rng)
 
 
 def _theme_words(theme: NDArray[np.int64], family: int, recipe: Recipe, rng: np.random.Generator) -> list[str]:
@@ -60,7 +60,7 @@ def _style(style: float, rng: np.random.Generator) -> str:
     return STYLES[row]
 
 
-def _filled(patterns: tuple[str, ...], words: list[str], style: str, category: str, rng: np.random.Generator) -> str:
+def _fill(patterns: tuple[str, ...], words: list[str], style: str, category: str, rng: np.random.Generator) -> str:
     """One of the patterns that need no more words than there are."""
     names = ("first", "second", "third")
     usable = [text for text in patterns if not any(f"{{{name}}}" in text for name in names[len(words) :])]

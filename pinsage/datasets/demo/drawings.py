@@ -1,4 +1,4 @@
-"""What the demo's pictures show: a few shapes per subject, on a canvas of 100 x 100.
+"""The shapes in the demo's pictures: a few per subject, on a canvas of 100 x 100.
 
 Letters of a shape: kind (E ellipse, R rectangle, P polygon, L line, A arc) and color (a main, b second, c accent,
 w paper, k ink). Numbers: two corners, or the points; a line has its width first; an arc its width first and its angles

@@ -1,4 +1,4 @@
-"""What pins are about. Nothing of this is written down: it is what the pipeline has to find out.
+"""The hidden interests behind the demo's pins. They are not written down: the pipeline has to find them.
 
 Every interest has a look (a silhouette in a palette) and a theme (three words). Each pair of look and theme is an
 interest in each of the four sister categories, so content narrows a pin down to a few interests and not to one.
@@ -24,7 +24,7 @@ INTERESTS_PER_FAMILY = 40  # at least; a small world has few categories rather t
 
 @dataclass(frozen=True)
 class Interests:
-    """What each interest is about.
+    """The family, category, look and theme of each interest.
 
     Attributes:
         family, category: int64 [I], category from 0 to 3 inside the family.
@@ -47,14 +47,14 @@ class Interests:
         return self.family * SISTERS + self.category
 
     def of_same_category(self) -> list[NDArray[np.int64]]:
-        """For each interest the interests of its category, itself included."""
+        """The interests of each interest's category, itself included."""
         place = self.place
         return [np.flatnonzero(place == own) for own in place]
 
 
 @dataclass(frozen=True)
 class Pins:
-    """What each pin is about.
+    """The interest, style and popularity of each pin.
 
     Attributes:
         interest: int64 [P].

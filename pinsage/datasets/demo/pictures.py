@@ -34,7 +34,7 @@ PALETTES = np.array(
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows: the drawing, the colors, and how light (0) or dark (1) it is."""
+    """The content of a picture: the drawing, the colors, and a light (0) or dark (1) ground."""
 
     family: int
     silhouette: int
@@ -56,7 +56,7 @@ def picture(scene: Scene, rng: np.random.Generator) -> bytes:
             canvas.line(points, fill=colors[shape.color], width=max(2, round(shape.width * scale)), joint="curve")
         else:
             canvas.polygon(points, fill=colors[shape.color])
-    return _encoded(image.reduce(2), rng)
+    return _encode(image.reduce(2), rng)
 
 
 def _colors(scene: Scene, rng: np.random.Generator) -> dict[str, Ink]:
@@ -68,7 +68,7 @@ def _colors(scene: Scene, rng: np.random.Generator) -> dict[str, Ink]:
 
 
 def _pose(rng: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """How the canvas of 100 x 100 lies in the picture: a matrix, a shift in pixels and the scale; at times mirrored."""
+    """Draw a place for the canvas in the picture: a matrix, a shift in pixels and the scale; at times mirrored."""
     angle, scale = rng.normal(0, 0.2), rng.uniform(0.66, 1.0) * _CANVAS / 100
     mirror = np.diag([rng.choice([-1.0, 1.0]), 1.0])
     cos, sin = np.cos(angle), np.sin(angle)
@@ -106,7 +106,7 @@ def _sun(canvas: ImageDraw.ImageDraw, color: Ink, rng: np.random.Generator) -> N
 _PATTERNS = (_nothing, _table, _stripes, _dots, _sun)
 
 
-def _encoded(image: Image.Image, rng: np.random.Generator) -> bytes:
+def _encode(image: Image.Image, rng: np.random.Generator) -> bytes:
     grain = rng.integers(-5, 6, size=(SIDE, SIDE, 1), dtype=np.int16)
     pixels = np.clip(np.asarray(image, dtype=np.int16) + grain, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Recipe:
-    """How large interests are, how dimly a pin shows its own, and how messy boards and sessions are."""
+    """The sizes of interests, the noise in what a pin shows of its own, and the disorder of boards and sessions."""
 
     pins_per_interest: int = 25
     evenness: float = 6.0  # of interest sizes; infinite: all the same

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pinsage.catalog.parquet_files import write_parquet
 from pinsage.datasets.demo.boards import Boards, drawn_boards
 from pinsage.datasets.demo.interests import Interests, Pins, drawn_interests, drawn_pins
 from pinsage.datasets.demo.recipe import Recipe
 from pinsage.datasets.demo.sessions import Engagements, drawn_sessions
 from pinsage.datasets.demo.tables import board_table, engagement_table, pin_table, save_table
 from pinsage.errors import DatasetError
+from pinsage.store.parquet_files import write_parquet
 
 log = logging.getLogger(__name__)
 MIN_PINS, MAX_PINS = 200, 1_000_000
@@ -26,7 +26,7 @@ MIN_PINS, MAX_PINS = 200, 1_000_000
 
 @dataclass(frozen=True)
 class DemoFacts:
-    """How many rows a demo world has, how many interests are behind them, and how many pins nobody has saved yet."""
+    """The numbers of rows, of hidden interests and of unsaved pins of a demo world."""
 
     pins: int
     boards: int
@@ -38,7 +38,7 @@ class DemoFacts:
 
 @dataclass(frozen=True)
 class World:
-    """Everything that is true of a demo world, and what people did in it."""
+    """The whole truth of a demo world, and what people did in it."""
 
     interests: Interests
     pins: Pins

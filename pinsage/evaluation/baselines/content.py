@@ -38,5 +38,5 @@ def combined(evidence: Evidence, plan: Plan) -> Similarity:
 
 
 def has(features: FeatureMatrix, name: str) -> bool:
-    """Whether any pin has a picture (`visual`) or words (`text`)."""
+    """Return whether any pin has a picture (`visual`) or words (`text`)."""
     return bool(features.block(FLAGS[name]).any())

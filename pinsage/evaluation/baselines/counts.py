@@ -39,7 +39,7 @@ def popular_shares(pin_degrees: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 class Transitions:
-    """How often the pin is the positive of the query among the training pairs; of equals the popular one is first.
+    """The counts of (query, positive) among the training pairs; of equals the popular one is first.
 
     Most counts are 0 or 1: without the second rule a query with two known partners would have but two answers.
     """

@@ -50,7 +50,7 @@ def bpr(evidence: Evidence, plan: Plan, regularization: float) -> Similarity:
 
 
 def has_implicit() -> bool:
-    """Whether the package implicit is installed."""
+    """Return whether the package implicit is installed."""
     return find_spec("implicit") is not None
 
 

@@ -23,7 +23,7 @@ ByValue = Callable[[float], Scorer]
 
 @dataclass(frozen=True)
 class Method:
-    """How a method is made: `make` takes a value of `setting`, `lacks` says why it cannot be made, or nothing."""
+    """The making of a method: `make` takes a value of `setting`; `lacks` is the reason it cannot be made, or empty."""
 
     make: Callable[[Evidence, Plan], ByValue]
     lacks: Callable[[Evidence], str] = lambda evidence: ""

@@ -14,7 +14,7 @@ MISSING = "picture file is missing"
 
 @dataclass(frozen=True)
 class PictureFile:
-    """What the `image_path` called `name` leads to: the full path, size and time of change, or why it is refused."""
+    """The file behind the `image_path` called `name`: its full path, size and time of change, or the refusal."""
 
     name: str
     path: str

@@ -1,4 +1,4 @@
-"""Pictures: found in a column or as files, judged by size and place, written in ascending order of their pin.
+"""Pictures: found in a column or as files, checked for size and place, written in ascending order of their pin.
 
 The engine's tables: `found_pictures` has a row for each picture of a row of `pins`, `pictures` those of kept pins with
 the first reason against each. Pictures of a column are copied once into a scratch file, from which they are read in the
@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.catalog.parquet_files import parquet_writer
 from pinsage.catalog.schema import PUBLISHED_PICTURES
 from pinsage.ingest.pictures.files import picture_file, read_picture_file
 from pinsage.ingest.quarantine import Quarantine, TableCount
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.table import BATCH_ROWS, SourceTable
+from pinsage.store.parquet_files import parquet_writer
 
 READ_AT_ONCE = 16
 ROW_GROUP_PICTURES = 256
@@ -36,7 +36,7 @@ FOUND = pa.schema(
 )
 Row = dict[str, Any]  # one of the engine's rows, by the names of its columns
 
-JUDGED = """
+CHECKED = """
 CREATE TABLE pictures AS
 SELECT row, number AS pin, id AS pin_id, image_path, size_bytes, start,
     CASE
@@ -60,7 +60,7 @@ def find_pictures(dataset: Dataset, source: SourceTable, quarantine: Quarantine,
 
     Bytes in `image` go before a file in `image_path`.
     """
-    with scratch.open("wb") as copy, quarantine.engine.source(FOUND, _found(dataset, source, copy)):
+    with scratch.open("wb") as copy, quarantine.engine.source(FOUND, _search(dataset, source, copy)):
         quarantine.engine.run("CREATE TABLE found_pictures AS FROM source")
 
 
@@ -84,7 +84,7 @@ def keep_pictures(
         PinSageError: a picture file changed while it was read.
     """
     engine = quarantine.engine
-    engine.run(JUDGED, max_mb=max_mb, shown_mb=f"{max_mb:g}")
+    engine.run(CHECKED, max_mb=max_mb, shown_mb=f"{max_mb:g}")
     has_paths = "image_path" in source.present
     engine.run(BAD.format(image_path=", shown(image_path) AS image_path" if has_paths else ""))
     ((exist,),) = engine.rows("SELECT count(*) FROM pictures")
@@ -97,18 +97,18 @@ def keep_pictures(
     return count
 
 
-def _found(dataset: Dataset, source: SourceTable, copy: BinaryIO) -> Iterator[pa.RecordBatch]:
+def _search(dataset: Dataset, source: SourceTable, copy: BinaryIO) -> Iterator[pa.RecordBatch]:
     names: list[str] = [name for name in ("image", "image_path") if name in source.present]
     batch_rows = READ_AT_ONCE if "image" in names else BATCH_ROWS
     for batch in source.batches(names, batch_rows) if names else ():
         rows = [
-            _found_row(dataset, row, copy) for row in batch.to_pylist() if row.get("image") or row.get("image_path")
+            _picture_row(dataset, row, copy) for row in batch.to_pylist() if row.get("image") or row.get("image_path")
         ]
         if rows:
             yield pa.RecordBatch.from_pylist(rows, schema=FOUND)
 
 
-def _found_row(dataset: Dataset, row: Row, copy: BinaryIO) -> Row:
+def _picture_row(dataset: Dataset, row: Row, copy: BinaryIO) -> Row:
     image = row.get("image")
     if image:
         start = copy.tell()

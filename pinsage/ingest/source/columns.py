@@ -50,7 +50,7 @@ EXTENSION_KEY = b"ARROW:extension:name"
 
 @dataclass(frozen=True)
 class Caps:
-    """How many characters of a text and annotations of a pin are read; `cut` counts by column what was longer."""
+    """The longest text and the most annotations of a pin that are read; `cut` counts by column what was longer."""
 
     characters: int = 2**31
     annotations: int = 2**31

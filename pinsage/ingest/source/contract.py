@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a column holds; which Arrow types are accepted for it is decided in `columns.py`."""
+    """The kind of values in a column; `columns.py` decides which Arrow types are accepted for it."""
 
     ID = "id"
     TEXT = "text"

@@ -37,7 +37,7 @@ class Dataset:
             filesystem, root = _resolve(url)
             is_folder = filesystem.get_file_info(root).type is pafs.FileType.Directory
         if not is_folder:
-            raise DatasetError(f"The data set {_shown(url)} is no folder that exists. Check data.dataset.")
+            raise DatasetError(f"The data set {_show(url)} is no folder that exists. Check data.dataset.")
         return cls(url, filesystem, root)
 
     def tables(self) -> list[SourceTable]:
@@ -47,7 +47,7 @@ class Dataset:
             DatasetError: a required table is missing, or a table is empty, unreadable or lacks a column.
         """
         found = [(spec, self.files(spec)) for spec in TABLES]
-        return [_checked_table(spec, files) for spec, files in found if files]
+        return [_check_table(spec, files) for spec, files in found if files]
 
     def files(self, spec: TableSpec) -> list[SourceFile]:
         """Return the Parquet files of a table by name, none if an optional table is not there.
@@ -56,8 +56,8 @@ class Dataset:
             DatasetError: a required table is missing, or a table is there twice.
         """
         with _clear_url_errors(self.url):
-            single, folder = self._listed(f"{spec.name}.parquet"), self._listed(spec.name)
-        shown = _shown(self.url)
+            single, folder = self._list_files(f"{spec.name}.parquet"), self._list_files(spec.name)
+        shown = _show(self.url)
         if single and folder:
             raise DatasetError(f"{shown} holds both {spec.name}.parquet and {spec.name}/. Remove one of the two.")
         if spec.is_required and not (single or folder):
@@ -68,7 +68,7 @@ class Dataset:
         """Return the full path of something named relative to the data set's folder."""
         return posixpath.join(self.root, name)
 
-    def _listed(self, name: str) -> list[SourceFile]:
+    def _list_files(self, name: str) -> list[SourceFile]:
         info = self.filesystem.get_file_info(self.path(name))
         if info.type is pafs.FileType.File:
             return [self._file(info)] if name.endswith(".parquet") else []
@@ -87,12 +87,12 @@ def _is_data(name: str) -> bool:
     return name.endswith(".parquet") and not name.startswith(("_", "."))
 
 
-def _checked_table(spec: TableSpec, files: list[SourceFile]) -> SourceTable:
+def _check_table(spec: TableSpec, files: list[SourceFile]) -> SourceTable:
     layouts, present = [], set()
     for file in files:
         with file.parquet() as parquet:
             layouts.append(Layout.of(parquet))
-            present |= _checked_columns(file.name, parquet.schema_arrow, spec)
+            present |= _check_columns(file.name, parquet.schema_arrow, spec)
     table = SourceTable(spec, tuple(files), tuple(layouts), frozenset(present))
     if not table.num_rows:
         remedy = "Export it again." if spec.is_required else "Remove it if there are none, or export it again."
@@ -100,7 +100,7 @@ def _checked_table(spec: TableSpec, files: list[SourceFile]) -> SourceTable:
     return table
 
 
-def _checked_columns(where: str, schema: pa.Schema, spec: TableSpec) -> set[str]:
+def _check_columns(where: str, schema: pa.Schema, spec: TableSpec) -> set[str]:
     present = set()
     for column in spec.columns:
         places = schema.get_all_field_indices(column.name)
@@ -126,7 +126,7 @@ def _check_absent(where: str, names: list[str], wanted: str, is_required: bool) 
         raise DatasetError(f"{where} has no column '{wanted}' (it has {found}). Rename or add the column.")
 
 
-def _shown(url: str) -> str:
+def _show(url: str) -> str:
     return ascii(url[:SHOWN_CHARACTERS])[1:-1]
 
 
@@ -140,7 +140,7 @@ def _clear_url_errors(url: str) -> Iterator[None]:
     except Exception as error:
         reason = str(error).splitlines()[0][:SHOWN_CHARACTERS] if str(error) else type(error).__name__
         raise DatasetError(
-            f"The data set {_shown(url)} cannot be opened ({reason!a}). "
+            f"The data set {_show(url)} cannot be opened ({reason!a}). "
             "Check the URL in data.dataset, and who may read it."
         ) from None
 

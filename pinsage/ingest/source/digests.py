@@ -22,7 +22,7 @@ class FileDigests:
 
     def __init__(self, memory: Path | None) -> None:
         self.memory = memory
-        self._known = _remembered(memory) if memory else {}
+        self._known = _read_memory(memory) if memory else {}
         self._asked: dict[str, str] = {}
 
     @classmethod
@@ -51,7 +51,7 @@ class FileDigests:
         Path(file.name).replace(self.memory)
 
 
-def _remembered(memory: Path) -> dict[str, str]:
+def _read_memory(memory: Path) -> dict[str, str]:
     try:
         found = json.loads(memory.read_text(encoding="utf-8"))
     except (OSError, ValueError):

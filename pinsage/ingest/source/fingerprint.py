@@ -1,4 +1,4 @@
-"""What makes one data set the same as another: it enters the key of the ingested catalog."""
+"""The identity of a data set, which enters the key of the ingested catalog."""
 
 import hashlib
 import json

@@ -54,7 +54,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Layout:
-    """What the footer of a file says: rows and bytes (before compression) of each row group, and its columns.
+    """The layout of a file by its footer: rows and bytes (before compression) of each row group, and its columns.
 
     `texts` has for each column of strings the leaf that holds them.
     """
@@ -80,7 +80,7 @@ class Layout:
         texts = {leaf.path.split(".")[0]: leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"}
         return cls(rows, tuple(group.total_byte_size for group in groups), texts, frozenset(parquet.schema_arrow.names))
 
-    def shared(self, columns: list[Column]) -> list[str]:
+    def dictionary_leaves(self, columns: list[Column]) -> list[str]:
         """Return the leaves to read as dictionaries: a long text of many rows is then held once.
 
         For ids, which are short and many, dictionaries cost three times the time of reading; so they are read as such
@@ -110,7 +110,7 @@ class SourceTable:
 
     @property
     def num_rows(self) -> int:
-        """Rows in all files together."""
+        """The number of rows in all files together."""
         return sum(sum(layout.rows) for layout in self.layouts)
 
     @cached_property
@@ -148,7 +148,7 @@ class _Request:
 
 def _batches(file: SourceFile, layout: Layout, request: _Request, first: int) -> Iterator[pa.RecordBatch]:
     there = [column for column in request.columns if column.name in layout.names]
-    with file.parquet(layout.shared(there)) as parquet:
+    with file.parquet(layout.dictionary_leaves(there)) as parquet:
         for group, size in enumerate(layout.rows):
             start, rows, names = first, layout.batch_rows(group, request.batch_rows), [column.name for column in there]
             for raw in parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):

@@ -1,4 +1,4 @@
-"""How every Parquet file of the catalog and of the pairs is written: zstd, page checksums, the same bytes each time."""
+"""Parquet files as every stage writes them: zstd, page checksums, the same bytes each time."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

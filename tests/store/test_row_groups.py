@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pinsage.catalog.parquet_files import ROW_GROUP_ROWS
 from pinsage.errors import ArtifactDamagedError
-from pinsage.pairs.row_groups import Int32Writer, row_groups
+from pinsage.store.parquet_files import ROW_GROUP_ROWS
+from pinsage.store.row_groups import Int32Writer, row_groups
 
 SIZE = 2 * ROW_GROUP_ROWS + 5
 

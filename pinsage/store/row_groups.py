@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.catalog.parquet_files import ROW_GROUP_ROWS, parquet_writer
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.parquet_files import ROW_GROUP_ROWS, parquet_writer
 
 
 def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
@@ -31,7 +31,7 @@ def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
 
 
 class Int32Writer:
-    """Writes int32 columns as they come; the file depends on the rows, not on how they were cut."""
+    """A writer of int32 columns; the file depends on the rows, not on how they were cut."""
 
     def __init__(self, writer: pq.ParquetWriter, names: tuple[str, ...]) -> None:
         self.num_rows = 0
@@ -55,16 +55,16 @@ class Int32Writer:
         self.num_rows += len(columns[0])
         if self._num_waiting >= ROW_GROUP_ROWS:
             whole = self._num_waiting - self._num_waiting % ROW_GROUP_ROWS
-            joined = self._joined()
+            joined = self._join()
             self._write([column[:whole] for column in joined])
             rest = tuple(column[whole:].copy() for column in joined)  # a copy, lest it keep the whole alive
             self._waiting, self._num_waiting = [rest], len(rest[0])
 
     def _flush(self) -> None:
         if self._num_waiting or not self.num_rows:
-            self._write(self._joined())
+            self._write(self._join())
 
-    def _joined(self) -> list[NDArray[np.int32]]:
+    def _join(self) -> list[NDArray[np.int32]]:
         none = tuple(np.zeros(0, np.int32) for _ in self._schema.names)
         return [np.concatenate(parts) for parts in zip(none, *self._waiting, strict=True)]
 

@@ -1,4 +1,4 @@
-"""How minibatches come to the device: built by producers and copied there, or expanded there from resident tables."""
+"""The loader of minibatches: built by producers and copied to the device, or expanded there from resident tables."""
 
 import os
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _MOST_PRODUCERS = 8
 
 
 @dataclass(frozen=True)
-class Supply:
+class Loader:
     """`minibatch` builds the minibatch of a step, for any thread; `inputs` are what the network reads for it."""
 
     minibatch: Callable[[int], Minibatch]
@@ -33,7 +33,7 @@ class Supply:
     @classmethod
     def of(
         cls, data: TrainingData, model: ModelSettings, train: TrainSettings, *, share: Share, device: torch.device
-    ) -> "Supply":
+    ) -> "Loader":
         """The way the settings name, or that the device's memory allows."""
         is_resident = _is_resident(data, train, device)
         memory = ReusedMemory(pinned_block if device.type == "cuda" else plain_block)

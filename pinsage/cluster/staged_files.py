@@ -1,4 +1,4 @@
-"""Files lent through a store: fetched once per host, checked, and mapped by all its workers."""
+"""Files staged in a store: fetched once per host, checked, and mapped by all its workers."""
 
 import hashlib
 import os
@@ -10,14 +10,14 @@ from pathlib import Path
 
 from pinsage.cluster.remote import Remote
 from pinsage.errors import StoreDamagedError
-from pinsage.store.lock import locked
+from pinsage.store.lock import hold_lock
 from pinsage.store.manifest import FileEntry
 
 _IDLE_S = 3600.0  # a copy that nobody asked for in this time makes room for the next
 
 
 @dataclass(frozen=True)
-class StoredLoan:
+class FilesInStore:
     """Files in the store; the first process of a host that asks for them fetches them for all."""
 
     remote: Remote
@@ -30,13 +30,13 @@ class StoredLoan:
         """The folder of the files on this host.
 
         Raises:
-            StoreDamagedError: the store holds other bytes than were lent; they are removed from it.
+            StoreDamagedError: the store holds other bytes than were staged; they are removed from it.
             ClusterError: the store cannot be read.
             DiskFullError: there is no room for the files.
         """
         copies = local_folder() / "pinsage-loans"
         copy = copies / hashlib.sha256(repr(self.files).encode()).hexdigest()[:32]
-        with locked(copies / f"{copy.name}.lock"):
+        with hold_lock(copies / f"{copy.name}.lock"):
             if not copy.is_dir():
                 _remove_idle(copies)
                 self._fetch_into(copy)
@@ -70,7 +70,7 @@ def local_folder() -> Path:
 
 
 def input_name(entry: FileEntry) -> str:
-    """Where a file that was lent lies in the store: at a place of its content."""
+    """The name of an input file in the store, which is made of its content's digest."""
     return f"inputs/{entry.sha256}"
 
 
