@@ -79,7 +79,7 @@ def test_a_few_passes_come_near_to_arpack(iterations, mean_error, energy_share):
     graph = build_graph(pins, boards, num_pins=2000, num_boards=900)
     entries = (graph.pin_degrees[pins] * graph.board_degrees[boards]) ** -0.5
     exact = np.sort(svds(sparse.csr_matrix((entries, (pins, boards))), k=128, return_singular_vectors=False))[::-1]
-    factors = factors_of(graph, iterations=iterations)
+    factors = factors_of(graph, dim=128, iterations=iterations)
     assert np.mean(np.abs(factors.singular_values / exact - 1)) < mean_error
     assert energy_share < factors.energy * np.square(entries).sum() / np.square(exact).sum() <= 1 + 1e-6
 
@@ -140,7 +140,7 @@ def test_two_communities_fill_two_columns_and_the_rest_is_zero(tmp_path):
     """A matrix of rank 2: pins of one community have one vector, at a right angle to the other's."""
     dense = np.zeros((7, 5), bool)
     dense[:4, :2], dense[4:, 2:] = True, True
-    arrays = written(tmp_path / "out", graph_of(dense), power=0)
+    arrays = written(tmp_path / "out", graph_of(dense), dim=128, power=0)
     np.testing.assert_allclose(arrays["singular_values"][:3], [1, 1, 0], atol=1e-5)
     assert arrays["spectral"].shape == (7, 128)
     assert not arrays["spectral"][:, 2:].any()
