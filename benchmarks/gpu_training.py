@@ -89,7 +89,7 @@ SIZES = ("num_pins", "columns", "batch", "steps")
 
 
 def options() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--tables", action="store_true")

@@ -178,7 +178,7 @@ def peak_gb() -> float:
 
 
 def can_run(name: str) -> bool:
-    """Whether a contestant's libraries are there; says how to install them where they are not."""
+    """Tell if a contestant's libraries are there, and how to install them if not."""
     probe = subprocess.run(
         [_python(name), "-c", f"import {RUNS[name][1].split('.')[0]}, pyarrow"], check=False, cwd=ROOT
     )
@@ -195,7 +195,7 @@ def _python(name: str) -> str:
 
 
 def measured(name: str, data: Path) -> list[dict]:
-    """What one contestant took in a fresh process; nothing where it failed, which is told."""
+    """Measure one contestant in a fresh process; nothing comes back of one that failed, which is told."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPYCACHEPREFIX"] = str(data.parent / "bytecode")
     command = [_python(name), __file__, "--run", name, "--data", str(data)]

@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def options() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--preset", default="")

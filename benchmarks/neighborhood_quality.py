@@ -1,4 +1,4 @@
-"""What a more exact neighborhood buys: PinSage's hit rate with visits counted on few or many walks, or computed.
+"""The gain of a more exact neighborhood: PinSage's hit rate with visits counted on few or many walks, or computed.
 
     python benchmarks/neighborhood_quality.py --dataset FOLDER [--preset conf/paper.yaml] [--seeds 3] [--split test]
 

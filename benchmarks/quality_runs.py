@@ -129,7 +129,7 @@ def _record(place: Workplace, run: Run) -> Record:
 
 
 def described(run: Run) -> Record:
-    """What a run was made with, and how long its stages took when they were made."""
+    """The settings of a run, and the seconds of its stages when they were made."""
     defaults = flat(Settings())
     changed = {name: value for name, value in flat(run.settings).items() if value != defaults[name]}
     changed.pop("data.dataset")

@@ -47,11 +47,11 @@ class Trainer:
         self._optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, fused=True)
 
     def loader(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Loader:
-        """Where minibatches come from."""
+        """The source of minibatches."""
         return Loader.of(data, model, train, share=Share(), device=CPU)
 
     def inputs(self, data: TrainingData) -> Inputs:
-        """What the network reads of them."""
+        """The part of them that the network reads."""
         return self._loader.inputs
 
     def steps(self, count: int) -> None:
@@ -111,7 +111,7 @@ class GatherAndSum(Trainer):
 
 @dataclass(frozen=True)
 class Contestant:
-    """How a contestant computes, and the negatives of its minibatches: shared ones (0: one per pair), hard ones."""
+    """The way a contestant computes, and the negatives of its minibatches: shared ones (0: one per pair), hard ones."""
 
     kind: type[Trainer]
     num_negatives: int

@@ -1,4 +1,4 @@
-"""How near a pin's neighborhood is to the exact one, and what that costs: four ways to estimate visits, interleaved.
+"""Distance of a pin's neighborhood from the exact one, and its cost: four ways to estimate visits, interleaved.
 
     python benchmarks/walk_accuracy.py --saves 1e7 [--graph FOLDER] [--queries 200] [--plot FILE.png] [--json FILE]
 

@@ -53,7 +53,7 @@ def one_core(folder: Path, sample: int, settings: Settings) -> Row:
 
 
 def one_core_process(folder: Path, sample: int, overrides: list[str]) -> Row:
-    """What `one_core` says in a process of its own."""
+    """The result of `one_core` in a process of its own."""
     command = [sys.executable, __file__, "--one-core", str(folder), "--sample", str(sample)]
     command += [part for override in overrides for part in ("--set", override)]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

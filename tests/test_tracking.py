@@ -43,7 +43,7 @@ def run(home, request) -> Run:
 
 
 def tracker_of(run: Run, home: Path) -> Tracker:
-    """What a fresh process would open."""
+    """The tracker that a fresh process would open."""
     return open_tracker(run.settings, home, run.run_id)
 
 

@@ -41,7 +41,7 @@ def expected(connect, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=["this machine", "separate scheduler"])
 def place(request):
-    """Where workers are started."""
+    """The place where workers are started."""
     return request.param
 
 

@@ -24,7 +24,7 @@ TRAIN = TrainSettings(
 
 
 def trained(scratch, tell):
-    """What the training comes to, from whatever checkpoint there is."""
+    """The result of the training, from whatever checkpoint there is."""
     rng = np.random.default_rng(0)
     weights = rng.random((NUM_PINS, 10), dtype=np.float32)
     data = TrainingData(

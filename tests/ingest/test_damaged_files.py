@@ -43,7 +43,7 @@ def spoil(content: bytes, rng: random.Random) -> bytes:
 
 
 def outcome(folder: Path, seed: int) -> dict[str, object]:
-    """What became of the data set after a table of it was damaged: rows that add up, or a sentence."""
+    """The outcome for the data set after a table of it was damaged: rows that add up, or a sentence."""
     rng = random.Random(seed)
     tables = rich_world()
     name = rng.choice(sorted(tables))

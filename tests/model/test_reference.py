@@ -24,7 +24,7 @@ D, M, OUT, PAIRS, BATCH = 4, 6, 3, 9, 6
 
 @dataclass(frozen=True)
 class Case:
-    """What a random world is made of. Few pins: negatives repeat, and meet the queries and positives."""
+    """The make-up of a random world. Few pins: negatives repeat, and meet the queries and positives."""
 
     seed: int = 0
     num_pins: int = 12

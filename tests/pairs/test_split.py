@@ -266,7 +266,7 @@ def test_shares_that_leave_nothing_are_refused(tmp_path):
     ],
 )
 def test_an_empty_split_is_an_error_with_figures(tmp_path, saves, empty):
-    """How many pairs each split has, how many saves and boards there are, and what to change."""
+    """The error says the pairs of each split, the saves and boards, and the setting to change."""
     with pytest.raises(DatasetError, match=rf"{empty} are left.*saves on \d boards.*lower pairs\.min_board_saves"):
         split_pairs(catalog_of(tmp_path, saves), PairSettings())
 

@@ -35,7 +35,7 @@ PROMOTED = {"model_version": 3, "reason": "A gain of +0.1.", "mlflow_url": "", "
 
 
 def pinsage(*arguments: object):
-    """What `pinsage ARGUMENTS` answers: exit_code, stdout, stderr."""
+    """The answer of `pinsage ARGUMENTS`: exit_code, stdout, stderr."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
 
 
@@ -101,7 +101,7 @@ def test_a_data_set_that_cannot_be_opened_is_one_line(tmp_path, monkeypatch):
 
 
 def test_settings_are_shown_as_a_preset_that_gives_the_same_settings(tmp_path):
-    """What `config show` prints can be saved and used."""
+    """The output of `config show` can be saved and used."""
     shown = pinsage("config", "show", "--set", "evaluate.ranks=[5, 9]", "--set", "walk.num_walks=7").stdout
     (tmp_path / "preset.yaml").write_text(shown)
     assert yaml.safe_load(shown)["evaluate"]["ranks"] == [5, 9]

@@ -1,4 +1,4 @@
-"""What is held out for the test reaches nothing that is made before the test."""
+"""Saves held out for the test reach nothing that is made before the test."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def worlds(tmp_path_factory):
 
 
 def files(world: World, stage: str) -> dict[str, bytes]:
-    """What a stage published, by name, without the manifest, which names its inputs."""
+    """The files that a stage published, by name, without the manifest, which names its inputs."""
     folder = world.store.folder(stage, world.run.result(stage).key)
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}

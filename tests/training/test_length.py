@@ -1,4 +1,4 @@
-"""How many steps a training has, and how large they are."""
+"""The number of steps of a training, and their size."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What saves say, past the convolutions: spectral vectors and a learned vector of every pin."""
+"""The saves, past the convolutions: spectral vectors and a learned vector of every pin."""
 
 from dataclasses import replace
 

@@ -24,7 +24,7 @@ def draw(seed, pin, walk, number):
 
 
 def visits(graph, pin, plan):
-    """How often each pin other than the start is visited, in order of first visit: 512 walks go side by side."""
+    """Visits of each pin other than the start, in order of first visit: 512 walks go side by side."""
     counts = Counter()
     for first in range(0, plan.num_walks, 512):
         walks = dict.fromkeys(range(first, min(first + 512, plan.num_walks)), pin)
@@ -51,7 +51,7 @@ def goes_on(plan, pin, walk, number):
 
 
 def top_visited(graph, pins, plan, top):
-    """What pinsage.walks.random_walk.top_visited should give."""
+    """The result that pinsage.walks.random_walk.top_visited should give."""
     found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
     for row, pin in enumerate(pins):
         best = visits(graph, int(pin), plan).most_common()[:top]  # of equals the one visited first
