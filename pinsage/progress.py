@@ -76,11 +76,12 @@ class Pace:
 
 
 class Watch:
-    """A count of what is done, told to whoever watches."""
+    """A count of what is done, told to whoever watches: in pins if the sizes of the parts are known, else in parts."""
 
-    def __init__(self, tell: Tell, label: str, unit: str, sizes: Sequence[int]) -> None:
-        self._tell, self._label, self._unit, self._sizes = tell, label, unit, sizes
-        self._done, self._total, self._pace = 0, sum(sizes), Pace(time.monotonic())
+    def __init__(self, tell: Tell, label: str, num_parts: int, sizes: Sequence[int] | None = None) -> None:
+        self._tell, self._label, self._unit = tell, label, "parts" if sizes is None else "pins"
+        self._sizes = [1] * num_parts if sizes is None else sizes
+        self._done, self._total, self._pace = 0, sum(self._sizes), Pace(time.monotonic())
 
     def done(self, number: int) -> None:
         """Count a part."""

@@ -67,10 +67,7 @@ class Cluster:
             ClusterError: a part failed every time or ended its workers, or the scheduler or all workers are lost.
             PinSageError: a part found something that trying again cannot help; the very error it raised.
         """
-        if sizes is None:
-            watch = Watch(self._tell, label, "parts", [1] * len(parts))
-        else:
-            watch = Watch(self._tell, label, "pins", sizes)
+        watch = Watch(self._tell, label, len(parts), sizes)
         return _Job(self._client, function, parts, label).results(watch, on_result)
 
 

@@ -86,7 +86,7 @@ class Threads:
             sizes: pins of each part, in which progress is then told.
             on_result: is called in this thread with each result as it comes in.
         """
-        watch = Watch(self._tell, label, "parts" if sizes is None else "pins", sizes or [1] * len(parts))
+        watch = Watch(self._tell, label, len(parts), sizes)
         pool = ThreadPoolExecutor(self._num_threads)
         try:
             numbers = {pool.submit(function, *part): number for number, part in enumerate(parts)}
