@@ -30,7 +30,7 @@ def run_stage(name: str, dataset: Path, home: Path, settings: list[str]) -> dict
     import importlib
 
     from pinsage.config import load_settings, parse_override
-    from tasks.work import StageWork
+    from tasks.running.work import StageWork
 
     folders = {stage: home / stage for stage in STAGES}
     shutil.rmtree(folders[name], ignore_errors=True)

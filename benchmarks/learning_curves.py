@@ -26,7 +26,7 @@ from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import sample_pairs
 from pinsage.pairs.pairs import HeldOutPairs
 from pinsage.store.run import Run, RunStore
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
 
 STAGES = ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk", "train")
 VARIANTS: dict[str, dict[str, Any]] = {

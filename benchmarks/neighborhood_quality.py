@@ -29,7 +29,7 @@ from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
 
 FEATURES = ("featurize_text", "featurize_visual", "featurize_saves")
 STAGES = ("ingest", "pair", "connect", *FEATURES, "walk", "train", "embed")

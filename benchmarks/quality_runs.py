@@ -14,7 +14,7 @@ from pinsage.config import flat, load_settings
 from pinsage.datasets.demo.world import write_demo
 from pinsage.settings import Baseline, Settings
 from pinsage.store.run import Run, RunStore
-from tasks.local_run import LocalRun
+from tasks.running.local_run import LocalRun
 from tasks.stages import STAGES
 
 FULL = "full"

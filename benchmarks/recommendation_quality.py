@@ -22,7 +22,7 @@ from quality_runs import DEMO, VARIANTS, Workplace, quality_records
 from quality_tables import page_of, write_between_marks
 
 from pinsage.config import parse_override
-from tasks.terminal import stdout_console
+from tasks.command_line.terminal import stdout_console
 
 SETS = ("ml-latest-small-posters", "mtg-duel-commander", GOWALLA, DEMO, PUBLISHED_SPLIT)
 RESULTS = Path(__file__).parent / "results/recommendation_quality.json"

@@ -33,9 +33,9 @@ from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.run import Run, RunStore
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
+from tasks.running.work import StageWork
 from tasks.train import training_data
-from tasks.work import StageWork
 
 SHARED = ("ingest", "pair", "connect")
 EVERY_PAIR = 1_000_000

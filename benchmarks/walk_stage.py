@@ -31,8 +31,8 @@ from pinsage.settings import Settings
 from pinsage.walks.neighborhood import top_neighbors
 from pinsage.walks.pagerank import hard_negatives
 from pinsage.walks.partition import prepare_graph
+from tasks.running.work import StageWork
 from tasks.walk import walk
-from tasks.work import StageWork
 
 Row = dict[str, float]
 STEPS = ("starting", "preparing", "walking", "writing", "collecting")

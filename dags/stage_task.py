@@ -12,7 +12,7 @@ from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 from trigger_form import chosen
 
-from tasks.launch import StageCommand, StageFailedError, StageProcess, record_failure
+from tasks.running.launch import StageCommand, StageFailedError, StageProcess, record_failure
 from tasks.stages import STAGES, Stage
 
 HOME = Path(os.environ.get("PINSAGE_HOME") or Path(__file__).parents[1] / "var").absolute()

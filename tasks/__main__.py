@@ -17,8 +17,8 @@ from typing import Any
 
 from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
-from tasks.launch import CANNOT_RETRY, record_failure
-from tasks.orphan import die_with
+from tasks.running.launch import CANNOT_RETRY, record_failure
+from tasks.running.orphan import die_with
 from tasks.stages import STAGES
 
 log = logging.getLogger("tasks")
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _perform(options: argparse.Namespace) -> dict[str, Any]:
-    from tasks.stage_process import mark_failed, perform
+    from tasks.running.stage_process import mark_failed, perform
 
     home = options.home.resolve()
     if options.stage == "fail":

@@ -17,7 +17,7 @@ from pinsage.graph.walked import WALKED, with_sessions
 from pinsage.graph.weights import add_weights
 from pinsage.store.manifest import Facts
 from pinsage.store.row_groups import row_groups
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def connect(work: StageWork) -> Facts:

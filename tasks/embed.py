@@ -13,7 +13,7 @@ from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
 from pinsage.model.file import load_network
 from pinsage.model.popularity import popularity_term
 from pinsage.store.manifest import Facts
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 log = logging.getLogger(__name__)
 _PARTS_PER_THREAD = 8

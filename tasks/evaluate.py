@@ -27,7 +27,7 @@ from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 from pinsage.store.parquet_files import write_parquet
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 WITH_VECTORS = ("pinsage", "combined", "visual", "annotation")
 log = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ from pinsage.features.spectral import write_spectral_features
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.store.manifest import Facts
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def featurize_saves(work: StageWork) -> Facts:

@@ -5,7 +5,7 @@ from pinsage.features.corpus import read_corpus
 from pinsage.features.text import train_word_vectors, write_text_features
 from pinsage.features.words import COLUMNS, words_of_pins
 from pinsage.store.manifest import Facts
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def featurize_text(work: StageWork) -> Facts:

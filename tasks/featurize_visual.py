@@ -5,7 +5,7 @@ from pinsage.features.picture_features import write_picture_features
 from pinsage.features.vector_cache import VectorCache
 from pinsage.features.visual import picture_encoder
 from pinsage.store.manifest import Facts
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def featurize_visual(work: StageWork) -> Facts:

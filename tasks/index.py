@@ -12,7 +12,7 @@ from pinsage.recall import enough_recall, measure_recall
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from pinsage.store.parquet_files import write_parquet
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 log = logging.getLogger(__name__)
 EXACT_SCAN_PINS = 50_000  # below this a scan of all embeddings answers as fast as any index, and misses nothing

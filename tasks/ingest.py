@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pinsage.ingest.ingest import ingest_dataset
 from pinsage.store.manifest import Facts
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def ingest(work: StageWork) -> Facts:

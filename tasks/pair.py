@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pinsage.catalog.catalog import Catalog
 from pinsage.pairs.split import write_split
 from pinsage.store.manifest import Facts
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def pair(work: StageWork) -> Facts:

@@ -18,10 +18,10 @@ from pinsage.tracking.names import curve_names
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
+from pinsage.tracking.run_page import description, facts, measurements, quality
 from pinsage.tracking.tracker import Tracker, open_tracker
-from tasks.experiment_page import description, facts, measurements, quality
-from tasks.runner import code_version
-from tasks.work import StageWork
+from tasks.running.runner import code_version
+from tasks.running.work import StageWork
 
 if TYPE_CHECKING:
     from pinsage.serving import ModelParts

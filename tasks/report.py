@@ -2,8 +2,8 @@
 
 from pinsage.report.page import gather_page, render
 from pinsage.store.manifest import Facts
+from tasks.running.work import StageWork
 from tasks.stages import STAGES
-from tasks.work import StageWork
 
 
 def report(work: StageWork) -> Facts:

@@ -19,8 +19,8 @@ from pinsage.training.data import TrainingData
 from pinsage.training.distributed import num_processes
 from pinsage.training.loop import TrainedNetwork, fit
 from pinsage.walks.neighborhood import Neighborhoods
-from tasks.ranks import done_together
-from tasks.work import StageWork
+from tasks.running.ranks import done_together
+from tasks.running.work import StageWork
 
 CURVE = pa.schema(
     [("step", pa.int64()), ("loss", pa.float64()), ("learning_rate", pa.float64()), ("hard_negatives", pa.int32())]
@@ -34,7 +34,7 @@ def train(work: StageWork) -> Facts:
     Where there are several GPUs, or the settings say so, several processes train together.
 
     Raises:
-        PinSageError: see `training.loop.fit` and `tasks.ranks.done_together`.
+        PinSageError: see `training.loop.fit` and `tasks.running.ranks.done_together`.
 
     Source: PinSage §3.3.
     """
@@ -43,7 +43,7 @@ def train(work: StageWork) -> Facts:
         return publish(fit_network(work), work)
     job = work.scratch / "job.json"
     _write_job(work, job)
-    return done_together("tasks.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
+    return done_together("tasks.running.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
 
 
 def fit_network(work: StageWork) -> TrainedNetwork:

@@ -12,7 +12,7 @@ from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.store.manifest import Facts
 from pinsage.walks.partition import Walked, allocate, check_coverage, num_parts, ranges, walk_partition
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from pinsage.errors import PinSageError
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
 from pinsage.tracking.server import VIEW
+from tasks.command_line.summary import print_summary
 from tasks.standalone.airflow_api import AirflowApi
 from tasks.standalone.deployment import DAG_ID, Deployment
 from tasks.standalone.live import Follower, Row
@@ -24,7 +25,6 @@ from tasks.standalone.services import (
     stop,
     watch,
 )
-from tasks.summary import print_summary
 
 START_S = 300.0
 LOG_LINES = 15

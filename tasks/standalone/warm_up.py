@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import pinsage
 from pinsage.config import load_settings
 from pinsage.store.run import RunStore
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
 from tasks.stages import STAGES
 
 log = logging.getLogger(__name__)

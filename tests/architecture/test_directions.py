@@ -113,7 +113,7 @@ def test_every_room_of_the_library_has_a_place_on_the_stairs():
 @pytest.mark.parametrize(
     ("path", "source", "word"),
     [
-        ("pinsage/graph/csr.py", "from tasks.runner import run_stage", "tasks/"),
+        ("pinsage/graph/csr.py", "from tasks.running.runner import run_stage", "tasks/"),
         ("pinsage/graph/csr.py", "from pinsage.training import loop", "'graph' lies below 'training'"),
         ("pinsage/graph/csr.py", "def f():\n    import pinsage.report.page", "'graph' lies below 'report'"),
         ("pinsage/graph/csr.py", "from pinsage.ingest import ingest", "'graph' lies below 'ingest'"),

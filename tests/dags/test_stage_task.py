@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from stage_task import StageTask, fail_experiment
 
 from pinsage.config import flat, load_settings
-from tasks.launch import StageFailedError
+from tasks.running.launch import StageFailedError
 
 MIDNIGHT = datetime(2026, 5, 1, tzinfo=UTC)
 CATALOG = Asset("catalog_of_a_test")

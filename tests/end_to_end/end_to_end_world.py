@@ -8,7 +8,7 @@ from pinsage.config import load_settings
 from pinsage.settings import Settings
 from pinsage.store.artifact import Artifact, ArtifactStore
 from pinsage.store.run import Run, RunStore
-from tasks.stage_process import perform
+from tasks.running.stage_process import perform
 from tasks.stages import STAGES
 
 SMALL = {

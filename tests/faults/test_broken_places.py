@@ -13,8 +13,8 @@ from pinsage.cluster.connection import open_cluster
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ClusterError, DiskFullError
 from pinsage.graph.build import build_graph
+from tasks.running.work import StageWork
 from tasks.walk import walk
-from tasks.work import StageWork
 
 QUICK = {"walk.num_walks": 50, "walk.hard_negative_walks": 50}
 

@@ -16,8 +16,8 @@ import pytest
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.store.manifest import file_entries
+from tasks.running.work import StageWork
 from tasks.walk import walk
-from tasks.work import StageWork
 
 ROUNDS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "3"))
 OVERRIDES = {

@@ -16,8 +16,8 @@ from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.settings import ClusterSettings
 from pinsage.store.manifest import file_entries
+from tasks.running.work import StageWork
 from tasks.walk import walk
-from tasks.work import StageWork
 
 SHAPES = {"threads": (1, 2), "processes": (2, 1)}  # workers, threads of each
 

@@ -33,10 +33,10 @@ from tasks.index import index
 from tasks.ingest import ingest
 from tasks.pair import pair
 from tasks.report import report
-from tasks.runner import run_stage, stage_recipe
+from tasks.running.runner import run_stage, stage_recipe
+from tasks.running.work import StageWork
 from tasks.stages import STAGES
 from tasks.train import train
-from tasks.work import StageWork
 
 NUM_PINS, NUM_BOARDS = 40, 24
 HOSTILE = "<script>alert('pin 3')</script> & \"quotes\""

@@ -24,10 +24,10 @@ from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.tracker import RUN_TAG, open_tracker
-from tasks.cli import app
-from tasks.local_run import LocalRun
+from tasks.command_line.cli import app
+from tasks.command_line.summary import print_summary
+from tasks.running.local_run import LocalRun
 from tasks.stages import STAGES, Stage
-from tasks.summary import print_summary
 
 ROOT = Path(__file__).parents[2]
 TITLES = ["The ant", "The bee", "The cat", "The dog"]
@@ -61,7 +61,7 @@ def test_every_command_has_help_with_an_example(words):
 def test_the_help_needs_nothing_heavy():
     """`pinsage --help` imports no library that takes a second to load."""
     code = (
-        "import sys, tasks.cli;"
+        "import sys, tasks.command_line.cli;"
         "print([name for name in ('torch', 'mlflow', 'gensim', 'dask', 'numba', 'pandas', 'pyarrow', 'numpy')"
         " if name in sys.modules])"
     )

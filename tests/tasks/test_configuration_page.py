@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pinsage.settings import Settings
-from tasks.config_reference import markdown_page, setting_rows
+from tasks.command_line.config_reference import markdown_page, setting_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 ROWS = {row.name: row for section in Settings.model_fields for row in setting_rows(section)}

@@ -11,7 +11,7 @@ from pinsage.graph.csr import NAMES, BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.settings import Settings
 from tasks.connect import connect
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def work(tmp_path, saves, num_pins=4, num_boards=3):

@@ -13,7 +13,7 @@ from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.store.manifest import file_entries
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.embed import embed
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 P, T = 9000, 3  # three chunks of 4,096 pins, the last one short
 

@@ -14,7 +14,7 @@ from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import WALKED, with_sessions
 from tasks.featurize_saves import featurize_saves
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 P, B = 50, 30
 PROGRAM = """
@@ -22,7 +22,7 @@ import sys
 from pathlib import Path
 from pinsage.config import load_settings
 from tasks.featurize_saves import featurize_saves
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 home = Path(sys.argv[1])
 featurize_saves(StageWork(load_settings(), {"connect": home / "connect"}, Path(sys.argv[2]), home, home))
 """

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 from pinsage.config import load_settings
 from pinsage.features.matrix import FeatureMatrix
 from tasks.featurize_text import featurize_text
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def ingested(folder, annotations: list[list[str]], titles: list[str | None]):

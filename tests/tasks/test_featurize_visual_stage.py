@@ -11,7 +11,7 @@ from PIL import Image
 from pinsage.config import load_settings
 from pinsage.errors import SettingsError
 from tasks.featurize_visual import featurize_visual
-from tasks.work import StageWork
+from tasks.running.work import StageWork
 
 
 def ingested(folder):

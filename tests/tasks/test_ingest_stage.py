@@ -12,7 +12,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError
 from pinsage.store.run import RunStore
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 KNOWN = {

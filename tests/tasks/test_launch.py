@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import launch as launching
-from tasks.launch import REPORT_BYTES, StageCommand, StageFailedError, StageProcess
+from tasks.running import launch as launching
+from tasks.running.launch import REPORT_BYTES, StageCommand, StageFailedError, StageProcess
 
 ROOT = Path(__file__).parents[2]
 
@@ -175,7 +175,7 @@ def test_a_stage_dies_with_a_launcher_that_is_killed(tmp_path):
     preset = tmp_path / "preset.yaml"
     os.mkfifo(preset)  # a named pipe: whoever reads it waits for ever
     code = (
-        "import sys; from pathlib import Path; from tasks.launch import StageCommand, StageProcess\n"
+        "import sys; from pathlib import Path; from tasks.running.launch import StageCommand, StageProcess\n"
         "argv = StageCommand.argv\n"
         f"StageCommand.argv = lambda self: [*argv(self), '--config', {str(preset)!r}]\n"
         f"process = StageProcess(StageCommand('ingest', 'r1', Path({str(tmp_path)!r})))\n"

@@ -11,7 +11,7 @@ from pinsage.catalog.ids import PinIds
 from pinsage.config import load_settings
 from pinsage.pairs.pairs import Pairs
 from pinsage.store.run import RunStore
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

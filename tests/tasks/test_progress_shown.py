@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from pinsage.progress import Progress
-from tasks.progress import ProgressBar, ProgressLines
+from tasks.running.progress import ProgressBar, ProgressLines
 
 
 def at(done, label="walk"):
@@ -17,7 +17,7 @@ def at(done, label="walk"):
 def test_lines_come_now_and_then_and_at_the_end(caplog, monkeypatch):
     """Every ten seconds of a clock that the test moves."""
     lines, now = ProgressLines(every_s=10), iter([0, 4, 11, 12, 22, 23])
-    monkeypatch.setattr("tasks.progress.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("tasks.running.progress.time.monotonic", lambda: next(now))
     with caplog.at_level(logging.INFO, logger="tasks"):
         for done in (0, 20, 40, 60, 80, 100):
             lines(at(done))

@@ -19,7 +19,7 @@ from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.tracker import open_tracker
 from tasks.promote import deciding_metric
-from tasks.runner import run_stage
+from tasks.running.runner import run_stage
 
 PIN_IDS = ["a", "b", "c"]
 FACTS = {"pins": 3, "note": "text", "recall_at_10": 0.5, "is_small": True}

@@ -8,9 +8,9 @@ import pytest
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError
 from pinsage.store.run import Run, RunStore
-from tasks import runner
+from tasks.running import runner
+from tasks.running.work import StageWork
 from tasks.stages import STAGES, Stage
-from tasks.work import StageWork
 
 
 class Calls(list):

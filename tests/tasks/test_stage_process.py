@@ -12,7 +12,7 @@ from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError, RunRecordError
 from pinsage.store.run import RunStore
 from pinsage.tracking.tracker import open_tracker
-from tasks.stage_process import mark_failed, perform
+from tasks.running.stage_process import mark_failed, perform
 from tasks.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -99,6 +99,6 @@ def test_a_run_that_does_not_exist_cannot_be_marked(tmp_path):
 def test_stages_between_do_not_load_mlflow():
     """Its three seconds, twelve times, would be most of a run over unchanged data."""
     modules = ", ".join(f"tasks.{stage}" for stage in STAGES if stage not in ("train", "promote"))
-    code = f"import sys, tasks.stage_process, {modules}; print('mlflow' in sys.modules)"
+    code = f"import sys, tasks.running.stage_process, {modules}; print('mlflow' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"

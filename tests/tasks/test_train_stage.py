@@ -20,8 +20,8 @@ from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.manifest import Manifest
 from pinsage.store.parquet_files import write_parquet
 from pinsage.walks.neighborhood import Neighborhoods
+from tasks.running.work import StageWork
 from tasks.train import train
-from tasks.work import StageWork
 
 P = 80
 SMALL = {
@@ -193,6 +193,6 @@ def ranks():
 
 def is_rank(process):
     try:
-        return process.cmdline()[1:4] == ["-u", "-m", "tasks.train_rank"] and "RANK" in process.environ()
+        return process.cmdline()[1:4] == ["-u", "-m", "tasks.running.train_rank"] and "RANK" in process.environ()
     except (psutil.NoSuchProcess, psutil.ZombieProcess):
         return False

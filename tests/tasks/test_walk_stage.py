@@ -11,8 +11,8 @@ from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
 from pinsage.graph.walked import WALKED, with_sessions
 from pinsage.walks.partition import NAMES, allocate, walk_partition
+from tasks.running.work import StageWork
 from tasks.walk import walk
-from tasks.work import StageWork
 
 OVERRIDES = {
     "walk.num_neighbors": 8, "walk.num_walks": 60, "walk.num_hard_negatives": 5, "walk.hard_negative_walks": 100,

@@ -13,10 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from pinsage.settings import Settings
 from pinsage.store.run import StageResult
-from tasks.progress import ProgressBar
-from tasks.stage_process import mark_failed, perform
+from tasks.command_line.terminal import log_to
+from tasks.running.progress import ProgressBar
+from tasks.running.stage_process import mark_failed, perform
 from tasks.stages import STAGES
-from tasks.terminal import log_to
 
 ORIGIN = {"triggered_by": "command line"}
 

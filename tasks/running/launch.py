@@ -21,7 +21,7 @@ from pinsage.errors import PinSageError
 CANNOT_RETRY = 2
 REPORT_BYTES = 4096
 GRACE_S = 4.0  # Airflow kills a task five seconds after it asked it to end
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 OnLine = Callable[[str], None]
 Report = dict[str, Any]

@@ -10,7 +10,7 @@ import yaml
 from pinsage.config import section_of
 from pinsage.settings import Execution, Settings
 
-PRESETS = Path(__file__).parents[1] / "conf"
+PRESETS = Path(__file__).parents[2] / "conf"
 INTRODUCTION = """\
 # Configuration
 

@@ -1,4 +1,4 @@
-"""`python -m tasks.train_rank JOB.json MEETING`: one of several processes that train together, started by torchrun."""
+"""`python -m tasks.running.train_rank JOB.json MEETING`: one of the processes that train together, as torchrun does."""
 
 import json
 import logging
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pinsage.config import load_settings
 from pinsage.training.distributed import join_ranks
-from tasks.orphan import die_with
-from tasks.progress import ProgressLines
-from tasks.ranks import say, speaking
+from tasks.running.orphan import die_with
+from tasks.running.progress import ProgressLines
+from tasks.running.ranks import say, speaking
+from tasks.running.work import StageWork
 from tasks.train import fit_network, publish
-from tasks.work import StageWork
 
 
 def main(job: Path, meeting: Path) -> None:

@@ -9,8 +9,8 @@ from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.names import curve_names
 from pinsage.tracking.tracker import Tracker, open_tracker
-from tasks.progress import ProgressLines
-from tasks.runner import code_version, run_stage
+from tasks.running.progress import ProgressLines
+from tasks.running.runner import code_version, run_stage
 
 log = logging.getLogger(__name__)
 

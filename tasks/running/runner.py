@@ -16,8 +16,8 @@ from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
+from tasks.running.work import StageWork
 from tasks.stages import STAGES, Stage
-from tasks.work import StageWork
 
 log = logging.getLogger(__name__)
 

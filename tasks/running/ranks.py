@@ -23,7 +23,7 @@ from pinsage.errors import InputError, PinSageError
 from pinsage.progress import LogMetrics
 from pinsage.store.manifest import Facts
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MARK = "\x1e"
 SHUTDOWN_S = 3  # Airflow kills a task five seconds after it asked it to end
 _TAIL = 40

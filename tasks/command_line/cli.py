@@ -13,8 +13,8 @@ import typer
 from pinsage.config import load_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
+from tasks.command_line.terminal import OneLineErrors, stdout_console
 from tasks.stages import STAGES
-from tasks.terminal import OneLineErrors, stdout_console
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -49,8 +49,8 @@ def run(
     settings = _settings(preset, overrides, dataset)
     if not settings.data.dataset:
         raise SettingsError("No data set is named. Give --dataset DIR, or make one with `pinsage demo-data DIR`.")
-    from tasks.local_run import LocalRun
-    from tasks.summary import print_summary
+    from tasks.command_line.summary import print_summary
+    from tasks.running.local_run import LocalRun
 
     console, home, run_id = stdout_console(), home.resolve(), run_id or _new_run_id()
     console.print(f"run {run_id} in {home}")
@@ -71,8 +71,8 @@ def stage(
     if name not in STAGES:
         raise SettingsError(f"'{name}' is not a stage. The stages are: {', '.join(STAGES)}.")
     from pinsage.store.run import RunStore
-    from tasks.local_run import LocalRun
-    from tasks.related import latest_with
+    from tasks.command_line.related import latest_with
+    from tasks.running.local_run import LocalRun
 
     home = home.resolve()
     found = RunStore(home / "runs").open(run_id) if run_id else latest_with(home, "ingest")
@@ -96,7 +96,7 @@ def related(
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.related import related_pins
+    from tasks.command_line.related import related_pins
 
     answer = related_pins(home.resolve(), pin_id, k, run_id=run_id)
     table = Table("rank", "score", "pin_id", "title", title=Text(f"{answer.title}  (run {answer.run_id})"))
@@ -198,7 +198,7 @@ def schema(
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.config_reference import markdown_page, section_meaning, setting_rows
+    from tasks.command_line.config_reference import markdown_page, section_meaning, setting_rows
 
     if markdown:
         typer.echo(markdown_page(), nl=False)
