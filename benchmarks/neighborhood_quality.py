@@ -22,6 +22,7 @@ from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.metrics import hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import sample_pairs
+from pinsage.features.matrix import FEATURE_STAGES
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
@@ -31,8 +32,7 @@ from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
 from tasks.running.runner import run_stage
 
-FEATURES = ("featurize_text", "featurize_visual", "featurize_saves")
-STAGES = ("ingest", "pair", "connect", *FEATURES, "walk", "train", "embed")
+STAGES = ("ingest", "pair", "connect", *FEATURE_STAGES, "walk", "train", "embed")
 METHODS = {
     "walks 100": {"walk.method": "walks", "walk.num_walks": 100},
     "walks 1,000": {"walk.method": "walks", "walk.num_walks": 1000},

@@ -9,12 +9,12 @@ P pins, T neighbors, m hidden width, d embedding size.
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinsage.cluster.exchange import Exchange, Rows, StagedFiles
+from pinsage.cluster.workers import Workers
 from pinsage.errors import PinSageError
-from pinsage.features.matrix import FeatureMatrix
-from pinsage.graph.csr import BipartiteGraph
+from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 from pinsage.model.file import check_features, load_network
 from pinsage.model.layerwise import CHUNK, Pass, chunks, compute, embedded, passes
 from pinsage.model.network import PinSageNetwork
@@ -32,62 +32,32 @@ from pinsage.store import rows
 from pinsage.store.rows import Written
 from pinsage.walks.neighborhood import Neighborhoods
 
+_INPUTS = ("train", *FEATURE_STAGES, "walk")
 _OPENING = threading.Lock()
-
-
-class RunParts(Protocol):
-    """Calls `function(*part)` for every part, anywhere and in any order, and `on_result` here with each answer."""
-
-    def __call__(
-        self,
-        function: Callable[..., Any],
-        parts: Sequence[tuple[Any, ...]],
-        *,
-        label: str,
-        sizes: Sequence[int],
-        on_result: Callable[[Any], None],
-    ) -> list[Any]:
-        """The answers of all parts, in order; `label` names the work and `sizes` are the pins of each part."""
 
 
 @dataclass(frozen=True)
 class InferenceJob:
-    """The folders of artifacts to read and the places for the results.
+    """The artifacts to read, by the stage that published each, and the places for the results.
 
     `scratch` holds the arrays between two passes, `embeddings` is the file of the result.
     """
 
-    model: Path
-    visual: Path
-    text: Path
-    spectral: Path
-    graph: Path
-    walk: Path
+    inputs: Mapping[str, Path]
     scratch: Path
     embeddings: Path
-
-
-@dataclass(frozen=True)
-class JobFiles:
-    """The artifacts of a job as a worker may read them."""
-
-    model: StagedFiles
-    visual: StagedFiles
-    text: StagedFiles
-    spectral: StagedFiles
-    graph: StagedFiles
-    walk: StagedFiles
 
 
 @dataclass(frozen=True)
 class Step:
     """One pass as a worker sees it: its inputs, the arrays of earlier passes among them, and the place of its rows.
 
-    `own` is what the layer before made of the pins, None at the features; `table` are the vectors to pool, of all pins.
+    `inputs` are those of the job, in the order of _INPUTS. `own` is what the layer before made of the pins, None at the
+    features; `table` are the vectors to pool, of all pins.
     """
 
     each: Pass
-    files: JobFiles
+    inputs: tuple[StagedFiles, ...]
     own: StagedFiles | None
     table: StagedFiles | None
     out: Rows
@@ -126,7 +96,7 @@ def embed_all(
     return vectors
 
 
-def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *, num_parts: int) -> EmbeddingFacts:
+def embed_by_parts(job: InferenceJob, exchange: Exchange, workers: Workers, *, num_parts: int) -> EmbeddingFacts:
     """Write the embedding of every pin to `job.embeddings`, float32 [P, d], and say what came out.
 
     Every part is cut into the same chunks of CHUNK pins, wherever its borders are, and every worker computes with one
@@ -139,7 +109,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
 
     Source: PinSage §3.4.
     """
-    network, features, _ = _read(*_artifacts(job))
+    network, features, _ = _read(job.inputs)
     check_features(network, features.widths, features.num_pins)
     tables = _Tables(job, exchange)
     borders = _borders(features.num_pins, num_parts)
@@ -147,7 +117,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, run_parts: RunParts, *
         folder, name = _place(job, each)
         rows.allocate(folder / f"{name}.npy", np.float32, (features.num_pins, _width(network, each)))
         step = tables.step(each, exchange.rows(folder), name)
-        run_parts(
+        workers.run(
             embed_part,
             [(step, first, last) for first, last in borders],
             label=f"embed: {each.kind} layer {each.layer + 1}",
@@ -163,12 +133,12 @@ class _Tables:
 
     def __init__(self, job: InferenceJob, exchange: Exchange) -> None:
         self._job, self._exchange = job, exchange
-        self._files = JobFiles(*map(exchange.stage, _artifacts(job)))
+        self._inputs = tuple(exchange.stage(job.inputs[stage]) for stage in _INPUTS)
         self._made: dict[Pass, StagedFiles] = {}
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
         """A pass, as the workers get it."""
-        return Step(each, self._files, self._made.get(each.own), self._made.get(each.pooled), out, name)
+        return Step(each, self._inputs, self._made.get(each.own), self._made.get(each.pooled), out, name)
 
     def hand_on(self, each: Pass) -> None:
         """Stage the result of a pass for the next ones, and remove results that nobody reads any more."""
@@ -190,7 +160,7 @@ def embed_part(step: Step, first: int, last: int) -> Written:
 
 
 def _compute(step: Step, part: slice) -> Tensor:
-    network, features, neighborhoods = _open(step.files)
+    network, features, neighborhoods = _open(step.inputs)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
     own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pooled)
     return compute(
@@ -206,29 +176,19 @@ def _vectors(made: StagedFiles | None, by: Pass) -> "np.memmap[Any, np.dtype[np.
     return None if made is None else _map(made.folder() / f"{by.name}.npy", "c")
 
 
-def _open(files: JobFiles) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+def _open(inputs: tuple[StagedFiles, ...]) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
     """The network and the memory maps of a job, opened once per process, whichever of its threads asks first."""
     with _OPENING:
-        return _open_once(files)
+        return _open_once(inputs)
 
 
 @lru_cache(maxsize=2)
-def _open_once(files: JobFiles) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
-    staged = (files.model, files.visual, files.text, files.spectral, files.graph, files.walk)
-    return _read(*(each.folder() for each in staged))
+def _open_once(inputs: tuple[StagedFiles, ...]) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    return _read({stage: staged.folder() for stage, staged in zip(_INPUTS, inputs, strict=True)})
 
 
-def _artifacts(job: InferenceJob) -> tuple[Path, ...]:
-    """The folders of a job that are read, in the order of `JobFiles`."""
-    return job.model, job.visual, job.text, job.spectral, job.graph, job.walk
-
-
-def _read(
-    model: Path, visual: Path, text: Path, spectral: Path, graph: Path, walk: Path
-) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
-    degrees = BipartiteGraph.open(graph).pin_degrees
-    features = FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=degrees)
-    return load_network(model), features, Neighborhoods.open(walk)
+def _read(inputs: Mapping[str, Path]) -> tuple[PinSageNetwork, FeatureMatrix, Neighborhoods]:
+    return load_network(inputs["train"]), FeatureMatrix.open(inputs), Neighborhoods.open(inputs["walk"])
 
 
 def _tables(neighborhoods: Neighborhoods | None, num_pins: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

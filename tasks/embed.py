@@ -8,7 +8,7 @@ import numpy as np
 
 from pinsage.cluster.between import exchange_through
 from pinsage.cluster.workers import workers
-from pinsage.graph.csr import BipartiteGraph
+from pinsage.features.matrix import FeatureMatrix
 from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
 from pinsage.model.file import load_network
 from pinsage.model.popularity import popularity_term
@@ -28,32 +28,23 @@ def embed(work: StageWork) -> Facts:
     Source: PinSage §3.4.
     """
     work.scratch.mkdir(parents=True, exist_ok=True)
-    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
+    log_degree = FeatureMatrix.open(work.inputs).block("log_degree")[:, 0]
     # A folder of its own: an orphaned attempt that still runs must not write into the arrays between our passes.
     with TemporaryDirectory(dir=work.scratch, ignore_cleanup_errors=True) as between:
-        embedded = _embed(work, Path(between), num_pins=len(degrees))
+        embedded = _embed(work, Path(between), num_pins=len(log_degree))
     if embedded.num_zero:
         log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
     strength = load_network(work.inputs["train"]).popularity
-    np.save(work.out / "popularity.npy", popularity_term(strength, degrees))
+    np.save(work.out / "popularity.npy", popularity_term(strength, log_degree))
     return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero, "popularity": strength}
 
 
 def _embed(work: StageWork, between: Path, *, num_pins: int) -> EmbeddingFacts:
-    job = InferenceJob(
-        model=work.inputs["train"],
-        visual=work.inputs["featurize_visual"],
-        text=work.inputs["featurize_text"],
-        spectral=work.inputs["featurize_saves"],
-        graph=work.inputs["connect"],
-        walk=work.inputs["walk"],
-        scratch=between,
-        embeddings=work.out / "embeddings.npy",
-    )
+    job = InferenceJob(work.inputs, scratch=between, embeddings=work.out / "embeddings.npy")
     cluster_settings = work.settings.cluster
     with (
         exchange_through(cluster_settings.store, work.home / "leases") as exchange,
         workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
     ):
         num_parts = _PARTS_PER_THREAD * cluster.num_threads
-        return embed_by_parts(job, exchange, cluster.run, num_parts=num_parts)
+        return embed_by_parts(job, exchange, cluster, num_parts=num_parts)

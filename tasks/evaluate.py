@@ -60,11 +60,10 @@ def evaluate(work: StageWork) -> Facts:
 
 def _evidence(work: StageWork) -> Evidence:
     graph, pairs = BipartiteGraph.open(work.inputs["connect"]), work.inputs["pair"]
-    visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
     popularity = work.inputs["embed"] / "popularity.npy"
     return Evidence(
         embeddings=open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (graph.num_pins, None)),
-        features=FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=graph.pin_degrees),
+        features=FeatureMatrix.open(work.inputs),
         graph=graph,
         train=Pairs.read(pairs / "train.parquet"),
         validation=HeldOutPairs.read(pairs / "validation.parquet"),

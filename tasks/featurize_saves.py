@@ -1,4 +1,6 @@
-"""Factorize the training saves: a vector of every pin."""
+"""Factorize the training saves: a vector of every pin, and beside it how often the pin was saved."""
+
+import numpy as np
 
 from pinsage.features.spectral import write_spectral_features
 from pinsage.graph.csr import BipartiteGraph
@@ -8,12 +10,18 @@ from tasks.running.work import StageWork
 
 
 def featurize_saves(work: StageWork) -> Facts:
-    """Write the spectral features of every pin and the boards' factors; return how much of the saves they hold.
+    """Write the spectral features of every pin, the boards' factors and the block `log_degree`.
+
+    Returns:
+        How much of the saves the vectors hold.
 
     Raises:
         ArtifactDamagedError: the graph cannot be opened, or names boards that are not there.
     """
-    folder = walked_graph_folder(work.inputs["connect"])
+    connect = work.inputs["connect"]
+    degrees = BipartiteGraph.open(connect).pin_degrees  # of boards alone: a session is no save
+    np.save(work.out / "log_degree.npy", np.log1p(degrees).astype(np.float32))
+    folder = walked_graph_folder(connect)
     graph = BipartiteGraph.open(folder)
     graph.check_columns(folder)
     return write_spectral_features(graph, work.settings.spectral, work.out)

@@ -42,14 +42,14 @@ _TABLE = (
         "featurize_visual", 1, ("ingest",), ("visual",), "Encode every pin's picture.",
         identity="pinsage.features.visual:encoder_identity",
     ),
-    Stage("featurize_saves", 2, ("connect",), ("spectral",), "Factorize the training saves: a vector of every pin."),
+    Stage("featurize_saves", 3, ("connect",), ("spectral",), "Factorize the training saves: a vector of every pin."),
     Stage("walk", 2, ("connect",), ("walk",), "Walk the graph on Dask: neighbors, weights, hard negatives."),
     Stage(
-        "train", 2, ("pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk"),
+        "train", 2, ("pair", "featurize_text", "featurize_visual", "featurize_saves", "walk"),
         ("model", "train"), "Train the convolutions on the training pairs.",
     ),
     Stage(
-        "embed", 2, ("connect", "featurize_text", "featurize_visual", "featurize_saves", "walk", "train"), (),
+        "embed", 2, ("featurize_text", "featurize_visual", "featurize_saves", "walk", "train"), (),
         "Embed every pin, each vector once, layer by layer.",
     ),
     Stage("index", 2, ("ingest", "embed"), ("index",), "Build the Annoy index and measure its recall."),

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 
 from pinsage.config import flat
 from pinsage.features.matrix import FeatureMatrix
-from pinsage.graph.csr import BipartiteGraph
 from pinsage.model.file import save_network
 from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
@@ -83,16 +82,13 @@ def _write_job(work: StageWork, path: Path) -> None:
 def training_data(work: StageWork) -> TrainingData:
     """The results of earlier stages to train on."""
     pairs, walk = work.inputs["pair"], work.inputs["walk"]
-    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
-    visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
     return TrainingData(
-        features=FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=degrees),
+        features=FeatureMatrix.open(work.inputs),
         neighborhoods=Neighborhoods.open(walk),
         hard_negatives=open_array(walk / "hard_negatives.npy", np.int32, (None, None)),
         train=Pairs.read(pairs / "train.parquet"),
         validation=Pairs.read(pairs / "validation.parquet"),
         boards=BoardPins.read(pairs / "saves.parquet") if _has_no_order(pairs) else None,
-        pin_degrees=degrees,
     )
 
 

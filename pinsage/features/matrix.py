@@ -2,9 +2,9 @@
 
 Letters: P pins, D columns of all blocks together.
 
-The blocks, in order: `visual`, `has_picture`, `text`, `has_text`, `spectral`, `has_saves`, `log_degree`. A pin
-without a picture (words, saves) has zeros in `visual` (`text`, `spectral`) and 0 in the column after it, so a model can
-tell "none" from "average".
+The blocks, in order: `visual`, `has_picture`, `text`, `has_text`, `spectral`, `has_saves`, and `log_degree`, which is
+log(1 + training saves). A pin without a picture (words, saves) has zeros in `visual` (`text`, `spectral`) and 0 in the
+column after it, so a model can tell "none" from "average".
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +19,12 @@ from pinsage.store.arrays import open_array
 
 Block = NDArray[np.float32] | NDArray[np.bool_]
 _CHUNK_PINS = 8192
+_BLOCKS = {  # by the stage whose artifact holds them, each in a file of its name
+    "featurize_visual": ("visual", "has_picture"),
+    "featurize_text": ("text", "has_text"),
+    "featurize_saves": ("spectral", "has_saves", "log_degree"),
+}
+FEATURE_STAGES = tuple(_BLOCKS)
 
 
 class FeatureMatrix:
@@ -37,33 +43,22 @@ class FeatureMatrix:
         self.num_pins = _same_number_of_pins(self._blocks)
 
     @classmethod
-    def open(
-        cls, *, visual: Path, text: Path, pin_degrees: NDArray[np.int64], spectral: Path | None = None
-    ) -> "FeatureMatrix":
-        """The features in the folders of the stages featurize_visual, _text and _saves, by memory map.
+    def open(cls, inputs: Mapping[str, Path]) -> "FeatureMatrix":
+        """The features in the artifacts of the stages FEATURE_STAGES, by memory map.
 
         Args:
-            visual: folder with `visual.npy` and `has_picture.npy`.
-            text: folder with `text.npy` and `has_text.npy`.
-            pin_degrees: int64 [P], saves of each pin in the training graph; becomes the column log(1 + degree).
-            spectral: folder with `spectral.npy` and `has_saves.npy`; neither block is there without it, or where
-                `spectral.dim` was 0.
+            inputs: the artifact of each stage; others may be among them. Where `spectral.dim` was 0, neither `spectral`
+                nor `has_saves` is a block.
 
         Raises:
             ArtifactDamagedError: the files disagree on the number of pins or hold another type.
 
         Source: PinSage §4.1.
         """
-        return cls(
-            {
-                "visual": open_array(visual / "visual.npy", np.float32, (None, None)),
-                "has_picture": open_array(visual / "has_picture.npy", np.bool_, (None,)),
-                "text": open_array(text / "text.npy", np.float32, (None, None)),
-                "has_text": open_array(text / "has_text.npy", np.bool_, (None,)),
-                **_spectral_blocks(spectral),
-                "log_degree": np.log1p(pin_degrees).astype(np.float32),
-            }
-        )
+        blocks = {name: _open_block(inputs[stage], name) for stage, names in _BLOCKS.items() for name in names}
+        if blocks["spectral"].shape[1] == 0:
+            del blocks["spectral"], blocks["has_saves"]  # the degree tells whether there are saves
+        return cls(blocks)
 
     def rows(self, pins: NDArray[np.int32], into: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """The features of the given pins, in their order: float32 [n, D]. Releases the GIL while it gathers.
@@ -148,13 +143,10 @@ class FeatureMatrix:
         )
 
 
-def _spectral_blocks(folder: Path | None) -> dict[str, Block]:
-    if folder is None:
-        return {}
-    spectral = open_array(folder / "spectral.npy", np.float32, (None, None))
-    if spectral.shape[1] == 0:
-        return {}
-    return {"spectral": spectral, "has_saves": open_array(folder / "has_saves.npy", np.bool_, (None,))}
+def _open_block(folder: Path, name: str) -> Block:
+    dtype = np.bool_ if name.startswith("has_") else np.float32
+    shape = (None, None) if name in ("visual", "text", "spectral") else (None,)
+    return open_array(folder / f"{name}.npy", dtype, shape)
 
 
 _Moments = tuple[int, NDArray[np.float64], NDArray[np.float64]]

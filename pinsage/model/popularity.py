@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def popularity_term(strength: float, pin_degrees: NDArray[np.int64]) -> NDArray[np.float32]:
+def popularity_term(strength: float, log_degree: NDArray[np.float32]) -> NDArray[np.float32]:
     """β · log(1 + degree) of each pin: float32 [P].
 
     Args:
         strength: β, chosen on validation pairs; 0 adds nothing.
-        pin_degrees: int64 [P], saves of each pin in the training graph.
+        log_degree: float32 [P], log(1 + saves in the training graph), a block of the features.
     """
-    term: NDArray[np.float32] = np.float32(strength) * np.log1p(pin_degrees).astype(np.float32)
+    term: NDArray[np.float32] = np.float32(strength) * log_degree
     return term

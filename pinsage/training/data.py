@@ -19,7 +19,7 @@ class TrainingData:
     `neighborhoods` may be None for a network without convolutions. `hard_negatives` is int32 [P, H], padding -1, or
     None where none are drawn. Training looks at `train`; `validation` chooses among the weights it passes through.
     With `boards` the training pairs are co-members of these, drawn anew every epoch, in place of `train`: for saves
-    whose order means nothing. `pin_degrees` int64 [P] are the saves of each pin, None where popularity is not asked.
+    whose order means nothing. Popularity has a say where `log_degree` is a block of the features.
     """
 
     features: FeatureMatrix
@@ -28,12 +28,16 @@ class TrainingData:
     train: Pairs
     validation: Pairs
     boards: BoardPins | None = None
-    pin_degrees: NDArray[np.int64] | None = None
 
     @property
     def num_pairs(self) -> int:
         """Training pairs in an epoch."""
         return len(self.train) if self.boards is None else len(self.boards.pins)
+
+    @property
+    def log_degree(self) -> NDArray[np.float32] | None:
+        """The block of that name, float32 [P]; None without it."""
+        return self.features.block("log_degree")[:, 0] if "log_degree" in self.features.names else None
 
     def tables(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Neighbors and weights, [P, T] each; [P, 0] without neighborhoods."""

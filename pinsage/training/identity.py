@@ -18,13 +18,14 @@ _NAMED = 3  # differences that fit a sentence
 def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
     """The values that decide the result, by name, as plain JSON values: settings, and an outline of the data."""
     drawn_from = () if data.boards is None else (data.boards.offsets, data.boards.pins)
+    degrees = () if data.log_degree is None else (data.log_degree,)
     outline = {
         "pins": data.features.num_pins,
         "feature blocks": data.features.widths,
         "neighbors of a pin": data.tables()[0].shape[1],
         "checksum of the training pairs": _checksum(data.train.query, data.train.positive),
         "checksum of the training boards": _checksum(*drawn_from),
-        "checksum of the degrees": _checksum(*(() if data.pin_degrees is None else (data.pin_degrees,))),
+        "checksum of the degrees": _checksum(*degrees),
         "validation pairs": len(data.validation),
     }
     sections = {"model": model.content(), "train": train.content()}

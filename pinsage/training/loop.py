@@ -177,7 +177,7 @@ def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -
         weights=weights,
         limit=train.validation_pairs,
         seed=train.seed,
-        pin_degrees=data.pin_degrees,
+        log_degree=data.log_degree,
         strengths=STRENGTHS if model.popularity == "auto" else (model.popularity,),
     )
 

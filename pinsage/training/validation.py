@@ -42,10 +42,10 @@ class Validator:
         weights: NDArray[np.float32],
         limit: int,
         seed: int,
-        pin_degrees: NDArray[np.int64] | None = None,
+        log_degree: NDArray[np.float32] | None = None,
         strengths: tuple[float, ...] = STRENGTHS,
     ) -> None:
-        """Choose at most `limit` of the pairs. Without `pin_degrees`, int64 [P], popularity has no say."""
+        """Choose at most `limit` of the pairs. Without `log_degree`, float32 [P], popularity has no say."""
         rng = np.random.default_rng([seed, _STREAM])
         chosen = np.sort(rng.permutation(len(pairs))[:limit])
         query, positive = pairs.query[chosen], pairs.positive[chosen]
@@ -56,9 +56,9 @@ class Validator:
             self._sample = np.unique(np.concatenate([query, positive, drawn]))
             query, positive = (np.searchsorted(self._sample, pins).astype(np.int32) for pins in (query, positive))
         self._query, self._positive = query, positive
-        degrees = np.zeros(len(neighbors), np.int64) if pin_degrees is None else pin_degrees
-        self._degrees = degrees if self._sample is None else degrees[self._sample]  # [C]
-        self.strengths = (0.0,) if pin_degrees is None else strengths
+        of_all = np.zeros(len(neighbors), np.float32) if log_degree is None else log_degree
+        self._log_degree = of_all if self._sample is None else of_all[self._sample]  # [C]
+        self.strengths = (0.0,) if log_degree is None else strengths
 
     def __len__(self) -> int:
         return len(self._query)
@@ -68,7 +68,7 @@ class Validator:
 
         A candidate scores its cosine plus its popularity, at the strength that gives the highest share.
         """
-        terms = np.stack([popularity_term(strength, self._degrees) for strength in self.strengths])  # [G, C]
+        terms = np.stack([popularity_term(strength, self._log_degree) for strength in self.strengths])  # [G, C]
         with torch.inference_mode():
             found = _places(self._embeddings(network), self._query, self._positive, terms=terms, enough=TOP)
         rates = (found < TOP).mean(axis=1)

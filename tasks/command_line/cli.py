@@ -222,3 +222,7 @@ def _settings(preset: Path | None, overrides: list[str] | None, dataset: str) ->
 
 def _new_run_id() -> str:
     return f"cli-{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:4]}"
+
+
+if __name__ == "__main__":
+    app()

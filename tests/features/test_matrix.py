@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinsage.errors import ArtifactDamagedError, PinSageError
-from pinsage.features.matrix import FeatureMatrix
+from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 
 NAMES = ("visual", "has_picture", "text", "has_text", "spectral", "has_saves", "log_degree")
 
@@ -24,20 +24,20 @@ def folders(tmp_path):
     for name, array in {
         "visual": visual, "has_picture": visual.any(axis=1), "text": text, "has_text": text.any(axis=1),
         "spectral": spectral, "has_saves": spectral.any(axis=1),
+        "log_degree": np.log1p([0, 1, 2, 9]).astype(np.float32),
     }.items():  # fmt: skip
         np.save(tmp_path / f"{name}.npy", array)
     return tmp_path
 
 
 def opened(folder) -> FeatureMatrix:
-    return FeatureMatrix.open(visual=folder, text=folder, spectral=folder, pin_degrees=np.array([0, 1, 2, 9]))
+    return FeatureMatrix.open(dict.fromkeys(FEATURE_STAGES, folder))
 
 
 def dense(folder) -> np.ndarray:
     """The whole matrix, built the obvious way."""
-    columns = [np.load(folder / f"{name}.npy") for name in NAMES[:-1]]
-    columns = [column if column.ndim == 2 else column[:, None] for column in columns]
-    return np.hstack([*columns, np.log([[1], [2], [3], [10]])]).astype(np.float32)
+    columns = [np.load(folder / f"{name}.npy") for name in NAMES]
+    return np.hstack([column if column.ndim == 2 else column[:, None] for column in columns]).astype(np.float32)
 
 
 def test_blocks_lie_side_by_side_in_the_agreed_order(folders):
@@ -49,9 +49,7 @@ def test_blocks_lie_side_by_side_in_the_agreed_order(folders):
 
 
 def test_without_spectral_features_neither_of_their_blocks_is_there(folders):
-    """No folder, or one with vectors of no columns: the degree already tells whether there are saves."""
-    degrees = np.array([0, 1, 2, 9])
-    assert FeatureMatrix.open(visual=folders, text=folders, pin_degrees=degrees).dim == 8
+    """Vectors of no columns: the degree already tells whether there are saves."""
     np.save(folders / "spectral.npy", np.zeros((4, 0), np.float32))
     assert opened(folders).names == ("visual", "has_picture", "text", "has_text", "log_degree")
 
@@ -139,8 +137,9 @@ def test_a_feature_that_is_no_number_is_named_by_block_and_pin(poison):
 
 def test_blocks_of_different_catalogs_are_refused(folders):
     """Five degrees do not belong to four pins."""
+    np.save(folders / "log_degree.npy", np.zeros(5, np.float32))
     with pytest.raises(ArtifactDamagedError, match="different numbers of pins"):
-        FeatureMatrix.open(visual=folders, text=folders, pin_degrees=np.zeros(5, dtype=np.int64))
+        opened(folders)
 
 
 def test_a_block_of_another_type_is_refused():

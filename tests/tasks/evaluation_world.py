@@ -15,7 +15,6 @@ from PIL import Image
 
 from pinsage.config import load_settings
 from pinsage.features.matrix import FeatureMatrix
-from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.walked import walked_graph_folder
 from pinsage.inference import embed_all
 from pinsage.model.file import load_network
@@ -144,9 +143,7 @@ def _walk(work: StageWork) -> dict[str, int]:
 
 
 def _embed(work: StageWork) -> dict[str, int]:
-    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
-    visual, text, spectral = (work.inputs[f"featurize_{what}"] for what in ("visual", "text", "saves"))
-    features = FeatureMatrix.open(visual=visual, text=text, spectral=spectral, pin_degrees=degrees)
+    features = FeatureMatrix.open(work.inputs)
     vectors = embed_all(load_network(work.inputs["train"]), features, Neighborhoods.open(work.inputs["walk"]))
     np.save(work.out / "embeddings.npy", vectors)
     np.save(work.out / "popularity.npy", np.zeros(len(vectors), np.float32))

@@ -41,15 +41,18 @@ def work(tmp_path):
 
 
 def test_the_stage_writes_what_the_data_model_promises(work):
-    """Four files with their types and shapes, and facts that a tracker can log."""
+    """Five files with their types and shapes, and facts that a tracker can log."""
     facts = featurize_saves(work)
     arrays = {path.name: np.load(path) for path in work.out.iterdir()}
     assert {name: (array.dtype, array.shape) for name, array in arrays.items()} == {
         "spectral.npy": (np.float32, (P, 16)),
         "has_saves.npy": (np.bool_, (P,)),
+        "log_degree.npy": (np.float32, (P,)),
         "boards.npy": (np.float32, (B, 16)),
         "singular_values.npy": (np.float32, (16,)),
     }
+    degrees = BipartiteGraph.open(work.inputs["connect"]).pin_degrees
+    np.testing.assert_allclose(arrays["log_degree.npy"], np.log(1 + degrees), rtol=1e-6)
     assert (facts["dim"], facts["rank"], facts["iterations"]) == (16, 16, 3)
     assert facts["pins_with_saves"] == arrays["has_saves.npy"].sum() <= P - 5
     assert 0.5 < facts["energy_captured"] <= 1
@@ -78,7 +81,7 @@ def test_a_board_outside_the_graph_is_found_before_compiled_code_follows_it(work
 
 
 def test_sessions_are_factorized_with_the_boards(work):
-    """Their factors follow those of the boards."""
+    """Their factors follow those of the boards; a pin is as popular as without them."""
     connect = work.inputs["connect"]
     sessions = build_graph(np.arange(10, dtype=np.int32), np.arange(10, dtype=np.int32) // 5, num_pins=P, num_boards=2)
     (connect / WALKED).mkdir()
@@ -87,3 +90,5 @@ def test_sessions_are_factorized_with_the_boards(work):
     factors = np.load(work.out / "boards.npy")
     assert factors.shape == (B + 2, 16)
     assert (np.abs(factors[B:]).sum(axis=1) > 0).all()
+    degrees = BipartiteGraph.open(connect).pin_degrees
+    np.testing.assert_allclose(np.load(work.out / "log_degree.npy"), np.log(1 + degrees), rtol=1e-6)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pinsage.config import load_settings
-from pinsage.features.matrix import FeatureMatrix
+from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 from tasks.featurize_text import featurize_text
 from tasks.running.work import StageWork
 
@@ -78,6 +78,9 @@ def test_the_matrix_opens_what_the_stage_wrote(tmp_path):
     _, out = worked(tmp_path, [["pie", "cake"], ["pie", "cake"]], [None] * 2, dim=8)
     np.save(out / "visual.npy", np.zeros((2, 3), dtype=np.float32))
     np.save(out / "has_picture.npy", np.zeros(2, dtype=np.bool_))
-    features = FeatureMatrix.open(visual=out, text=out, pin_degrees=np.array([1, 0]))
+    np.save(out / "spectral.npy", np.zeros((2, 0), dtype=np.float32))
+    np.save(out / "has_saves.npy", np.array([True, False]))
+    np.save(out / "log_degree.npy", np.array([1, 0], dtype=np.float32))
+    features = FeatureMatrix.open(dict.fromkeys(FEATURE_STAGES, out))
     rows = features.only("text", "has_text").rows(np.array([1], dtype=np.int32))
     assert np.array_equal(rows[0], [*np.load(out / "text.npy")[1], 1])

@@ -14,7 +14,6 @@ import pytest
 
 from pinsage.config import load_settings
 from pinsage.errors import InputError, PinSageError
-from pinsage.graph.build import build_graph
 from pinsage.model.file import load_network
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.manifest import Manifest
@@ -43,7 +42,7 @@ SMALL = {
 def inputs(tmp_path):
     """The folders of the stages before, with random content."""
     rng = np.random.default_rng(0)
-    names = ("pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk")
+    names = ("pair", "featurize_text", "featurize_visual", "featurize_saves", "walk")
     folders = {name: tmp_path / name for name in names}
     for folder in folders.values():
         folder.mkdir()
@@ -54,7 +53,8 @@ def inputs(tmp_path):
     np.save(folders["featurize_saves"] / "spectral.npy", rng.normal(size=(P, 4)).astype(np.float32))
     np.save(folders["featurize_saves"] / "has_saves.npy", np.ones(P, bool))
     saves = np.unique(rng.integers([P, 9], size=(300, 2)), axis=0).astype(np.int32)
-    build_graph(saves[:, 0], saves[:, 1], num_pins=P, num_boards=9).save(folders["connect"])
+    degrees = np.bincount(saves[:, 0], minlength=P)
+    np.save(folders["featurize_saves"] / "log_degree.npy", np.log1p(degrees).astype(np.float32))
     weights = np.full((P, 3), 1 / 3, np.float32)
     Neighborhoods(rng.integers(P, size=(P, 3), dtype=np.int32), weights).save(folders["walk"])
     np.save(folders["walk"] / "hard_negatives.npy", rng.integers(-1, P, size=(P, 5), dtype=np.int32))

@@ -47,8 +47,9 @@ def planted(seed=0, *, are_neighbors_real=True, are_pairs_drawn=False, **train):
         query = rng.integers(NUM_PINS, size=count, dtype=np.int32)
         return Pairs(query, same_community(query, rng))
 
+    log_degree = np.log1p(rng.integers(1, 30, size=NUM_PINS)).astype(np.float32)
     data = TrainingData(
-        features=FeatureMatrix({"visual": features.astype(np.float32)}),
+        features=FeatureMatrix({"visual": features.astype(np.float32), "log_degree": log_degree}),
         neighborhoods=Neighborhoods(neighbors, weights),
         hard_negatives=rng.integers(NUM_PINS, size=(NUM_PINS, 10), dtype=np.int32),
         train=pairs(1500),
@@ -56,7 +57,6 @@ def planted(seed=0, *, are_neighbors_real=True, are_pairs_drawn=False, **train):
         boards=BoardPins.of(community.astype(np.int32), np.arange(NUM_PINS, dtype=np.int32))
         if are_pairs_drawn
         else None,
-        pin_degrees=rng.integers(1, 30, size=NUM_PINS),
     )
     settings = {"steps": 40, "batch_size": 32, "num_negatives": 40, "max_hard_negatives": 2, "validate_every": 20}
     settings |= {

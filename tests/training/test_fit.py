@@ -49,9 +49,10 @@ def test_validation_sees_the_popular_pins(world):
     """Positives that are the pins on the most boards are found by their popularity, and the strength comes back."""
     start = world()
     query = np.arange(200, dtype=np.int32)
-    degrees = np.ones(240, np.int64)
-    degrees[200:205] = 10**9
-    popular = replace(start.data, validation=Pairs(query, 200 + query % 5), pin_degrees=degrees)
+    log_degree = np.ones(240, np.float32)
+    log_degree[200:205] = 20
+    features = FeatureMatrix({"visual": start.data.features.block("visual"), "log_degree": log_degree})
+    popular = replace(start.data, features=features, validation=Pairs(query, 200 + query % 5))
     result = fit(popular, start.model, start.train)
     assert result.popularity == result.network.popularity > 0
     assert (
@@ -152,7 +153,7 @@ def test_a_diverged_training_stops_with_the_step_and_the_checkpoint(world, tmp_p
             found = rows(pins, into)
             return found * np.nan if self.calls > 14 else found
 
-    poisoned = Poisoned({"visual": start.data.features.block("visual")})
+    poisoned = Poisoned({name: start.data.features.block(name) for name in start.data.features.names})
     with pytest.raises(TrainingDivergedError, match=r"step \d+ is nan \(seed of the minibatch: 0.*step-0000000007"):
         fit(replace(start.data, features=poisoned), start.model, start.train, scratch=tmp_path)
 

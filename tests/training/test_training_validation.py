@@ -101,7 +101,7 @@ def test_no_more_pairs_than_the_limit_are_looked_at(validator_of):
 
 def test_a_sample_of_candidates_that_holds_every_pin_gives_the_exact_hit_rate(validator_of, monkeypatch):
     """The way for large catalogs agrees with the way for small ones where they must."""
-    by_degree = {"pin_degrees": np.arange(500), "strengths": (0.1,)}
+    by_degree = {"log_degree": np.log1p(np.arange(500)).astype(np.float32), "strengths": (0.1,)}
     network = PinSageNetwork(NetworkShape((("text", 4),), 2, 8, 4, "importance")).eval()
     exact = validator_of(**by_degree).best_hit_rate(network)
     monkeypatch.setattr(validation, "MOST_PINS", 100)
@@ -121,13 +121,13 @@ def test_fewer_candidates_make_hits_easier(validator_of, monkeypatch):
 def test_validation_chooses_how_much_popularity_counts(validator_of):
     """None where it does not help; where all positives are the most popular pins, enough to bring them to the top."""
     network = PinSageNetwork(NetworkShape((("text", 4),), 2, 8, 4, "importance")).eval()
-    degrees = np.zeros(500, np.int64)
-    assert validator_of(pin_degrees=degrees).best_hit_rate(network)[1] == 0
+    log_degree = np.zeros(500, np.float32)
+    assert validator_of(log_degree=log_degree).best_hit_rate(network)[1] == 0
     query = np.arange(90, dtype=np.int32)
     popular = Pairs(query, 400 + query % 5)
-    degrees[400:405] = 10_000_000
+    log_degree[400:405] = 16
     plain, _ = validator_of(pairs=popular).best_hit_rate(network)
-    rate, strength = validator_of(pairs=popular, pin_degrees=degrees).best_hit_rate(network)
+    rate, strength = validator_of(pairs=popular, log_degree=log_degree).best_hit_rate(network)
     assert rate > plain
     assert strength > 0
-    assert validator_of(pairs=popular, pin_degrees=degrees, strengths=(0.02,)).best_hit_rate(network)[1] == 0.02
+    assert validator_of(pairs=popular, log_degree=log_degree, strengths=(0.02,)).best_hit_rate(network)[1] == 0.02
