@@ -24,11 +24,9 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.batches.recipe import Share
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 from pinsage.settings import ModelSettings, TrainSettings
-from pinsage.training.allocator import keep_freed_memory
 from pinsage.training.data import TrainingData
-from pinsage.training.device import chosen_precision
-from pinsage.training.inputs import Inputs
-from pinsage.training.loader import Loader
+from pinsage.training.device import chosen_precision, keep_freed_memory
+from pinsage.training.loader import Inputs, Loader
 from pinsage.training.objective import Objective
 
 CPU = torch.device("cpu")

@@ -1,13 +1,11 @@
 """Fit the network on the training pairs."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.config import flat
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.model.file import save_network
 from pinsage.pairs.board_pins import BoardPins
@@ -41,7 +39,8 @@ def train(work: StageWork) -> Facts:
     if count == 1:
         return publish(fit_network(work), work)
     job = work.scratch / "job.json"
-    _write_job(work, job)
+    job.parent.mkdir(parents=True, exist_ok=True)
+    job.write_text(work.to_json(), encoding="utf-8")
     return done_together("tasks.running.train_rank", [str(job)], count=count, log_metrics=work.log_metrics)
 
 
@@ -65,18 +64,6 @@ def publish(result: TrainedNetwork, work: StageWork) -> Facts:
         work.out / "validation.parquet", pa.Table.from_pylist([vars(point) for point in result.validation], VALIDATION)
     )
     return _facts(result)
-
-
-def _write_job(work: StageWork, path: Path) -> None:
-    job = {
-        "settings": flat(work.settings),
-        "inputs": {name: str(folder) for name, folder in work.inputs.items()},
-        "out": str(work.out),
-        "scratch": str(work.scratch),
-        "home": str(work.home),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(job), encoding="utf-8")
 
 
 def training_data(work: StageWork) -> TrainingData:

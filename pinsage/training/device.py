@@ -1,13 +1,27 @@
-"""The device and the precision of training."""
+"""The device of training: which one, in which precision, and its memory.
 
+N_k nodes are read by layer k, n_k come out of it; D + E columns of the inputs, m hidden width.
+"""
+
+import ctypes
 import os
+import platform
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from pinsage.errors import SettingsError
+from pinsage.batches.minibatch import Minibatch
+from pinsage.errors import DeviceMemoryError, SettingsError
+from pinsage.model.network import NetworkShape
 from pinsage.settings import TrainSettings
+
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt(3)
+_NEVER = -1
+_DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 
 
 def chosen_device(settings: TrainSettings) -> torch.device:
@@ -49,3 +63,80 @@ def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 def use_threads(settings: TrainSettings, num_processes: int = 1) -> None:
     """Let PyTorch use as many CPU threads as the settings say, or this process's part of the cores it may run on."""
     torch.set_num_threads(settings.num_threads or max(1, len(os.sched_getaffinity(0)) // num_processes))
+
+
+@contextmanager
+def full_device_named(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> Iterator[None]:
+    """Turn "CUDA out of memory" into an error that says what to lower.
+
+    Raises:
+        DeviceMemoryError: in place of PyTorch's error.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise DeviceMemoryError(_advice(batch, shape, settings)) from None
+
+
+def step_gb(sizes: tuple[int, ...], shape: NetworkShape, bytes_per_number: int) -> float:
+    """Estimate the memory that a step keeps for its backward pass, in GB.
+
+    Inputs raw and standardized; per layer two [N, m] of the projection, the pooled vectors, and three [n, m] of the
+    output.
+
+    Args:
+        sizes: n_0, ..., n_K of the sub-graph.
+        bytes_per_number: of the hidden vectors, 2 for bf16; the inputs are float32.
+    """
+    numbers = sum(before * 2 * shape.hidden_dim + after * 4 * shape.hidden_dim for after, before in pairwise(sizes))
+    return (sizes[-1] * 2 * shape.num_features * 4 + numbers * bytes_per_number) / 1e9
+
+
+def _advice(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> str:
+    sizes = batch.subgraph.sizes
+    is_mixed = settings.precision != "float32"
+    needed = step_gb(sizes, shape, 2 if is_mixed else 4)
+    halves = step_gb(tuple(size // 2 for size in sizes), shape, 2 if is_mixed else 4)
+    ways = [
+        f"train.batch_size to {max(2, settings.batch_size // 2)} ({needed:.2g} to about {halves:.2g} GB)",
+        f"model.hidden_dim from {shape.hidden_dim} to {shape.hidden_dim // 2} (nearly half)",
+    ]
+    if not is_mixed:
+        ways.append(f"train.precision to bf16 (to {step_gb(sizes, shape, 2):.2g} GB)")
+    if shape.num_layers:
+        neighbors = batch.subgraph.neighbors.shape[1]
+        ways.append(
+            f"walk.num_neighbors from {neighbors} to {max(1, neighbors // 2)} (most of the nodes are neighbors)"
+        )
+    return (
+        f"The GPU's memory ({_total_gb():.0f} GB) does not hold step {batch.step}: its {settings.batch_size} pairs "
+        f"touch {sizes[-1]} pins, which takes about {needed:.2g} GB beside the weights. "
+        f"Lower {', '.join(ways[:-1])} or {ways[-1]}."
+    )
+
+
+def _total_gb() -> float:
+    return torch.cuda.get_device_properties(torch.cuda.current_device()).total_memory / 1e9
+
+
+@contextmanager
+def keep_freed_memory() -> Iterator[None]:
+    """Let the memory that tensors free serve the next ones while the block runs; give it back to the kernel after.
+
+    By default glibc gives every large block back when a tensor dies, and the next tensor gets zeroed pages, one fault
+    per 4 KiB: at hundreds of MB per tensor that is a third of a training step on a CPU. The process stays as large as
+    its largest moment, plus what falls between tensors of different sizes. Where the C library is not glibc nothing
+    changes.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_MMAP_MAX, 0)
+    libc.mallopt(_TRIM_THRESHOLD, _NEVER)
+    try:
+        yield
+    finally:
+        for name, value in _DEFAULTS.items():
+            libc.mallopt(name, value)
+        libc.malloc_trim(0)

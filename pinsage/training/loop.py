@@ -15,20 +15,16 @@ from pinsage.batches.producer import BatchProducer
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.settings import ModelSettings, TrainSettings
-from pinsage.training.allocator import keep_freed_memory
-from pinsage.training.checkpoint import Checkpoints
+from pinsage.training.checkpoint import Checkpoints, identity_of
 from pinsage.training.data import TrainingData, feature_moments
-from pinsage.training.device import chosen_device, chosen_precision, use_threads
+from pinsage.training.device import chosen_device, chosen_precision, keep_freed_memory, use_threads
 from pinsage.training.distributed import Ranks, this_rank
-from pinsage.training.identity import identity_of
-from pinsage.training.inputs import Inputs
 from pinsage.training.interruption import TerminationNotice
-from pinsage.training.length import for_data
-from pinsage.training.loader import Loader, num_producers
+from pinsage.training.loader import Inputs, Loader, num_producers
 from pinsage.training.objective import Objective
-from pinsage.training.pace import Pace
+from pinsage.training.schedule import for_data
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
-from pinsage.training.steps import Callbacks, Steps
+from pinsage.training.steps import Callbacks, Pace, Steps
 from pinsage.training.validation import STRENGTHS, Validator
 
 _MOST_ID_NUMBERS = 2**28  # of id embeddings by themselves: 1 GiB, and the optimizer keeps three times as much

@@ -15,7 +15,7 @@ from pinsage.batches.minibatch import Minibatch
 from pinsage.model.loss import InBatch, Scores, max_margin, sampled_softmax
 from pinsage.settings import TrainSettings
 from pinsage.training.distributed import ALONE, Ranks
-from pinsage.training.inputs import Inputs
+from pinsage.training.loader import Inputs
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""The steps of a training, one after the other, and what is due between two of them."""
+"""The steps of a training, one after the other, what is due between two of them, and their pace."""
 
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,18 +9,54 @@ import torch
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
 from pinsage.errors import TrainingDivergedError
-from pinsage.progress import LogMetrics, log_nothing
+from pinsage.progress import LogMetrics, Progress, Tell, log_nothing
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.curriculum import hard_negatives_at
+from pinsage.training.device import full_device_named
 from pinsage.training.distributed import Ranks
-from pinsage.training.inputs import InFlight
 from pinsage.training.interruption import TerminationNotice, TrainingInterruptedError
-from pinsage.training.memory import full_device_named
+from pinsage.training.loader import InFlight
 from pinsage.training.objective import Objective
-from pinsage.training.pace import Pace
-from pinsage.training.schedule import learning_rate_at
+from pinsage.training.schedule import hard_negatives_at, learning_rate_at
 from pinsage.training.state import CurvePoint, TrainingState
 from pinsage.training.validation import Validator
+
+
+class Pace:
+    """A count of the steps since training began, or was resumed at step `first`, and their pace."""
+
+    def __init__(
+        self, producer: BatchProducer[Minibatch], tell: Tell, *, batch_size: int, first: int, last: int
+    ) -> None:
+        self._producer, self._tell, self._batch_size = producer, tell, batch_size
+        self.first, self._last = first, last
+        self._started = time.monotonic()
+        self._done = 0
+
+    @property
+    def pairs_per_s(self) -> float:
+        """Training pairs per second, looks at the validation pairs included."""
+        return self._done * self._batch_size / self._seconds
+
+    @property
+    def wait_share(self) -> float:
+        """Share of the time that was spent waiting for the producer, from 0 to 1."""
+        return self._producer.wait_s / self._seconds
+
+    @property
+    def _seconds(self) -> float:
+        return max(time.monotonic() - self._started, 1e-9)
+
+    def count(self) -> None:
+        """Count one step."""
+        self._done += 1
+
+    def tell(self, loss: float | None) -> None:
+        """Tell how things stand. `loss` is the newest one known."""
+        rate = self._done / self._seconds
+        step = self.first + self._done
+        known = "" if loss is None else f"loss {loss:.4f}, "
+        note = f"{known}{self.pairs_per_s:,.0f} pairs/s, {self.wait_share:.0%} waiting for minibatches"
+        self._tell(Progress("train", "steps", step, self._last, rate, (self._last - step) / rate, note))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,13 @@
-"""The hit rate on validation pairs, looked at during training.
+"""The hit rate on validation pairs, looked at during training, and the ranks of positives among candidates.
 
 P pins, V validation pairs looked at, C candidates, G strengths of popularity.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
+from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,7 +16,6 @@ from pinsage.model.layerwise import CHUNK, embedded
 from pinsage.model.network import PinSageNetwork, SubgraphTensors
 from pinsage.model.popularity import popularity_term
 from pinsage.pairs.pairs import Pairs
-from pinsage.training.places import places
 
 TOP = 10
 MOST_PINS = 200_000  # a larger catalog is judged on a sample of candidates
@@ -21,6 +23,7 @@ NUM_CANDIDATES = 20_000
 STRENGTHS = (0.0, 0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)  # of popularity, among which validation chooses
 _QUERIES_AT_ONCE = 64  # whose scores mostly stay in the cache until they have been counted
 _STREAM = 2  # the stream of random numbers that hangs on the training seed
+_BLOCK = 512  # candidates between two looks at whether the place is known to be bad enough
 
 
 class Validator:
@@ -70,7 +73,7 @@ class Validator:
         """
         terms = np.stack([popularity_term(strength, self._log_degree) for strength in self.strengths])  # [G, C]
         with torch.inference_mode():
-            found = _places(self._embeddings(network), self._query, self._positive, terms=terms, enough=TOP)
+            found = _ranks(self._embeddings(network), self._query, self._positive, terms=terms, enough=TOP)
         rates = (found < TOP).mean(axis=1)
         best = int(rates.argmax())
         return float(rates[best]), self.strengths[best]
@@ -109,11 +112,11 @@ def rank_of_positives(
         popularity: float32 [C], added to the score of each pin.
     """
     terms = np.zeros((1, len(embeddings)), np.float32) if popularity is None else popularity[None]
-    found: NDArray[np.float64] = _places(embeddings, query, positive, terms=terms, enough=len(embeddings))[0]
+    found: NDArray[np.float64] = _ranks(embeddings, query, positive, terms=terms, enough=len(embeddings))[0]
     return found
 
 
-def _places(
+def _ranks(
     embeddings: Tensor,
     query: NDArray[np.int32],
     positive: NDArray[np.int32],
@@ -121,12 +124,47 @@ def _places(
     terms: NDArray[np.float32],
     enough: int,
 ) -> NDArray[np.float64]:
-    """See `places`: float64 [G, V]. The query is no candidate of its own."""
+    """See `ranks`: float64 [G, V]. The query is no candidate of its own."""
     found = [np.empty((len(terms), 0))]
     for first in range(0, len(query), _QUERIES_AT_ONCE):
         part = slice(first, first + _QUERIES_AT_ONCE)
         own = torch.from_numpy(query[part].astype(np.int64)).to(embeddings.device)
         scores = embeddings[own] @ embeddings.T  # [v, C]
         scores.scatter_(1, own[:, None], -torch.inf)
-        found.append(places(scores.cpu().numpy(), terms, positive[part], enough=enough))
+        found.append(ranks(scores.cpu().numpy(), terms, positive[part], enough))
     return np.concatenate(found, axis=1)
+
+
+@njit(nogil=True, cache=True)
+def ranks(scores: NDArray[np.float32], terms: NDArray[np.float32], positive: NDArray[np.int32], enough: int) -> Any:
+    """The candidates that score higher than the positive, and half of the others that score the same: float64 [G, V].
+
+    Where at least `enough` candidates score higher, the rank is some number from `enough` on. A score that is no number
+    counts as higher, so that a broken network has no hits.
+
+    Args:
+        scores: float32 [V, C]; -inf for who is no candidate.
+        terms: float32 [G, C], each added to every row of scores.
+        positive: int32 [V], the column of each positive.
+        enough: a rank that is no hit.
+    """
+    found = np.empty((len(terms), len(scores)))
+    for row in range(len(scores)):
+        for index in range(len(terms)):
+            found[index, row] = _rank(scores[row], terms[index], positive[row], enough)
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _rank(scores: NDArray[np.float32], term: NDArray[np.float32], positive: int, enough: int) -> float:
+    # Not sorted, and not even the higher ones counted: comparisons that are false for NaN leave it among the higher.
+    target, not_higher, same = scores[positive] + term[positive], 0, 0
+    for first in range(0, len(scores), _BLOCK):
+        last = min(first + _BLOCK, len(scores))
+        for pin in range(first, last):
+            score = scores[pin] + term[pin]
+            not_higher += score <= target
+            same += score == target
+        if last - not_higher >= enough:  # most positives are far down, and the first blocks show it
+            return float(last - not_higher)
+    return float(len(scores) - not_higher) + max(same - 1, 0) / 2  # the positive is one of those that score the same

@@ -1,5 +1,6 @@
 """The arguments of a stage function."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any
 
 from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
 from pinsage.settings import Settings
+
+_FOLDERS = ("out", "scratch", "home")
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,18 @@ class StageWork:
     log_metrics: LogMetrics = field(default=log_nothing)
     identity: Mapping[str, Any] = field(default_factory=dict)
     tell: Tell = field(default=tell_nobody)
+
+    def to_json(self) -> str:
+        """The settings and folders, for processes that do the work together."""
+        folders = {name: str(getattr(self, name)) for name in _FOLDERS}
+        inputs = {stage: str(folder) for stage, folder in self.inputs.items()}
+        return json.dumps({"settings": self.settings.model_dump(mode="json"), "inputs": inputs, **folders})
+
+    @classmethod
+    def from_json(cls, text: str, *, log_metrics: LogMetrics, tell: Tell) -> "StageWork":
+        """The work in the text that `to_json` made."""
+        body = json.loads(text)
+        inputs = {stage: Path(folder) for stage, folder in body["inputs"].items()}
+        out, scratch, home = (Path(body[name]) for name in _FOLDERS)
+        settings = Settings.model_validate(body["settings"])
+        return cls(settings, inputs, out, scratch, home, log_metrics=log_metrics, tell=tell)

@@ -16,7 +16,7 @@ from pinsage.model.layerwise import embedded
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.pairs.pairs import Pairs
 from pinsage.settings import TrainSettings
-from pinsage.training.inputs import Streamed
+from pinsage.training.loader import Streamed
 from pinsage.training.objective import Objective
 
 D, M, OUT, PAIRS, BATCH = 4, 6, 3, 9, 6

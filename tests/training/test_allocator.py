@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from pinsage.training.allocator import keep_freed_memory
+from pinsage.training.device import keep_freed_memory
 
 PAGES = 50_000_000 // 4096  # of the tensor below
 # In a process of its own: what other tests have left in the heap would decide what is found there.
 KEPT = """
 import resource, torch
 from pathlib import Path
-from pinsage.training.allocator import keep_freed_memory
+from pinsage.training.device import keep_freed_memory
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1])

@@ -3,7 +3,7 @@
 import pytest
 
 from pinsage.settings import TrainSettings
-from pinsage.training.length import for_data
+from pinsage.training.schedule import for_data
 
 
 @pytest.mark.parametrize(

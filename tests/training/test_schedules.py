@@ -3,8 +3,7 @@
 import pytest
 
 from pinsage.settings import TrainSettings
-from pinsage.training.curriculum import hard_negatives_at
-from pinsage.training.schedule import learning_rate_at, peak_rate
+from pinsage.training.schedule import hard_negatives_at, learning_rate_at, peak_rate
 
 
 def test_the_curriculum_adds_one_hard_negative_per_stage():

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.pairs.pairs import Pairs
 from pinsage.training import validation
-from pinsage.training.places import places
-from pinsage.training.validation import Validator, rank_of_positives
+from pinsage.training.validation import Validator, rank_of_positives, ranks
 
 RNG = np.random.default_rng(0)
 
@@ -34,14 +33,14 @@ def test_equal_scores_count_half():
     assert rank_of_positives(torch.ones(20, 3), pins(0, 1), pins(5, 6)).tolist() == [9, 9]
 
 
-def test_a_network_that_gives_no_numbers_has_the_last_places():
+def test_a_network_that_gives_no_numbers_has_the_last_ranks():
     """NaN is neither higher nor lower, and must not look like a hit."""
     vectors = torch.ones(20, 3)
     vectors[5:] = torch.nan
     assert min(rank_of_positives(vectors, pins(0, 5), pins(5, 1))) >= 15
 
 
-def slow_places(embeddings, query, positive, popularity):
+def slow_ranks(embeddings, query, positive, popularity):
     """Counted one by one."""
     found = []
     for q, i in zip(query, positive, strict=True):
@@ -62,18 +61,18 @@ def test_places_equal_counting_by_hand(seed, num_pins):
     positive = ((query + rng.integers(1, num_pins, size=5)) % num_pins).astype(np.int32)
     for term in (None, popularity):
         found = rank_of_positives(torch.from_numpy(embeddings), query, positive, term)
-        assert found.tolist() == slow_places(embeddings, query, positive, 0 if term is None else term)
+        assert found.tolist() == slow_ranks(embeddings, query, positive, 0 if term is None else term)
 
 
 @given(st.integers(0, 2**31), st.integers(1, 700))
 @settings(max_examples=30, deadline=None)
 def test_counting_may_end_when_the_place_is_bad_enough(seed, enough):
-    """Which places are below that number stays the same, and those are exact."""
+    """Which ranks are below that number stays the same, and those are exact."""
     rng = np.random.default_rng(seed)
     scores = rng.integers(600, size=(20, 1500)).astype(np.float32)
     positive, terms = rng.integers(1500, size=20, dtype=np.int32), np.zeros((2, 1500), np.float32)
     terms[1] = rng.integers(9, size=1500)
-    exact, short = (places(scores, terms, positive, enough=most) for most in (1500, enough))
+    exact, short = (ranks(scores, terms, positive, most) for most in (1500, enough))
     assert ((exact < enough) == (short < enough)).all()
     assert (short[exact < enough] == exact[exact < enough]).all()
 

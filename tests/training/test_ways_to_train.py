@@ -12,11 +12,9 @@ from pinsage.batches.minibatch import Expander
 from pinsage.errors import DeviceMemoryError
 from pinsage.model.network import NetworkShape, SubgraphTensors
 from pinsage.training import device, memory
-from pinsage.training.device import chosen_precision, cpu_has_bf16
-from pinsage.training.inputs import Resident
-from pinsage.training.loader import num_producers
+from pinsage.training.device import chosen_precision, cpu_has_bf16, full_device_named, step_gb
+from pinsage.training.loader import Resident, num_producers
 from pinsage.training.loop import fit
-from pinsage.training.memory import full_device_named, step_gb
 
 
 def outcome(world, **changes):
