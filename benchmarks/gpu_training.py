@@ -26,7 +26,7 @@ import torch
 from hardware import described, peak_gib
 from numpy.typing import NDArray
 
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.batches.negatives import shared_negatives
 from pinsage.errors import DeviceMemoryError
 from pinsage.features.matrix import FeatureMatrix
@@ -213,7 +213,7 @@ def node_counts(data: TrainingData, train: TrainSettings) -> tuple[int, ...]:
     hard = candidates[query[:, None], rng.integers(candidates.shape[1], size=(len(query), train.max_hard_negatives))]
     negatives = shared_negatives(data.features.num_pins, train.num_negatives, rng)
     targets = np.concatenate([query, data.train.positive[rows], negatives, hard.ravel()])
-    subgraph, _ = Expander(*data.tables(), num_layers=2).expand(targets)
+    subgraph, _ = NeighborSampler(*data.tables(), num_layers=2).sample(targets)
     return subgraph.sizes
 
 

@@ -22,8 +22,8 @@ from hardware import described, pin_to_one_core
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinsage.batches.memory import ReusedMemory
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.memory import MemoryPool
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.features.matrix import FeatureMatrix
 
 T, LAYERS, FEATURES = 50, 2, 320
@@ -61,22 +61,22 @@ def measured(num_pins: int, batch: int, turns: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     neighbors, weights = drawn_tables(rng, num_pins)
     features = FeatureMatrix({"visual": rng.standard_normal((num_pins, FEATURES), np.float32)})
-    expander, peer, memory = (
-        Expander(neighbors, weights, num_layers=LAYERS),
+    sampler, peer, memory = (
+        NeighborSampler(neighbors, weights, num_layers=LAYERS),
         ByUnique(neighbors, weights),
-        ReusedMemory(),
+        MemoryPool(),
     )
-    check(expander, peer, rng.integers(num_pins, size=200, dtype=np.int32))
+    check(sampler, peer, rng.integers(num_pins, size=200, dtype=np.int32))
 
     def gather(targets: NDArray[np.int32]) -> None:
-        nodes = expander.expand(targets)[0].nodes
+        nodes = sampler.sample(targets)[0].nodes
         timed_gather.append(timed(lambda _: features.rows(nodes, memory.array((len(nodes), FEATURES))), nodes))
 
     timed_gather: list[float] = []
     ways: dict[str, Callable[[NDArray[np.int32]], Any]] = {
-        "ours": expander.expand,
-        "unique": peer.expand,
-        "transposed": lambda targets: expander.expand(targets, transposed=True),
+        "ours": sampler.sample,
+        "unique": peer.sample,
+        "transposed": lambda targets: sampler.sample(targets, transposed=True),
         "gather": gather,
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
@@ -88,7 +88,7 @@ def measured(num_pins: int, batch: int, turns: int) -> dict[str, Any]:
                 seconds[name].append(took)
     seconds["gather"] = timed_gather[1:]
     middle = {name: statistics.median(took) * 1e3 for name, took in seconds.items()}
-    nodes = len(expander.expand(targets)[0].nodes)
+    nodes = len(sampler.sample(targets)[0].nodes)
     print(
         f"| {num_pins:,} | {batch} | {nodes:,} | {middle['ours']:.1f} | {middle['unique']:.1f} | "
         f"{middle['unique'] / middle['ours']:.1f} | {middle['transposed']:.1f} | {middle['gather']:.1f} |",
@@ -131,10 +131,10 @@ class ByUnique:
         return layers, tables, weights, positions
 
 
-def check(expander: Expander, peer: ByUnique, targets: NDArray[np.int32]) -> None:
+def check(sampler: NeighborSampler, peer: ByUnique, targets: NDArray[np.int32]) -> None:
     """Stop if the two disagree on who is touched and who is whose neighbor."""
-    subgraph, _ = expander.expand(targets)
-    layers, tables, _, _ = peer.expand(targets)
+    subgraph, _ = sampler.sample(targets)
+    layers, tables, _, _ = peer.sample(targets)
     for size, nodes in zip(subgraph.sizes, layers, strict=True):
         if not np.array_equal(np.sort(subgraph.nodes[:size]), nodes.numpy()):
             raise SystemExit("the node sets differ")

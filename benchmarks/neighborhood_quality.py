@@ -24,7 +24,7 @@ from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import sample_pairs
 from pinsage.features.matrix import FEATURE_STAGES
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.graph.walked import walked_graph_folder
+from pinsage.graph.sessions import walk_graph_folder
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
@@ -103,7 +103,7 @@ def pairs(split: str, run: Run, home: Path) -> Pairs:
 
 def microseconds(settings: Settings, run: Run, home: Path) -> float:
     """CPU time of one neighborhood, over at most 2,000 pins, in microseconds."""
-    hops = HopTables.of(BipartiteGraph.open(walked_graph_folder(folder(run, home, "connect"))))
+    hops = HopTables.of(BipartiteGraph.open(walk_graph_folder(folder(run, home, "connect"))))
     pins = np.random.default_rng(0).permutation(hops.num_pins)[:2000].astype(np.int32)
     top_neighbors(hops, pins[:1], settings.walk)
     began = time.process_time()

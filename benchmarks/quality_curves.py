@@ -70,7 +70,7 @@ def hit_rate_asked(split: Split) -> Asked:
     """The hit rate at 10 of all pairs of a split, of any way of scoring."""
 
     def asked(scorer: Scorer) -> float:
-        (ranking,) = rank_chunks(query_chunks(scorer, split.queries), [split.all.wanted])
+        (ranking,) = rank_chunks(query_chunks(scorer, split.queries), [split.all.targets])
         return hit_rate(ranking.ranks, 10)
 
     return asked

@@ -153,7 +153,7 @@ def scored(name: str, graph: BipartiteGraph, view: BoardView, l2: float) -> Chun
 
 def figures(chunks: Chunks, view: BoardView) -> dict[str, list[float]]:
     """The value and the ends of the interval of each figure of the board view."""
-    (ranking,) = rank_chunks(chunks, [view.wanted])
+    (ranking,) = rank_chunks(chunks, [view.targets])
     averages = board_averages(view, ranking)
     sums, counts = (np.stack([getattr(average, of) for average in averages], axis=1) for of in ("sums", "counts"))
     low, high = interval(resample(sums, counts, seed=0))

@@ -19,13 +19,13 @@ from hardware import peak_gib
 from torch import Tensor
 from training_world import opened_world
 
+from pinsage.batches.builder import Share
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
-from pinsage.batches.recipe import Share
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
-from pinsage.training.device import chosen_precision, keep_freed_memory
+from pinsage.training.device import choose_precision, keep_freed_memory
 from pinsage.training.loader import Inputs, Loader
 from pinsage.training.objective import Objective
 
@@ -41,7 +41,7 @@ class Trainer:
     def __init__(self, data: TrainingData, model: ModelSettings, train: TrainSettings, network: PinSageNetwork) -> None:
         self.network, self.next_step, self.losses = network, 0, list[float]()
         self._loader = self.loader(data, model, train)
-        self._objective = Objective(network, train, self.inputs(data), chosen_precision(train, CPU))
+        self._objective = Objective(network, train, self.inputs(data), choose_precision(train, CPU))
         self._optimizer = torch.optim.AdamW(network.parameters(), lr=train.learning_rate, fused=True)
 
     def loader(self, data: TrainingData, model: ModelSettings, train: TrainSettings) -> Loader:
@@ -94,7 +94,7 @@ class GatherAndSum(Trainer):
         for _ in self.network.convolutions:
             inner = layers[-1]
             layers.append(torch.unique(torch.cat([inner, self.neighbors[inner].flatten().long()])))
-        hidden = self.network.standardized(self.features[layers[-1]])
+        hidden = self.network.standardize(self.features[layers[-1]])
         for number, outer in enumerate(self.network.convolutions):
             nodes, inner = layers[-1 - number], layers[-2 - number]
             own = torch.searchsorted(nodes, inner)

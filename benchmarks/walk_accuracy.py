@@ -144,10 +144,10 @@ def nearness(exact: Rows, rows: Rows) -> tuple[float, float]:
     """Mean recall@50 and mean total variation."""
     recalls, distances = [], []
     for true_pins, true_weights, pins, weights in zip(*exact, *rows, strict=True):
-        wanted = dict(zip(true_pins[true_pins >= 0].tolist(), true_weights.tolist(), strict=False))
+        targets = dict(zip(true_pins[true_pins >= 0].tolist(), true_weights.tolist(), strict=False))
         given = dict(zip(pins[pins >= 0].tolist(), weights.tolist(), strict=False))
-        recalls.append(len(wanted.keys() & given.keys()) / max(len(wanted), 1))
-        distances.append(sum(abs(wanted.get(pin, 0) - given.get(pin, 0)) for pin in wanted.keys() | given.keys()) / 2)
+        recalls.append(len(targets.keys() & given.keys()) / max(len(targets), 1))
+        distances.append(sum(abs(targets.get(pin, 0) - given.get(pin, 0)) for pin in targets.keys() | given.keys()) / 2)
     return float(np.mean(recalls)), float(np.mean(distances))
 
 

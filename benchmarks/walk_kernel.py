@@ -38,16 +38,16 @@ Contestant = Callable[[], tuple[float, float]]  # CPU seconds and hops
 
 
 @njit
-def textbook(graph, pins, num_walks, max_hops, restart, top):
+def textbook(graph, pins, num_walks, max_traversals, restart, top):
     """One walk at a time, np.random, a sort to count: what one writes first. Returns the traversals made."""
     pin_offsets, pin_boards, board_offsets, board_pins = graph
     found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
-    visits, traversals = np.empty(num_walks * max_hops, np.int32), 0
+    visits, traversals = np.empty(num_walks * max_traversals, np.int32), 0
     for row in range(len(pins)):
         start, count = pins[row], 0
         for _ in range(num_walks):
             pin = start
-            for _ in range(max_hops):
+            for _ in range(max_traversals):
                 board = pin_boards[np.random.randint(pin_offsets[pin], pin_offsets[pin + 1])]  # noqa: NPY002
                 pin = board_pins[np.random.randint(board_offsets[board], board_offsets[board + 1])]  # noqa: NPY002
                 traversals += 1
@@ -115,7 +115,13 @@ class Dgl:
 
     def run(self, plan: WalkPlan, top: int, pins: int) -> tuple[float, float]:
         """CPU seconds and hops of one turn."""
-        request = {"walks": plan.num_walks, "hops": plan.max_hops, "restart": plan.restart, "top": top, "pins": pins}
+        request = {
+            "walks": plan.num_walks,
+            "hops": plan.max_traversals,
+            "restart": plan.restart,
+            "top": top,
+            "pins": pins,
+        }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
@@ -157,7 +163,7 @@ def contestants(
     found: dict[str, Contestant] = {"random 8-byte reads": floor_of(graph.num_saves)}
     found["this package"] = timed(lambda: top_visited(hops, pins, plan, top=top)[2])
     found["numba, textbook"] = timed(
-        lambda: textbook(arrays, pins[: count // 4], plan.num_walks, plan.max_hops, plan.restart, top)
+        lambda: textbook(arrays, pins[: count // 4], plan.num_walks, plan.max_traversals, plan.restart, top)
     )
     for name, peer in peers.items():
         found[name] = lambda peer=peer: peer.run(plan, top, count // 10)

@@ -26,7 +26,7 @@ from pinsage.cluster.workers import Workers
 from pinsage.errors import PinSageError
 from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 from pinsage.model.file import check_features, load_network
-from pinsage.model.layerwise import CHUNK, Pass, chunks, compute, embedded, passes
+from pinsage.model.layerwise import CHUNK, Pass, chunks, compute_pass, embed_layerwise, passes
 from pinsage.model.network import PinSageNetwork
 from pinsage.store import rows
 from pinsage.store.rows import Written
@@ -92,7 +92,7 @@ def embed_all(
     """
     check_features(network, features.widths, features.num_pins)
     neighbors, weights = _tables(neighborhoods, features.num_pins)
-    vectors: NDArray[np.float32] = embedded(network, features.rows, neighbors, weights).cpu().numpy()
+    vectors: NDArray[np.float32] = embed_layerwise(network, features.rows, neighbors, weights).cpu().numpy()
     return vectors
 
 
@@ -138,7 +138,7 @@ class _Tables:
 
     def step(self, each: Pass, out: Rows, name: str) -> Step:
         """A pass, as the workers get it."""
-        return Step(each, self._inputs, self._made.get(each.own), self._made.get(each.pooled), out, name)
+        return Step(each, self._inputs, self._made.get(each.own), self._made.get(each.pool), out, name)
 
     def hand_on(self, each: Pass) -> None:
         """Stage the result of a pass for the next ones, and remove results that nobody reads any more."""
@@ -162,8 +162,8 @@ def embed_part(step: Step, first: int, last: int) -> Written:
 def _compute(step: Step, part: slice) -> Tensor:
     network, features, neighborhoods = _open(step.inputs)
     neighbors, weights = _tables(neighborhoods, len(neighborhoods.neighbors))
-    own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pooled)
-    return compute(
+    own, table = _vectors(step.own, step.each.own), _vectors(step.table, step.each.pool)
+    return compute_pass(
         network, step.each, part, rows=features.rows,
         own=None if own is None else torch.from_numpy(np.array(own[part])),
         table=None if table is None else torch.from_numpy(table),

@@ -42,10 +42,10 @@ class Progress:
         return f"{self.label}: {self.done:,} of {self.total:,} {self.unit} ({share:.0f} %), {self.in_words}"
 
 
-Tell = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 
 
-def tell_nobody(progress: Progress) -> None:
+def ignore_progress(progress: Progress) -> None:
     """Drop what is reported."""
 
 
@@ -75,11 +75,11 @@ class Pace:
         return (done - before) / max(now - begin, 1e-9)
 
 
-class Watch:
-    """A count of what is done, told to whoever watches: in pins if the sizes of the parts are known, else in parts."""
+class ProgressReporter:
+    """A count of what is done, reported as it grows: in pins if the sizes of the parts are known, else in parts."""
 
-    def __init__(self, tell: Tell, label: str, num_parts: int, sizes: Sequence[int] | None = None) -> None:
-        self._tell, self._label, self._unit = tell, label, "parts" if sizes is None else "pins"
+    def __init__(self, on_progress: OnProgress, label: str, num_parts: int, sizes: Sequence[int] | None = None) -> None:
+        self._on_progress, self._label, self._unit = on_progress, label, "parts" if sizes is None else "pins"
         self._sizes = [1] * num_parts if sizes is None else sizes
         self._done, self._total, self._pace = 0, sum(self._sizes), Pace(time.monotonic())
 
@@ -87,10 +87,10 @@ class Watch:
         """Count a part."""
         self._done += self._sizes[number]
         self._pace.mark(self._done, time.monotonic())
-        self.look()
+        self.report()
 
-    def look(self) -> None:
-        """Tell how things stand."""
+    def report(self) -> None:
+        """Report how far the job is."""
         rate = self._pace.per_second(time.monotonic())
         left_s = (self._total - self._done) / rate if rate > 0 else None
-        self._tell(Progress(self._label, self._unit, self._done, self._total, rate, left_s))
+        self._on_progress(Progress(self._label, self._unit, self._done, self._total, rate, left_s))

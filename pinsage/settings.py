@@ -148,7 +148,7 @@ class WalkSettings(Section):
         8192, ge=64, le=2**24, description="Saves read per pin and traversal, about, to compute expected visits."
     )
     num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin (method walks).")
-    max_hops: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
+    max_traversals: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
     restart: float = Field(0.5, ge=0.0, lt=1.0, description="Probability of ending a walk after a traversal.")
     num_hard_negatives: int = Field(50, ge=0, le=1000, description="Hard-negative candidates kept per pin.")
     hard_negative_walks: int = Field(500, ge=1, le=1_000_000, description="Walks that rank candidates by PageRank.")

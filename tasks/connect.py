@@ -13,7 +13,7 @@ from pinsage.errors import DatasetError
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.figures import graph_figures
-from pinsage.graph.walked import WALKED, with_sessions
+from pinsage.graph.sessions import WALKED, add_sessions
 from pinsage.graph.weights import add_weights
 from pinsage.store.manifest import Facts
 from pinsage.store.row_groups import row_groups
@@ -59,7 +59,7 @@ def _write_walked(graph: BipartiteGraph, path: Path, out: Path) -> int:
     sessions = build_graph(pins, numbers, num_pins=graph.num_pins, num_boards=num_sessions)
     del numbers, pins
     out.mkdir()
-    with_sessions(graph, sessions).save(out)
+    add_sessions(graph, sessions).save(out)
     return num_sessions
 
 

@@ -44,7 +44,7 @@ def _embed(work: StageWork, between: Path, *, num_pins: int) -> EmbeddingFacts:
     cluster_settings = work.settings.cluster
     with (
         exchange_through(cluster_settings.store, work.home / "leases") as exchange,
-        workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
+        workers(cluster_settings, work.on_progress, num_pins=num_pins) as cluster,
     ):
         num_parts = _PARTS_PER_THREAD * cluster.num_threads
         return embed_by_parts(job, exchange, cluster, num_parts=num_parts)

@@ -16,8 +16,8 @@ from pinsage.evaluation.comparison import (
     metric_table,
     spread,
 )
-from pinsage.evaluation.evidence import Evidence, Plan
 from pinsage.evaluation.examples import example_queries, examples_table
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.evaluation.names import ALL
 from pinsage.evaluation.ranking import Scorer
 from pinsage.evaluation.views import Split, split_views
@@ -41,13 +41,13 @@ def evaluate(work: StageWork) -> Facts:
         every method's hit rate at 10 and scaled MRR on test, PinSage's on validation too, and the kurtosis of the
         cosines of random pairs.
     """
-    evidence, settings = _evidence(work), work.settings.evaluate
-    plan = Plan(work.settings.model, work.settings.train, settings, work.scratch)
-    validation, test = (_split(work, name, evidence) for name in ("validation", "test"))
-    methods = make_methods(settings.methods, evidence, plan, validation)
-    found = compare(methods.scorers, (validation, test), evidence.graph, settings)
+    inputs, settings = _inputs(work), work.settings.evaluate
+    plan = MethodSettings(work.settings.model, work.settings.train, settings, work.scratch)
+    validation, test = (_split(work, name, inputs) for name in ("validation", "test"))
+    methods = make_methods(settings.methods, inputs, plan, validation)
+    found = compare(methods.scorers, (validation, test), inputs.graph, settings)
     _write(found, work.out)
-    write_parquet(work.out / "examples.parquet", _examples(work, methods.scorers, test, evidence))
+    write_parquet(work.out / "examples.parquet", _examples(work, methods.scorers, test, inputs))
     spreads = {name: spread(methods.scorers[name], settings.seed) for name in WITH_VECTORS if name in methods.scorers}
     return {
         **_counts(validation),
@@ -58,10 +58,10 @@ def evaluate(work: StageWork) -> Facts:
     }
 
 
-def _evidence(work: StageWork) -> Evidence:
+def _inputs(work: StageWork) -> MethodInputs:
     graph, pairs = BipartiteGraph.open(work.inputs["connect"]), work.inputs["pair"]
     popularity = work.inputs["embed"] / "popularity.npy"
-    return Evidence(
+    return MethodInputs(
         embeddings=open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (graph.num_pins, None)),
         features=FeatureMatrix.open(work.inputs),
         graph=graph,
@@ -71,9 +71,9 @@ def _evidence(work: StageWork) -> Evidence:
     )
 
 
-def _split(work: StageWork, name: str, evidence: Evidence) -> Split:
+def _split(work: StageWork, name: str, inputs: MethodInputs) -> Split:
     held_out = HeldOutPairs.read(work.inputs["pair"] / f"{name}.parquet")
-    return split_views(name, held_out, evidence.train, evidence.graph, work.settings.evaluate)
+    return split_views(name, held_out, inputs.train, inputs.graph, work.settings.evaluate)
 
 
 def _write(found: Comparison, folder: Path) -> None:
@@ -82,9 +82,9 @@ def _write(found: Comparison, folder: Path) -> None:
     write_parquet(folder / "differences.parquet", metric_table(found.differences, Difference))
 
 
-def _examples(work: StageWork, methods: dict[str, Scorer], test: Split, evidence: Evidence) -> pa.Table:
-    has_picture = evidence.features.block("has_picture")[:, 0] > 0
-    has_words = evidence.features.block("has_text")[:, 0] > 0
+def _examples(work: StageWork, methods: dict[str, Scorer], test: Split, inputs: MethodInputs) -> pa.Table:
+    has_picture = inputs.features.block("has_picture")[:, 0] > 0
+    has_words = inputs.features.block("has_text")[:, 0] > 0
     queries = example_queries(test.queries, has_picture, has_words, work.settings.evaluate.seed)
     return examples_table(methods, queries)
 

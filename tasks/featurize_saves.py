@@ -4,7 +4,7 @@ import numpy as np
 
 from pinsage.features.spectral import write_spectral_features
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.graph.walked import walked_graph_folder
+from pinsage.graph.sessions import walk_graph_folder
 from pinsage.store.manifest import Facts
 from tasks.running.work import StageWork
 
@@ -21,7 +21,7 @@ def featurize_saves(work: StageWork) -> Facts:
     connect = work.inputs["connect"]
     degrees = BipartiteGraph.open(connect).pin_degrees  # of boards alone: a session is no save
     np.save(work.out / "log_degree.npy", np.log1p(degrees).astype(np.float32))
-    folder = walked_graph_folder(connect)
+    folder = walk_graph_folder(connect)
     graph = BipartiteGraph.open(folder)
     graph.check_columns(folder)
     return write_spectral_features(graph, work.settings.spectral, work.out)

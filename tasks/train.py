@@ -52,7 +52,7 @@ def fit_network(work: StageWork) -> TrainedNetwork:
         work.settings.train,
         scratch=work.scratch,
         log_metrics=work.log_metrics,
-        tell=work.tell,
+        on_progress=work.on_progress,
     )
 
 

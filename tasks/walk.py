@@ -9,9 +9,9 @@ import numpy as np
 from pinsage.cluster.between import exchange_through
 from pinsage.cluster.workers import workers
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.graph.walked import walked_graph_folder
+from pinsage.graph.sessions import walk_graph_folder
 from pinsage.store.manifest import Facts
-from pinsage.walks.partition import Walked, allocate, check_coverage, num_parts, ranges, walk_partition
+from pinsage.walks.partition import PartitionResult, allocate, check_coverage, num_parts, ranges, walk_partition
 from tasks.running.work import StageWork
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def walk(work: StageWork) -> Facts:
         ArtifactDamagedError: the graph cannot be opened.
         DiskFullError: there is no room for the rows, here or at a worker.
     """
-    graph = BipartiteGraph.open(walked_graph_folder(work.inputs["connect"]))
+    graph = BipartiteGraph.open(walk_graph_folder(work.inputs["connect"]))
     allocate(work.out, graph.num_pins, work.settings.walk)
     began = time.monotonic()
     walked, spent = _walk(work, graph.num_pins)
@@ -37,12 +37,12 @@ def walk(work: StageWork) -> Facts:
     return facts | {name: round(value, 3) for name, value in (pace | spent).items()}
 
 
-def _walk(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float]]:
+def _walk(work: StageWork, num_pins: int) -> tuple[list[PartitionResult], dict[str, float]]:
     """Walk all partitions, then collect and check their rows one by one; return their results and the times."""
     settings, cluster_settings = work.settings.walk, work.settings.cluster
     began, collecting = time.monotonic(), 0.0
 
-    def collect(part: Walked) -> None:
+    def collect(part: PartitionResult) -> None:
         nonlocal collecting
         started = time.monotonic()
         exchange.collect(work.out, part.written)
@@ -50,10 +50,10 @@ def _walk(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float
 
     with (
         exchange_through(cluster_settings.store, work.home / "leases") as exchange,
-        workers(cluster_settings, work.tell, num_pins=num_pins) as cluster,
+        workers(cluster_settings, work.on_progress, num_pins=num_pins) as cluster,
     ):
         starting = time.monotonic() - began
-        graph, out = exchange.stage(walked_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
+        graph, out = exchange.stage(walk_graph_folder(work.inputs["connect"])), exchange.rows(work.out)
         pins = ranges(num_pins, settings.num_partitions or num_parts(num_pins, cluster.num_threads))
         parts = [(graph, out, first, last, settings) for first, last in pins]
         sizes = [last - first for first, last in pins]
@@ -61,7 +61,7 @@ def _walk(work: StageWork, num_pins: int) -> tuple[list[Walked], dict[str, float
     return walked, {"starting_seconds": starting, "collecting_seconds": collecting, **_worker_seconds(walked)}
 
 
-def _worker_seconds(walked: Sequence[Walked]) -> dict[str, float]:
+def _worker_seconds(walked: Sequence[PartitionResult]) -> dict[str, float]:
     """Seconds of the workers' threads by kind of work, in all of them together."""
     return {
         "preparing_seconds": sum(part.preparing_s for part in walked),
@@ -70,7 +70,7 @@ def _worker_seconds(walked: Sequence[Walked]) -> dict[str, float]:
     }
 
 
-def _facts(walked: Sequence[Walked], graph: BipartiteGraph, num_hard_negatives: int) -> Facts:
+def _facts(walked: Sequence[PartitionResult], graph: BipartiteGraph, num_hard_negatives: int) -> Facts:
     num_pins = max(graph.num_pins, 1)
     isolated = int(np.count_nonzero(graph.pin_degrees == 0))
     if isolated:

@@ -16,7 +16,7 @@ def test_overrides_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("walk:\n  num_walks: 10\n  restart: 0.25\n")
     settings = load_settings(path, {"walk.num_walks": 20})
-    assert (settings.walk.num_walks, settings.walk.restart, settings.walk.max_hops) == (20, 0.25, 2)
+    assert (settings.walk.num_walks, settings.walk.restart, settings.walk.max_traversals) == (20, 0.25, 2)
 
 
 def test_flat_names_lead_back_to_the_same_settings():

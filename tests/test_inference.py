@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from pinsage import inference
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.cluster.exchange import SharedFolders
 from pinsage.errors import InputError, PinSageError
 from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 from pinsage.inference import InferenceJob, embed_all, embed_by_parts
 from pinsage.model.file import load_network, save_network
 from pinsage.model.network import NetworkShape, PinSageNetwork
-from pinsage.training.validation import embedded_some
+from pinsage.training.validation import embed_pins
 from pinsage.walks.neighborhood import Neighborhoods
 
 P, T = 300, 4
@@ -76,9 +76,9 @@ def test_parts_equal_one_process_and_the_minibatch_form(tmp_path, num_layers, li
     assert facts.num_pins == P
     assert facts.num_zero == int((by_parts == 0).all(axis=1).sum())
     np.testing.assert_allclose(by_parts, embed_all(network, features, neighborhoods), atol=1e-5)
-    expander = Expander(neighborhoods.neighbors, neighborhoods.weights, num_layers=num_layers)
+    sampler = NeighborSampler(neighborhoods.neighbors, neighborhoods.weights, num_layers=num_layers)
     with torch.no_grad():
-        some = embedded_some(network, features.rows, expander, np.arange(0, P, 7, dtype=np.int32))
+        some = embed_pins(network, features.rows, sampler, np.arange(0, P, 7, dtype=np.int32))
     np.testing.assert_allclose(by_parts[::7], some.numpy(), atol=1e-5)
 
 

@@ -21,7 +21,7 @@ def plain_block(size_bytes: int) -> memoryview:
     return np.empty(size_bytes, np.uint8).data
 
 
-class ReusedMemory:
+class MemoryPool:
     """A pool of memory for arrays: that of an array is free again when nothing refers to it any more.
 
     Nobody has to say that a minibatch is done with. A view, a tensor over the array, or what autograd has saved of it
@@ -67,7 +67,7 @@ class ReusedMemory:
         return self._new_block(max(1, int(size_bytes * _SLACK)))
 
 
-def held_in(memory: ReusedMemory, batch: Minibatch) -> Minibatch:
+def copy_into(memory: MemoryPool, batch: Minibatch) -> Minibatch:
     """The minibatch with all its arrays in `memory`, where its features are already."""
     subgraph = batch.subgraph
     transposes = tuple(

@@ -93,7 +93,7 @@ class Minibatch:
     num_replaced: int
 
 
-class Expander:
+class NeighborSampler:
     """An expansion of targets into sub-graphs. Threads may share one: each gets marks of its own, 12 bytes per pin."""
 
     def __init__(self, neighbors: NDArray[np.int32], weights: NDArray[np.float32], *, num_layers: int) -> None:
@@ -103,7 +103,7 @@ class Expander:
         self._num_layers = num_layers
         self._threads = threading.local()
 
-    def expand(self, targets: Pins, *, transposed: bool = False) -> tuple[Subgraph, NDArray[np.int32]]:
+    def sample(self, targets: Pins, *, transposed: bool = False) -> tuple[Subgraph, NDArray[np.int32]]:
         """The sub-graph of `targets`, and the position of each target in it.
 
         Args:

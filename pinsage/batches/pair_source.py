@@ -92,7 +92,7 @@ class CoMembers:
 
     def pairs(self, step: int) -> Pairs:
         """The pairs of a step."""
-        return Pairs.concat([self._drawn(epoch, saves) for epoch, saves in self._order.parts(step)])
+        return Pairs.concat([self._draw(epoch, saves) for epoch, saves in self._order.parts(step)])
 
     def positive_share(self, num_pins: int) -> NDArray[np.float64]:
         """The share of the saves that each pin has: float64 [P].
@@ -103,7 +103,7 @@ class CoMembers:
         share: NDArray[np.float64] = np.bincount(pins, minlength=num_pins) / len(pins)
         return share
 
-    def _drawn(self, epoch: int, saves: NDArray[np.int64]) -> Pairs:
+    def _draw(self, epoch: int, saves: NDArray[np.int64]) -> Pairs:
         offsets, pins = self._boards.offsets, self._boards.pins
         # Looked up rather than kept: a board for each save would take as much memory as the saves.
         board = np.searchsorted(offsets, saves, side="right") - 1

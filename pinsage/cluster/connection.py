@@ -16,7 +16,7 @@ from distributed import Client, LocalCluster
 
 from pinsage.cluster.work import Cluster
 from pinsage.errors import ClusterError
-from pinsage.progress import Tell, tell_nobody
+from pinsage.progress import OnProgress, ignore_progress
 from pinsage.settings import ClusterSettings
 
 log = logging.getLogger(__name__)
@@ -34,23 +34,23 @@ _NO_LIMIT = 0  # memory maps count as a worker's memory, so Dask would kill work
 
 
 @contextmanager
-def open_cluster(settings: ClusterSettings, tell: Tell = tell_nobody) -> Iterator[Cluster]:
+def open_cluster(settings: ClusterSettings, on_progress: OnProgress = ignore_progress) -> Iterator[Cluster]:
     """A cluster to run on: the one at `settings.address`, or one of `settings.num_workers` processes on loopback.
 
     Args:
         settings: where and how many.
-        tell: is called with the progress of what runs there, every few seconds at least.
+        on_progress: is called with the progress of what runs there, every few seconds at least.
 
     Raises:
         ClusterError: no scheduler answers, or no worker comes up in time.
     """
     if settings.address:
         with _open_client(settings.address, settings.address) as client:
-            yield Cluster(client, tell)
+            yield Cluster(client, on_progress)
         return
     name = "the cluster on this machine"
     with _local_cluster(settings) as cluster, _open_client(cluster, name) as client:
-        yield Cluster(client, tell)
+        yield Cluster(client, on_progress)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from distributed import Client, Future, KilledWorker
 
 from pinsage.cluster.workers import OnResult, Part, keep_nothing
 from pinsage.errors import ClusterError, DiskFullError, PinSageError, StoreDamagedError
-from pinsage.progress import Tell, Watch, tell_nobody
+from pinsage.progress import OnProgress, ProgressReporter, ignore_progress
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ _FETCH_S = 10.0
 class Cluster:
     """Workers that run parts of a job."""
 
-    def __init__(self, client: Client, tell: Tell = tell_nobody) -> None:
-        self._client, self._tell = client, tell
+    def __init__(self, client: Client, on_progress: OnProgress = ignore_progress) -> None:
+        self._client, self._on_progress = client, on_progress
 
     @property
     def num_threads(self) -> int:
@@ -67,7 +67,7 @@ class Cluster:
             ClusterError: a part failed every time or ended its workers, or the scheduler or all workers are lost.
             PinSageError: a part found something that trying again cannot help; the very error it raised.
         """
-        watch = Watch(self._tell, label, len(parts), sizes)
+        watch = ProgressReporter(self._on_progress, label, len(parts), sizes)
         return _Job(self._client, function, parts, label).results(watch, on_result)
 
 
@@ -109,7 +109,7 @@ class _Job:
         self._ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self._finished: list[Future[Any]] = []  # kept, or the dashboard would forget them
 
-    def results(self, watch: "Watch", on_result: OnResult) -> list[Any]:
+    def results(self, watch: "ProgressReporter", on_result: OnResult) -> list[Any]:
         results: dict[int, Any] = {}
         try:
             while len(results) < len(self._parts):
@@ -169,13 +169,13 @@ class _Job:
             self._under_way[future] = number
             future.add_done_callback(self._ended.put)
 
-    def _next_ended(self, watch: "Watch") -> tuple[Future[Any], int]:
+    def _next_ended(self, watch: "ProgressReporter") -> tuple[Future[Any], int]:
         last_worker = time.monotonic()
         while True:
             try:
                 future = self._ended.get(timeout=_PING_S)
             except Empty:
-                watch.look()
+                watch.report()
                 if _count_workers(self._client):
                     last_worker = time.monotonic()
             else:

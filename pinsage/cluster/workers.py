@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pinsage.progress import Tell, Watch, tell_nobody
+from pinsage.progress import OnProgress, ProgressReporter, ignore_progress
 from pinsage.settings import ClusterSettings
 
 SMALL_PINS = 50_000  # a cluster of two processes starts in about 10 s of CPU time, in which two threads do as much
@@ -41,7 +41,9 @@ class Workers(Protocol):
 
 
 @contextmanager
-def workers(settings: ClusterSettings, tell: Tell = tell_nobody, *, num_pins: int) -> Iterator[Workers]:
+def workers(
+    settings: ClusterSettings, on_progress: OnProgress = ignore_progress, *, num_pins: int
+) -> Iterator[Workers]:
     """The cluster of the settings, or threads of this process for a catalog of few pins (`num_pins`).
 
     Raises:
@@ -49,19 +51,19 @@ def workers(settings: ClusterSettings, tell: Tell = tell_nobody, *, num_pins: in
     """
     # Never where a cluster or a store is named: whoever names one wants it used, however small the catalog.
     if not settings.address and not settings.store and num_pins <= SMALL_PINS:
-        yield Threads(settings.num_workers * settings.threads_per_worker, tell)
+        yield Threads(settings.num_workers * settings.threads_per_worker, on_progress)
         return
     from pinsage.cluster.connection import open_cluster  # Dask takes more than a second to import
 
-    with open_cluster(settings, tell) as cluster:
+    with open_cluster(settings, on_progress) as cluster:
         yield cluster
 
 
 class Threads:
     """Threads of this process: compiled code and tensor operations let each other run."""
 
-    def __init__(self, num_threads: int, tell: Tell = tell_nobody) -> None:
-        self._num_threads, self._tell = num_threads, tell
+    def __init__(self, num_threads: int, on_progress: OnProgress = ignore_progress) -> None:
+        self._num_threads, self._on_progress = num_threads, on_progress
 
     @property
     def num_threads(self) -> int:
@@ -86,7 +88,7 @@ class Threads:
             sizes: pins of each part, in which progress is then told.
             on_result: is called in this thread with each result as it comes in.
         """
-        watch = Watch(self._tell, label, len(parts), sizes)
+        watch = ProgressReporter(self._on_progress, label, len(parts), sizes)
         pool = ThreadPoolExecutor(self._num_threads)
         try:
             numbers = {pool.submit(function, *part): number for number, part in enumerate(parts)}

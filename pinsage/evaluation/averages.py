@@ -51,7 +51,7 @@ def pair_averages(view: PairView, ranking: Ranking, settings: EvaluateSettings) 
     The first ones take each pair by itself, with one positive. Recall takes the distinct positives of a query together:
     their share among the first 20 pins, averaged over queries.
     """
-    positives, ranks = view.wanted.positives, ranking.ranks
+    positives, ranks = view.targets.positives, ranking.ranks
     of_pairs = {f"hit_rate@{k}": hits(ranks, k) for k in sorted(set(settings.ranks))}
     of_pairs |= {"scaled_mrr": reciprocal_ranks(ranks, settings.mrr_scale), "mrr": reciprocal_ranks(ranks)}
     of_pairs[f"ndcg@{NDCG_DEPTH}"] = discounts(ranks, NDCG_DEPTH)
@@ -63,7 +63,7 @@ def pair_averages(view: PairView, ranking: Ranking, settings: EvaluateSettings) 
 
 def board_averages(view: BoardView, ranking: Ranking) -> list[Average]:
     """Recall@20 and NDCG@20 over the boards, as LightGCN defines them."""
-    positives, ones = view.wanted.positives, np.ones(len(view.boards))
+    positives, ones = view.targets.positives, np.ones(len(view.boards))
     return [
         Average(f"recall@{RECALL_DEPTH}", recall(ranking.ranks, positives, RECALL_DEPTH), ones),
         Average(f"ndcg@{RECALL_DEPTH}", ndcg(ranking.ranks, positives, RECALL_DEPTH), ones),
@@ -72,7 +72,7 @@ def board_averages(view: BoardView, ranking: Ranking) -> list[Average]:
 
 def slice_averages(view: PairView, ranking: Ranking, slices: list[Slice], k: int) -> list[Average]:
     """The hit rate at `k` of each part that holds pairs."""
-    values, positives = hits(ranking.ranks, k), view.wanted.positives
+    values, positives = hits(ranking.ranks, k), view.targets.positives
     return [
         over_pairs(f"hit_rate@{k}", values, positives, chosen, cut.name, part)
         for cut in slices
@@ -94,7 +94,7 @@ def over_pairs(
 
 def popularity_averages(view: PairView, ranking: Ranking, percentiles: Values) -> tuple[Average, Average]:
     """Mean percentile of the degree of the recommended pins, per query, and of the positives, per pair."""
-    positives = view.wanted.positives
+    positives = view.targets.positives
     is_pin = (ranking.top >= 0) & (positives.lengths > 0)[:, None]
     recommended = np.where(is_pin, percentiles[ranking.top], 0).sum(axis=1)
     counts = is_pin.sum(axis=1)

@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pinsage.evaluation.at_once import at_once
 from pinsage.evaluation.averages import (
     TOP_DEPTH,
     Average,
@@ -27,6 +26,7 @@ from pinsage.evaluation.metrics import coverage, excess_kurtosis, popularity_per
 from pinsage.evaluation.names import BOARD, PINSAGE
 from pinsage.evaluation.ranking import UNRANKED, Ranking, Scorer, board_chunks, query_chunks, rank_chunks
 from pinsage.evaluation.slices import COLD, pair_slices
+from pinsage.evaluation.threads import map_in_threads
 from pinsage.evaluation.views import PairView, Split
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import EvaluateSettings
@@ -104,7 +104,7 @@ def compare(
             continue
         slices = {view.name: pair_slices(view, split.queries, graph) for view in (split.all, split.new)}
         questions = _Questions(split, slices, percentiles)
-        answers = at_once(partial(_answers, asked=questions, settings=settings), scorers.items())
+        answers = map_in_threads(partial(_answers, asked=questions, settings=settings), scorers.items())
         for part, _ in answers:
             found.metrics += part.metrics
             found.slices += part.slices
@@ -153,7 +153,7 @@ def _pair_rankings(scorer: Scorer, split: Split) -> list[tuple[PairView, Ranking
     """The rankings of the pair views that hold pairs; the scores of a query are computed once for both."""
     views = (split.all, split.new)
     rankings = rank_chunks(
-        query_chunks(scorer, split.queries), [view.wanted for view in views], depth=min(TOP_DEPTH, scorer.num_pins)
+        query_chunks(scorer, split.queries), [view.targets for view in views], depth=min(TOP_DEPTH, scorer.num_pins)
     )
     return [(view, ranking) for view, ranking in zip(views, rankings, strict=True) if len(ranking.ranks)]
 
@@ -166,7 +166,7 @@ def _pair_figures(
     recommended, positives = popularity_averages(view, ranking, percentiles)
     measured = _measure(averages, settings.seed)
     found.metrics += _rows(names, view.name, measured)
-    is_asked = view.wanted.positives.lengths > 0
+    is_asked = view.targets.positives.lengths > 0
     share = coverage(ranking.top[is_asked], len(percentiles))
     found.metrics.append(Metric(*names, view.name, f"coverage@{TOP_DEPTH}", share, None, None))
     both = _measure([recommended, positives], settings.seed).draws
@@ -194,7 +194,7 @@ def _board_figures(
     found: Comparison, names: tuple[str, str], split: Split, scorer: Scorer, settings: EvaluateSettings
 ) -> _Measured:
     chunks = board_chunks(scorer, split.boards.pins)
-    (ranking,) = rank_chunks(chunks, [split.boards.wanted])
+    (ranking,) = rank_chunks(chunks, [split.boards.targets])
     measured = _measure(board_averages(split.boards, ranking), settings.seed)
     found.metrics += _rows(names, BOARD, measured)
     return measured

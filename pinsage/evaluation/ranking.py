@@ -39,11 +39,11 @@ class BoardScorer(Scorer, Protocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Targets:
     """The positives of each row of scores, and pins of each row that are no candidates; a row's query never is."""
 
     positives: PinLists
-    left_out: PinLists | None = None
+    excluded: PinLists | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ def ranks(scorer: Scorer, pairs: Pairs) -> NDArray[np.float64]:
     """The rank of each pair's positive among all pins except the query: float64 [N], 1 to P - 1; see `rank_chunks`."""
     queries, rows = np.unique(pairs.query, return_inverse=True)
     order = np.argsort(rows, kind="stable")
-    wanted = Wanted(PinLists.of(rows[order], pairs.positive[order], len(queries)))
+    targets = Targets(PinLists.of(rows[order], pairs.positive[order], len(queries)))
     found = np.empty(len(pairs), np.float64)
-    found[order] = rank_chunks(query_chunks(scorer, queries), [wanted])[0].ranks
+    found[order] = rank_chunks(query_chunks(scorer, queries), [targets])[0].ranks
     return found
 
 
-def rank_chunks(chunks: Chunks, questions: Sequence[Wanted], *, depth: int = 1) -> list[Ranking]:
+def rank_chunks(chunks: Chunks, questions: Sequence[Targets], *, depth: int = 1) -> list[Ranking]:
     """Rank the positives of several questions about the same rows of scores, each chunk of which is computed once.
 
     rank = 1 + pins that score higher + half of the pins that score the same: neither the luck of being stored first
@@ -84,8 +84,8 @@ def rank_chunks(chunks: Chunks, questions: Sequence[Wanted], *, depth: int = 1) 
     for start, scores in chunks:
         end = start + len(scores)
         for asked, ranking in zip(questions, found, strict=True):
-            if asked.left_out is not None:
-                leave_out(scores, asked.left_out.part(start, end))
+            if asked.excluded is not None:
+                exclude(scores, asked.excluded.part(start, end))
             _fill_top(scores, ranking.top[start:end])
             positives = asked.positives.part(start, end)
             begin = asked.positives.offsets[start]
@@ -152,7 +152,7 @@ def _rows_at_once(num_pins: int) -> int:
     return max(1, CHUNK_BYTES // (4 * max(1, num_pins)))
 
 
-def leave_out(scores: NDArray[np.float32], pins: PinLists) -> None:
+def exclude(scores: NDArray[np.float32], pins: PinLists) -> None:
     """Give the pins of each row -inf, which is below UNRANKED: they are no candidates there."""
     scores[pins.rows, pins.pins] = -np.inf
 

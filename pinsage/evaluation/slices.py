@@ -19,7 +19,7 @@ def pair_slices(view: PairView, queries: NDArray[np.int32], graph: BipartiteGrap
     A pin is cold where the training graph has no save of it. Deciles and quartiles are of the pairs, so that each part
     holds about as many; parts of equal values fall together. A part is named by the values it spans.
     """
-    degrees, positives = graph.pin_degrees, view.wanted.positives
+    degrees, positives = graph.pin_degrees, view.targets.positives
     query, positive = degrees[queries[positives.rows]], degrees[positives.pins]
     slices = [
         _warmth(COLD, (query == 0) | (positive == 0)), _warmth("query", query == 0), _warmth("positive", positive == 0),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.evaluation.names import ALL, NEW
 from pinsage.evaluation.pin_lists import PinLists
-from pinsage.evaluation.ranking import Wanted
+from pinsage.evaluation.ranking import Targets
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import EvaluateSettings
@@ -22,10 +22,10 @@ _CHUNK_PAIRS = 4_000_000
 
 @dataclass(frozen=True)
 class PairView:
-    """Held-out pairs in the order of `wanted.positives`; `board` int32 [N] is -1 where a pair has none."""
+    """Held-out pairs in the order of `targets.positives`; `board` int32 [N] is -1 where a pair has none."""
 
     name: str
-    wanted: Wanted
+    targets: Targets
     board: NDArray[np.int32]
 
 
@@ -35,7 +35,7 @@ class BoardView:
 
     boards: NDArray[np.int32]
     pins: PinLists
-    wanted: Wanted
+    targets: Targets
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,10 @@ def split_views(
     order = np.argsort(rows, kind="stable")
     rows, positive, board = rows[order], pairs.positive[order], pairs.board[order]
     known = training_partners(queries, train, graph.num_pins)
-    everything = PairView(ALL, Wanted(PinLists.of(rows, positive, len(queries))), board)
+    everything = PairView(ALL, Targets(PinLists.of(rows, positive, len(queries))), board)
     is_new = ~_contains(known, rows, positive)
     kept = PinLists.of(rows[is_new], positive[is_new], len(queries))
-    new = PairView(NEW, Wanted(kept, known), board[is_new])
+    new = PairView(NEW, Targets(kept, known), board[is_new])
     return Split(name, queries, everything, new, board_view(held_out, graph, settings))
 
 
@@ -115,7 +115,7 @@ def board_view(held_out: HeldOutPairs, graph: BipartiteGraph, settings: Evaluate
         found = np.sort(rng.choice(found, settings.max_boards, replace=False))
     training = PinLists(graph.board_offsets, graph.board_pins).take(found.astype(np.int64))
     held = PinLists.of(boards, pins, graph.num_boards).take(found.astype(np.int64))
-    return BoardView(found, training, Wanted(held, training))
+    return BoardView(found, training, Targets(held, training))
 
 
 def _keys(rows: NDArray[np.int32], pins: NDArray[np.int32]) -> NDArray[np.int64]:

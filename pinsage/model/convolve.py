@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pinsage.model.pooling import Pooling, Transposed, pooled
+from pinsage.model.pooling import Pooling, Transposed, pool
 
 NORM_FLOOR = 1e-6  # a vector that ReLU has zeroed stays zero instead of becoming NaN
 
@@ -28,7 +28,7 @@ class Convolve(nn.Module):
             nodes: float [N, num_inputs], h of the previous layer.
             neighbors: int32 [n, T], rows of `nodes`; row i belongs to node i.
             weights: float [n, T], 0 for padding.
-            transpose: see `pooling.pooled`.
+            transpose: see `pooling.pool`.
 
         Returns:
             float [n, m], each row of unit length, or zero where ReLU left nothing.
@@ -36,15 +36,15 @@ class Convolve(nn.Module):
         Source: PinSage Algorithm 1.
         """
         projected = self.project(nodes)  # [N, m]
-        summary = pooled(projected, neighbors, weights, pooling=self.pooling, transpose=transpose)  # [n, m]
-        return self.combined(nodes[: len(neighbors)], summary)
+        summary = pool(projected, neighbors, weights, pooling=self.pooling, transpose=transpose)  # [n, m]
+        return self.update(nodes[: len(neighbors)], summary)
 
     def project(self, nodes: Tensor) -> Tensor:
         """ReLU(Q h + q) of every node: float [N, m]. Source: PinSage Algorithm 1, line 1."""
         projected: Tensor = self.neighbor(nodes)
         return projected.relu_()  # in place, here and below: a fresh [N, m] costs a page fault per 4 KiB
 
-    def combined(self, own: Tensor, summary: Tensor) -> Tensor:
+    def update(self, own: Tensor, summary: Tensor) -> Tensor:
         """ReLU(W · concat(h_u, n_u) + w) at unit length: float [n, m]. Source: PinSage Algorithm 1, lines 2-3.
 
         Args:

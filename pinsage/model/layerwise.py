@@ -1,7 +1,8 @@
 """Embed every pin layer by layer, so that each latent vector is computed once (PinSage §3.4).
 
 A pass over the catalog projects every pin, the next one joins the projections with the neighborhoods, and so on per
-layer. `embedded` keeps what the passes make in memory; `pinsage.inference` keeps it in files, for workers anywhere.
+layer. `embed_layerwise` keeps what the passes make in memory; `pinsage.inference` keeps it in files, for workers
+anywhere.
 
 P pins, D feature columns, T neighbors, m hidden width, d embedding size.
 """
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from pinsage.batches.minibatch import FeatureRows
 from pinsage.model.network import NetworkShape, PinSageNetwork
-from pinsage.model.pooling import Pooling, pooled
+from pinsage.model.pooling import Pooling, pool
 
 CHUNK = 4096  # pins in one matrix product; part of the result's last bits, so it is the same everywhere
 
@@ -43,14 +44,14 @@ class Pass:
         return Pass("convolve", -1 if self.kind == "saves" else self.layer - 1)
 
     @property
-    def pooled(self) -> "Pass":
+    def pool(self) -> "Pass":
         """The pass whose vectors of the neighbors this one pools, if it pools any."""
         return Pass("saves" if self.kind == "head" else "project", self.layer)
 
     @property
     def last_read(self) -> tuple["Pass", ...]:
         """The passes whose vectors nobody reads any more after this one."""
-        return (self.own, self.pooled) if self.kind in ("convolve", "head") else ()
+        return (self.own, self.pool) if self.kind in ("convolve", "head") else ()
 
 
 def passes(shape: NetworkShape) -> list[Pass]:
@@ -60,7 +61,7 @@ def passes(shape: NetworkShape) -> list[Pass]:
     return [*layers, *saves, Pass("head", shape.num_layers)]
 
 
-def embedded(
+def embed_layerwise(
     network: PinSageNetwork, rows: FeatureRows, neighbors: NDArray[np.int32], weights: NDArray[np.float32]
 ) -> Tensor:
     """The embedding of every pin, on the network's device: float32 [P, d], unit length.
@@ -76,9 +77,9 @@ def embedded(
     made: dict[Pass, Tensor] = {}
     with torch.inference_mode():
         for each in passes(network.shape):
-            own, table = made.get(each.own), made.get(each.pooled)
+            own, table = made.get(each.own), made.get(each.pool)
             parts = [
-                compute(
+                compute_pass(
                     network, each, part, rows=rows, own=None if own is None else own[part], table=table,
                     neighbors=neighbors, weights=weights,
                 )
@@ -90,7 +91,7 @@ def embedded(
     return made[each]
 
 
-def compute(
+def compute_pass(
     network: PinSageNetwork,
     each: Pass,
     part: slice,
@@ -113,9 +114,9 @@ def compute(
         neighbors, weights: [P, T].
     """
     if each.kind == "saves":
-        return network.saves_vectors(*_raw_rows(network, rows, part))
+        return network.linear_vectors(*_raw_rows(network, rows, part))
     if own is None:
-        own = network.standardized(_raw_rows(network, rows, part)[0])
+        own = network.standardize(_raw_rows(network, rows, part)[0])
     if each.kind == "project":
         return network.convolution(each.layer).project(own)
     if table is None:
@@ -123,7 +124,7 @@ def compute(
     if each.kind == "head":
         return network.head(own, _linear_part(network, part, table, neighbors[part], weights[part]))
     convolution = network.convolution(each.layer)
-    return convolution.combined(own, _pooled_rows(table, neighbors[part], weights[part], convolution.pooling))
+    return convolution.update(own, _pooled_rows(table, neighbors[part], weights[part], convolution.pooling))
 
 
 def chunks(first: int, last: int) -> Iterator[slice]:
@@ -144,10 +145,10 @@ def _linear_part(
         return None
     if not network.shape.num_layers:
         return table[part]
-    return network.linear.joined(table[part], _pooled_rows(table, neighbors, weights, "importance"))
+    return network.linear.join(table[part], _pooled_rows(table, neighbors, weights, "importance"))
 
 
 def _pooled_rows(table: Tensor, neighbors: NDArray[np.int32], weights: NDArray[np.float32], pooling: Pooling) -> Tensor:
     near = torch.from_numpy(np.array(neighbors)).to(table.device)  # a copy: the table may be a read-only memory map
     importance = torch.from_numpy(np.array(weights)).to(table.device)
-    return pooled(table, near, importance, pooling=pooling, transpose=None)
+    return pool(table, near, importance, pooling=pooling, transpose=None)

@@ -53,7 +53,7 @@ class LinearPath(nn.Module):
             vectors = vectors + F.embedding(pins, self.ids.weight) * has_saves
         return vectors
 
-    def joined(self, own: Tensor, summary: Tensor) -> Tensor:
+    def join(self, own: Tensor, summary: Tensor) -> Tensor:
         """b_u + λ · unit(n_u): float [n, d], from b_u and n_u = Σ α_uv b_v, float [n, d] each."""
         joined: Tensor = own + self.log_share.exp() * unit_length(summary)
         return joined

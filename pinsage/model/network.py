@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pinsage.batches.minibatch import Subgraph
 from pinsage.model.convolve import Convolve, unit_length
 from pinsage.model.linear_path import LinearPath
-from pinsage.model.pooling import Pooling, Transposed, pooled
+from pinsage.model.pooling import Pooling, Transposed, pool
 
 FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
 _FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear path, whose vectors training begins with
@@ -121,7 +121,7 @@ class PinSageNetwork(nn.Module):
 
         Source: PinSage Algorithm 2.
         """
-        hidden = self.standardized(features)
+        hidden = self.standardize(features)
         for layer, convolution in enumerate(self.convolutions):
             count = subgraph.sizes[-2 - layer]
             transpose = subgraph.transposes[layer] if subgraph.transposes else None
@@ -133,15 +133,15 @@ class PinSageNetwork(nn.Module):
         if self.linear is None:
             return None
         targets, near = subgraph.sizes[0], subgraph.sizes[min(1, len(subgraph.sizes) - 1)]
-        vectors = self.saves_vectors(features[:near], subgraph.nodes[:near])
+        vectors = self.linear_vectors(features[:near], subgraph.nodes[:near])
         if not self.convolutions:  # no neighbors were looked up
             return vectors
         transpose = subgraph.transposes[-1] if subgraph.transposes else None
         neighbors, weights = subgraph.neighbors[:targets], subgraph.weights[:targets]
-        summary = pooled(vectors, neighbors, weights, pooling="importance", transpose=transpose)
-        return self.linear.joined(vectors[:targets], summary)
+        summary = pool(vectors, neighbors, weights, pooling="importance", transpose=transpose)
+        return self.linear.join(vectors[:targets], summary)
 
-    def saves_vectors(self, features: Tensor, pins: Tensor) -> Tensor:
+    def linear_vectors(self, features: Tensor, pins: Tensor) -> Tensor:
         """b of some pins, what the linear path starts from: float [n, d].
 
         Args:
@@ -154,7 +154,7 @@ class PinSageNetwork(nn.Module):
         vectors: Tensor = self.linear(features[:, self._spectral], has_saves, pins)
         return vectors
 
-    def standardized(self, features: Tensor) -> Tensor:
+    def standardize(self, features: Tensor) -> Tensor:
         """The features with mean 0 and scale 1 per column, cut at ±10: float [n, D]."""
         return (features - self.mean).div_(self.scale).clamp_(-FEATURE_LIMIT, FEATURE_LIMIT)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 Pooling = Literal["importance", "mean", "max"]
 
 
-def pooled(table: Tensor, neighbors: Tensor, weights: Tensor, *, pooling: Pooling, transpose: "Transposed") -> Tensor:
+def pool(table: Tensor, neighbors: Tensor, weights: Tensor, *, pooling: Pooling, transpose: "Transposed") -> Tensor:
     """One vector per pin from its neighbors' vectors; zero for a pin without neighbors.
 
     Args:

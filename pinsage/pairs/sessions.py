@@ -6,7 +6,7 @@ N training saves of some boards; the saves of a board lie together in the order 
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.pairs.timeline import by_board_and_pin
+from pinsage.pairs.timeline import sort_by_board_and_pin
 from pinsage.store.row_groups import Int32Writer
 
 
@@ -23,7 +23,7 @@ class SessionWriter:
         # Numbered within the block; a board is never cut by one, so no session spans two.
         sessions = session_numbers(boards, self._length)
         is_in = sessions >= 0
-        self._file.write(*by_board_and_pin(sessions[is_in] + np.int32(self.num_sessions), pins[is_in]))
+        self._file.write(*sort_by_board_and_pin(sessions[is_in] + np.int32(self.num_sessions), pins[is_in]))
         self.num_sessions += int(sessions.max(initial=-1)) + 1
 
 

@@ -23,11 +23,11 @@ from pinsage.pairs.timeline import (
     TRAIN,
     VALIDATION,
     AdjacentSaves,
-    by_board_and_pin,
+    adjacent_pairs,
     held_out_pairs,
-    in_time,
-    neighbors,
     save_splits,
+    sort_by_board_and_pin,
+    sort_by_time,
 )
 from pinsage.settings import PairSettings
 from pinsage.store.row_groups import Int32Writer, row_groups
@@ -168,8 +168,8 @@ def _training_saves(
     for block in board_blocks(catalog):
         adjacent.add(block)
         draws = draw_by_hash(boards[block.board], pins[block.pin], settings.seed)
-        ordered, splits = in_time(block, draws), save_splits(block.board, settings)
-        train = neighbors(block.board, ordered, splits, settings.max_gap)
+        ordered, splits = sort_by_time(block, draws), save_splits(block.board, settings)
+        train = adjacent_pairs(block.board, ordered, splits, settings.max_gap)
         files[TRAIN].write(train.query, train.positive)
         for split in (VALIDATION, TEST):
             held_out = held_out_pairs(block.board, ordered, splits, split)
@@ -183,7 +183,7 @@ def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tupl
     is_cold = np.ones(catalog.num_pins, np.bool_)
     with Int32Writer.open(folder / "saves.parquet", ("board", "pin")) as file:
         for boards, pins in saves:
-            file.write(*by_board_and_pin(boards, pins))
+            file.write(*sort_by_board_and_pin(boards, pins))
             is_cold[pins] = False
     cold_pins = np.flatnonzero(is_cold).astype(np.int32)
     np.save(folder / "cold_pins.npy", cold_pins, allow_pickle=False)

@@ -43,9 +43,9 @@ class AdjacentSaves:
         return self.in_time / self.count if self.count else 0.0
 
 
-def in_time(block: BoardBlock, draws: Hashes) -> NDArray[np.int32]:
+def sort_by_time(block: BoardBlock, draws: Hashes) -> NDArray[np.int32]:
     """The pins of each board by time, int32 [N], those without a time last; `draws` [N] decide between equal times."""
-    pins: NDArray[np.int32] = _in_time(block.board, block.pin, block.saved_at, draws)
+    pins: NDArray[np.int32] = _sort_by_time(block.board, block.pin, block.saved_at, draws)
     return pins
 
 
@@ -62,12 +62,12 @@ def save_splits(boards: NDArray[np.int32], settings: PairSettings) -> Splits:
     return splits
 
 
-def neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> Pairs:
+def adjacent_pairs(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> Pairs:
     """Pairs (earlier, later) of training saves at most `max_gap` apart on a board.
 
     They are in the order of the later save, the nearest earlier one first.
     """
-    return Pairs(*_neighbors(boards, pins, splits, max_gap))
+    return Pairs(*_adjacent_pairs(boards, pins, splits, max_gap))
 
 
 def held_out_pairs(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, split: int) -> HeldOutPairs:
@@ -76,7 +76,9 @@ def held_out_pairs(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: S
     return HeldOutPairs(pins[positives - 1], pins[positives], boards[positives])
 
 
-def by_board_and_pin(boards: NDArray[np.int32], pins: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def sort_by_board_and_pin(
+    boards: NDArray[np.int32], pins: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The saves in ascending order of board and pin, without their order in time."""
     # One key of two: sorting numbers in place needs neither an argsort nor a gather.
     keys = (boards.astype(np.int64) << 32) | pins
@@ -102,7 +104,7 @@ def _split(
 
 
 @njit(nogil=True, cache=True)
-def _in_time(boards: NDArray[np.int32], pins: NDArray[np.int32], times: NDArray[np.int64], draws: Hashes) -> Any:
+def _sort_by_time(boards: NDArray[np.int32], pins: NDArray[np.int32], times: NDArray[np.int64], draws: Hashes) -> Any:
     ordered, drawn, begin = np.empty_like(pins), np.empty(FEW, np.uint64), 0
     while begin < len(boards):
         timed = begin
@@ -143,7 +145,9 @@ def _by_draw(pins: NDArray[np.int32], draws: Hashes, out: NDArray[np.int32], dra
 
 
 @njit(nogil=True, cache=True)
-def _neighbors(boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int) -> tuple[Any, Any]:
+def _adjacent_pairs(
+    boards: NDArray[np.int32], pins: NDArray[np.int32], splits: Splits, max_gap: int
+) -> tuple[Any, Any]:
     count = 0
     # Counted first, then written: the arrays need not grow.
     for write in (False, True):

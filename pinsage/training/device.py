@@ -24,7 +24,7 @@ _NEVER = -1
 _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 
 
-def chosen_device(settings: TrainSettings) -> torch.device:
+def choose_device(settings: TrainSettings) -> torch.device:
     """The device the settings ask for; `auto` takes a GPU when there is one.
 
     Raises:
@@ -38,7 +38,7 @@ def chosen_device(settings: TrainSettings) -> torch.device:
     return torch.device("cpu")
 
 
-def chosen_precision(settings: TrainSettings, device: torch.device) -> torch.dtype:
+def choose_precision(settings: TrainSettings, device: torch.device) -> torch.dtype:
     """The type of the matrix products; `auto` takes bf16 where the hardware multiplies in it, and float32 elsewhere.
 
     Raises:
@@ -66,7 +66,7 @@ def use_threads(settings: TrainSettings, num_processes: int = 1) -> None:
 
 
 @contextmanager
-def full_device_named(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> Iterator[None]:
+def explain_full_device(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> Iterator[None]:
     """Turn "CUDA out of memory" into an error that says what to lower.
 
     Raises:

@@ -21,7 +21,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pinsage.batches.recipe import Share
+from pinsage.batches.builder import Share
 from pinsage.errors import SettingsError
 from pinsage.settings import TrainSettings
 
@@ -65,7 +65,7 @@ class Ranks:
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return bool(told)
 
-    def from_first(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first rank's number; the others' are ignored. All ranks have to ask."""
         if self.count == 1:
             return value
@@ -73,7 +73,7 @@ class Ranks:
         dist.broadcast(told, 0)
         return float(told)
 
-    def together(self, network: nn.Module) -> nn.Module:
+    def wrap(self, network: nn.Module) -> nn.Module:
         """The network with gradients that are means over the ranks; itself where there is one rank."""
         if self.count == 1:
             return network

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinsage.batches.memory import ReusedMemory, held_in, plain_block
-from pinsage.batches.minibatch import Expander, Minibatch
+from pinsage.batches.builder import BatchBuilder, BatchSettings, Share
+from pinsage.batches.memory import MemoryPool, copy_into, plain_block
+from pinsage.batches.minibatch import Minibatch, NeighborSampler
 from pinsage.batches.pair_source import CoMembers, ListedPairs, PairSource
-from pinsage.batches.recipe import BatchRecipe, BatchSettings, Share
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.model.network import SubgraphTensors
 from pinsage.model.pooling import Transposed
@@ -55,7 +55,8 @@ class Streamed:
 class Resident:
     """Inputs from features and neighbor tables on the device, expanded there; of a minibatch only the targets count.
 
-    The sub-graph is the one `batches.minibatch.Expander` makes, node by node in the same order: both ways add alike.
+    The sub-graph is the one that `batches.minibatch.NeighborSampler` makes, node by node in the same order: both ways
+    add alike.
     """
 
     def __init__(
@@ -145,9 +146,9 @@ class Loader:
     ) -> "Loader":
         """The way the settings name, or that the device's memory allows."""
         is_resident = _is_resident(data, train, device)
-        memory = ReusedMemory(pinned_block if device.type == "cuda" else plain_block)
-        recipe = _recipe(data, model, train, share, None if is_resident else memory)
-        build = recipe.minibatch if device.type == "cpu" else lambda step: held_in(memory, recipe.minibatch(step))
+        memory = MemoryPool(pinned_block if device.type == "cuda" else plain_block)
+        builder = _builder(data, model, train, share, None if is_resident else memory)
+        build = builder.build if device.type == "cpu" else lambda step: copy_into(memory, builder.build(step))
         if not is_resident:
             return cls(build, Streamed(device), is_resident)
         neighbors, weights = data.tables()
@@ -176,9 +177,9 @@ def _is_resident(data: TrainingData, train: TrainSettings, device: torch.device)
     return bool(needed < _ROOM * free_bytes)
 
 
-def _recipe(
-    data: TrainingData, model: ModelSettings, train: TrainSettings, share: Share, memory: ReusedMemory | None
-) -> BatchRecipe:
+def _builder(
+    data: TrainingData, model: ModelSettings, train: TrainSettings, share: Share, memory: MemoryPool | None
+) -> BatchBuilder:
     """The recipe of whole minibatches, or, without memory for their features, of their targets alone."""
     neighbors, weights = data.tables()
     settings = BatchSettings(
@@ -193,9 +194,9 @@ def _recipe(
             return np.empty((len(pins), 0), np.float32)
         return data.features.rows(pins, memory.array((len(pins), data.features.dim)))
 
-    expander = Expander(neighbors, weights, num_layers=model.num_layers if memory else 0)
-    return BatchRecipe(
-        _pair_source(data, train), expander, rows, settings=settings, candidates=data.candidates(), share=share
+    sampler = NeighborSampler(neighbors, weights, num_layers=model.num_layers if memory else 0)
+    return BatchBuilder(
+        _pair_source(data, train), sampler, rows, settings=settings, candidates=data.candidates(), share=share
     )
 
 

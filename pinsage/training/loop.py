@@ -13,16 +13,16 @@ import torch
 
 from pinsage.batches.producer import BatchProducer
 from pinsage.model.network import NetworkShape, PinSageNetwork
-from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
+from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.checkpoint import Checkpoints, identity_of
 from pinsage.training.data import TrainingData, feature_moments
-from pinsage.training.device import chosen_device, chosen_precision, keep_freed_memory, use_threads
+from pinsage.training.device import choose_device, choose_precision, keep_freed_memory, use_threads
 from pinsage.training.distributed import Ranks, this_rank
 from pinsage.training.interruption import TerminationNotice
 from pinsage.training.loader import Inputs, Loader, num_producers
 from pinsage.training.objective import Objective
-from pinsage.training.schedule import for_data
+from pinsage.training.schedule import resolve_settings
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 from pinsage.training.steps import Callbacks, Pace, Steps
 from pinsage.training.validation import STRENGTHS, Validator
@@ -79,7 +79,7 @@ def fit(
     *,
     scratch: Path | None = None,
     log_metrics: LogMetrics = log_nothing,
-    tell: Tell = tell_nobody,
+    on_progress: OnProgress = ignore_progress,
 ) -> TrainedNetwork:
     """The network that the settings make of the data.
 
@@ -88,10 +88,10 @@ def fit(
     Args:
         data: features, neighborhoods and pairs of one catalog.
         model: the network. `num_layers` = 0 is the dense head on the content alone.
-        train: losses, negatives and optimization, and how long: see `length.for_data`.
+        train: losses, negatives and optimization, and how long: see `length.resolve_settings`.
         scratch: a folder for checkpoints, from which the same training goes on after a kill. None: no checkpoints.
         log_metrics: told the metrics of a step every `log_every` steps and at every validation.
-        tell: told after every step how far training is.
+        on_progress: called after every step how far training is.
 
     Raises:
         InputError: the data cannot be trained on, a GPU is asked for and absent or too small, or the checkpoints in
@@ -100,8 +100,8 @@ def fit(
         TrainingInterruptedError: the process was told to end (SIGTERM).
         DiskFullError: there is no room for a checkpoint.
     """
-    train = for_data(train, num_pairs=data.num_pairs, num_pins=data.features.num_pins)
-    device, ranks = chosen_device(train), this_rank()
+    train = resolve_settings(train, num_pairs=data.num_pairs, num_pins=data.features.num_pins)
+    device, ranks = choose_device(train), this_rank()
     use_threads(train, ranks.count)
     state, validator = _start(data, model, train, device), _validator(data, model, train)
     state.best_popularity = validator.strengths[0]  # without validation pairs it stays
@@ -117,7 +117,7 @@ def fit(
     batches = BatchProducer(loader.minibatch, first=first, last=last, num_producers=producers)
     keeping = keep_freed_memory() if device.type == "cpu" else nullcontext()
     with keeping, TerminationNotice() as notice, batches as producer:
-        told = tell if ranks.is_first else tell_nobody
+        told = on_progress if ranks.is_first else ignore_progress
         pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
     return _finish(state, objective, loader, pace, data.num_pairs)
@@ -160,8 +160,8 @@ def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks
     network: torch.nn.Module = state.network
     if train.compile:
         network = cast(torch.nn.Module, torch.compile(network, dynamic=True))
-    precision = chosen_precision(train, state.network.mean.device)
-    return Objective(ranks.together(network), train, inputs, precision, ranks)
+    precision = choose_precision(train, state.network.mean.device)
+    return Objective(ranks.wrap(network), train, inputs, precision, ranks)
 
 
 def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Validator:

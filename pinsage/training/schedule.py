@@ -46,7 +46,7 @@ def hard_negatives_at(step: int, settings: TrainSettings) -> int:
     return min(most, step * (most + 1) // settings.steps) if settings.curriculum else most
 
 
-def for_data(train: TrainSettings, *, num_pairs: int, num_pins: int) -> TrainSettings:
+def resolve_settings(train: TrainSettings, *, num_pairs: int, num_pins: int) -> TrainSettings:
     """The settings with `steps`, `validate_every`, `batch_size` and `num_negatives` made for a data set.
 
     Args:

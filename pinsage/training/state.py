@@ -58,7 +58,7 @@ class TrainingState:
         rates = [point.hit_rate_at_10 for point in self.validation]
         return 0 < patience <= len(rates) - 1 - rates.index(max(rates)) if rates else False
 
-    def look(self, hit_rate: float, popularity: float) -> None:
+    def record_validation(self, hit_rate: float, popularity: float) -> None:
         """Write down a validation hit rate, and keep the weights if it is the highest so far."""
         self.validation.append(ValidationPoint(self.step, hit_rate, popularity))
         if hit_rate > self.best_hit_rate:

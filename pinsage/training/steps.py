@@ -9,9 +9,9 @@ import torch
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
 from pinsage.errors import TrainingDivergedError
-from pinsage.progress import LogMetrics, Progress, Tell, log_nothing
+from pinsage.progress import LogMetrics, OnProgress, Progress, log_nothing
 from pinsage.training.checkpoint import Checkpoints
-from pinsage.training.device import full_device_named
+from pinsage.training.device import explain_full_device
 from pinsage.training.distributed import Ranks
 from pinsage.training.interruption import TerminationNotice, TrainingInterruptedError
 from pinsage.training.loader import InFlight
@@ -25,9 +25,9 @@ class Pace:
     """A count of the steps since training began, or was resumed at step `first`, and their pace."""
 
     def __init__(
-        self, producer: BatchProducer[Minibatch], tell: Tell, *, batch_size: int, first: int, last: int
+        self, producer: BatchProducer[Minibatch], on_progress: OnProgress, *, batch_size: int, first: int, last: int
     ) -> None:
-        self._producer, self._tell, self._batch_size = producer, tell, batch_size
+        self._producer, self._on_progress, self._batch_size = producer, on_progress, batch_size
         self.first, self._last = first, last
         self._started = time.monotonic()
         self._done = 0
@@ -50,13 +50,13 @@ class Pace:
         """Count one step."""
         self._done += 1
 
-    def tell(self, loss: float | None) -> None:
-        """Tell how things stand. `loss` is the newest one known."""
+    def report(self, loss: float | None) -> None:
+        """Report how far training is. `loss` is the newest one known."""
         rate = self._done / self._seconds
         step = self.first + self._done
         known = "" if loss is None else f"loss {loss:.4f}, "
         note = f"{known}{self.pairs_per_s:,.0f} pairs/s, {self.wait_share:.0%} waiting for minibatches"
-        self._tell(Progress("train", "steps", step, self._last, rate, (self._last - step) / rate, note))
+        self._on_progress(Progress("train", "steps", step, self._last, rate, (self._last - step) / rate, note))
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class Steps:
             DeviceMemoryError: a step does not fit the GPU.
         """
         for batch in producer:
-            with full_device_named(batch, self._state.network.shape, self._settings):
+            with explain_full_device(batch, self._state.network.shape, self._settings):
                 self._step(batch)
                 self._validate()
             pace.count()
             self._record(pace)
-            pace.tell(self._state.curve[-1].loss if self._state.curve else None)
+            pace.report(self._state.curve[-1].loss if self._state.curve else None)
             self._keep(is_told_to_end=self._ranks.any(notice.received))
             if self._is_over:
                 return
@@ -121,7 +121,7 @@ class Steps:
             return
         self._read_losses()
         found = self._validator.best_hit_rate(state.network.eval()) if self._ranks.is_first else (0.0, 0.0)
-        state.look(*map(self._ranks.from_first, found))
+        state.record_validation(*map(self._ranks.broadcast, found))
         look = state.validation[-1]
         metrics = {"validation/hit_rate_at_10": look.hit_rate_at_10, "validation/popularity": look.popularity}
         self._log_metrics(metrics, state.step)

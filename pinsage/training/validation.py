@@ -11,8 +11,8 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pinsage.batches.minibatch import Expander, FeatureRows
-from pinsage.model.layerwise import CHUNK, embedded
+from pinsage.batches.minibatch import FeatureRows, NeighborSampler
+from pinsage.model.layerwise import CHUNK, embed_layerwise
 from pinsage.model.network import PinSageNetwork, SubgraphTensors
 from pinsage.model.popularity import popularity_term
 from pinsage.pairs.pairs import Pairs
@@ -80,15 +80,15 @@ class Validator:
 
     def _embeddings(self, network: PinSageNetwork) -> Tensor:
         if self._sample is None:
-            return embedded(network, self._rows, self._neighbors, self._weights)
-        expander = Expander(self._neighbors, self._weights, num_layers=network.shape.num_layers)
+            return embed_layerwise(network, self._rows, self._neighbors, self._weights)
+        sampler = NeighborSampler(self._neighbors, self._weights, num_layers=network.shape.num_layers)
         parts = np.split(self._sample, range(CHUNK, len(self._sample), CHUNK))
-        return torch.cat([embedded_some(network, self._rows, expander, part) for part in parts])
+        return torch.cat([embed_pins(network, self._rows, sampler, part) for part in parts])
 
 
-def embedded_some(network: PinSageNetwork, rows: FeatureRows, expander: Expander, pins: NDArray[np.int32]) -> Tensor:
+def embed_pins(network: PinSageNetwork, rows: FeatureRows, sampler: NeighborSampler, pins: NDArray[np.int32]) -> Tensor:
     """The embeddings of some distinct pins, from their sub-graph alone: float32 [n, d]."""
-    subgraph, _ = expander.expand(pins)
+    subgraph, _ = sampler.sample(pins)
     device = network.mean.device
     features = torch.from_numpy(rows(subgraph.nodes)).to(device)
     vectors: Tensor = network(features, SubgraphTensors.of(subgraph, device))

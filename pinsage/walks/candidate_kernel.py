@@ -37,7 +37,7 @@ def probe(
         np.float32(0),
         found <= plan.candidates,
     )
-    # The boards stay as they are: `look_closely` adds them up again for the candidates.
+    # The boards stay as they are: `refine_candidates` adds them up again for the candidates.
     copy(workspace.boards, boards, rows)
     left, state = plan_rows(rows, boards, plan.later_budget if few else plan.probes, graph.to_pins, state)
     reached = push(rows, left, graph.to_pins, passing, workspace.num_read)
@@ -49,7 +49,7 @@ def probe(
         elif few:
             pins.used[found] = place
             found += 1
-            # The minus tells a guess from a visit count of the first traversal, which `look_closely` must not lose.
+            # The minus tells a guess from a visit count of the first traversal, which the refinement must not lose.
             pins.rows[place], pins.mass[place] = passing.rows[here], -passing.mass[here]
             pins.edges[place] = passing.edges[here]
     clear(passing, reached)
@@ -120,7 +120,7 @@ def _sum_boards(graph: Graph, workspace: Workspace, row: np.uint64, longest: int
 
 
 @njit(nogil=True, cache=True)
-def look_closely(graph: Graph, workspace: Workspace, plan: Plan, count: int, order: np.uint64) -> int:
+def refine_candidates(graph: Graph, workspace: Workspace, plan: Plan, count: int, order: np.uint64) -> int:
     """Leave in `keys` the best candidates, by their visits in full; returns how many."""
     keys, pins = workspace.keys, workspace.pins
     kept = min(count, plan.candidates)

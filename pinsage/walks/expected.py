@@ -14,8 +14,8 @@ from pinsage.walks import push_kernel
 from pinsage.walks.expected_kernel import fill_expected
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import check_queries
+from pinsage.walks.visit_kernel import LONGEST_WALK
 
-MAX_HOPS = 64
 _NONE = np.empty(0, np.float32)
 _FILTER_WORDS = 1 << 10
 _ROUNDING = 64  # saves by which float32 sums may be off, generously
@@ -25,12 +25,12 @@ _ROUNDING = 64  # saves by which float32 sums may be off, generously
 class PushPlan:
     """Walks to average over, and how many saves may be read to do so.
 
-    `max_hops` and `restart` mean what they mean for walks. `budget` is the one dial between accuracy and time: about so
-    many saves are read in the first traversal, half of it in each later one, and eight times as many at most to look
-    closely at the best candidates. As the budget grows, the averages become exact.
+    `max_traversals` and `restart` mean what they mean for walks. `budget` is the one dial between accuracy and time:
+    about so many saves are read in the first traversal, half of it in each later one, and eight times as many at most
+    to refine the best candidates. As the budget grows, the averages become exact.
     """
 
-    max_hops: int
+    max_traversals: int
     restart: float
     budget: int
     seed: int
@@ -69,14 +69,15 @@ def top_expected(
 
 
 def _kernel_plan(plan: PushPlan, top: int) -> push_kernel.Plan:
-    if not (1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0 and plan.budget >= 64):
+    if not (1 <= plan.max_traversals <= LONGEST_WALK and 0.0 <= plan.restart < 1.0 and plan.budget >= 64):
         raise SettingsError(
-            f"{plan} cannot be computed. Take 1 to {MAX_HOPS} hops, a restart in [0, 1) and a budget of at least 64."
+            f"{plan} cannot be computed. Take 1 to {LONGEST_WALK} traversals, a restart in "
+            "[0, 1) and a budget of at least 64."
         )
     # Candidates, and the saves read of each, grow with the root of the budget: looking closely grows with the budget.
     candidates = top + math.isqrt(plan.budget)
     return push_kernel.Plan(
-        plan.max_hops, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
+        plan.max_traversals, np.float32(1 - plan.restart), plan.budget, plan.budget // 2, plan.budget // 64, candidates,
         8 * plan.budget // candidates, np.uint64(plan.seed),
     )  # fmt: skip
 
@@ -95,7 +96,11 @@ def _graph(hops: HopTables) -> push_kernel.Graph:
 def _workspace(plan: push_kernel.Plan) -> push_kernel.Workspace:
     """The workspace for all rows that a plan can reach: a push reads at most its budget of saves, but for rounding."""
     first, later = plan.budget + _ROUNDING, plan.later_budget + _ROUNDING
-    pins, boards, passing = _mass_table(first + later), _mass_table((plan.max_hops - 1) * later), _mass_table(first)
+    pins, boards, passing = (
+        _mass_table(first + later),
+        _mass_table((plan.max_traversals - 1) * later),
+        _mass_table(first),
+    )
     count = max(len(pins.rows), len(boards.rows))
     rows = push_kernel.Rows(
         np.empty(count, np.uint64), np.empty(count, np.float32), np.empty(count, np.int64),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pinsage.compiled.hash import LOW, stream, unscramble
 from pinsage.compiled.selection import move_largest_first
-from pinsage.walks.candidate_kernel import filter_place, list_pins, look_closely, probe, share_out
+from pinsage.walks.candidate_kernel import filter_place, list_pins, probe, refine_candidates, share_out
 from pinsage.walks.push_kernel import Graph, Plan, Workspace, clear, find_row, first_traversal, later_traversals
 
 
@@ -57,7 +57,7 @@ def _fill_row(
     count = list_pins(workspace, found, later, origin, order)
     if boards:
         share_out(workspace, boards, has_shares)
-        count = look_closely(graph, workspace, plan, count, order)
+        count = refine_candidates(graph, workspace, plan, count, order)
     _keep_top(graph, workspace, (count, order), top, weights)
     # The tables serve the next query, so the places that were filled are emptied, and no others.
     clear(workspace.pins, found)

@@ -98,15 +98,15 @@ class HopTables:
             )
         graph.check_columns(folder)
         pin_rows, board_rows = _rows(graph.pin_offsets), _rows(graph.board_offsets)
-        pin_hops, board_hops = empty(graph.num_saves, np.uint64), empty(graph.num_saves, np.uint64)
+        pin_hops, board_hops = huge_page_array(graph.num_saves, np.uint64), huge_page_array(graph.num_saves, np.uint64)
         _look_up(board_rows, _plain(graph.pin_boards), pin_hops)
         _look_up(pin_rows, _plain(graph.board_pins), board_hops)
-        board_pins = empty(graph.num_saves, np.int32)
+        board_pins = huge_page_array(graph.num_saves, np.int32)
         board_pins[:] = graph.board_pins  # a map has small pages, and looking up the pins kept is random reading too
         return cls(pin_rows, pin_hops, board_hops, board_pins, _shares(graph))
 
 
-def empty(count: int, dtype: type[Number]) -> NDArray[Number]:
+def huge_page_array(count: int, dtype: type[Number]) -> NDArray[Number]:
     """An array [count] in huge pages where the system has them: random reads then miss the TLB less often."""
     size = count * np.dtype(dtype).itemsize
     room = mmap.mmap(-1, size + 2 * _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -130,7 +130,7 @@ def _plain(array: NDArray[Number]) -> NDArray[Number]:
 
 
 def _rows(offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
-    rows = empty(len(offsets) - 1, np.uint64)
+    rows = huge_page_array(len(offsets) - 1, np.uint64)
     rows[:] = (offsets[:-1].astype(np.uint64) << _HALF) | np.diff(offsets).astype(np.uint64)
     return rows
 
@@ -146,12 +146,12 @@ def _shares(graph: BipartiteGraph) -> EdgeShares | None:
     if pin_weights is None or board_weights is None:
         return None
     pins, boards = read_only(graph.pin_offsets), read_only(graph.board_offsets)
-    by_pin, by_board, back = (empty(graph.num_saves, np.float32) for _ in range(3))
+    by_pin, by_board, back = (huge_page_array(graph.num_saves, np.float32) for _ in range(3))
     board_totals = _row_totals(boards, read_only(board_weights))
     _fill_shares(pins, read_only(pin_weights), _row_totals(pins, read_only(pin_weights)), by_pin)
     _fill_shares(boards, read_only(board_weights), board_totals, by_board)
     _fill_back_shares(read_only(graph.pin_boards), read_only(pin_weights), board_totals, back)
-    pin_aliases, board_aliases = (empty(graph.num_saves, np.uint64) for _ in range(2))
+    pin_aliases, board_aliases = (huge_page_array(graph.num_saves, np.uint64) for _ in range(2))
     _fill_aliases(pins, by_pin, pin_aliases)
     _fill_aliases(boards, by_board, board_aliases)
     return EdgeShares(by_pin, by_board, back, pin_aliases, board_aliases)

@@ -88,9 +88,9 @@ def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettin
 
 def walk_plan(settings: WalkSettings) -> WalkPlan:
     """The walks that the settings ask for when visits are counted."""
-    return WalkPlan(settings.num_walks, settings.max_hops, settings.restart, settings.seed)
+    return WalkPlan(settings.num_walks, settings.max_traversals, settings.restart, settings.seed)
 
 
 def push_plan(settings: WalkSettings) -> PushPlan:
     """The forward push that the settings ask for when expected visits are computed."""
-    return PushPlan(settings.max_hops, settings.restart, settings.budget, settings.seed)
+    return PushPlan(settings.max_traversals, settings.restart, settings.budget, settings.seed)

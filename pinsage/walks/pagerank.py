@@ -12,14 +12,14 @@ from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, check_queries, kernel_hops, walk_workspace
 
 RESTART = 0.15  # PageRank's usual damping, 0.85; the restart of the neighborhoods is too short-sighted for rank 5,000
-MAX_HOPS = 10  # 80 % of such walks have ended by then, and the visit counter can be half the size
+MAX_TRAVERSALS = 10  # 80 % of such walks have ended by then, and the visit counter can be half the size
 PAPER_PINS = 1_000_000  # at this many pins and above, ranks are the paper's own
 _OWN_STREAM = 2**32  # settings' seeds are smaller, so no neighborhood is walked with these draws
 
 
 def pagerank_plan(settings: WalkSettings) -> WalkPlan:
     """The walks whose visit counts estimate personalized PageRank."""
-    return WalkPlan(settings.hard_negative_walks, MAX_HOPS, RESTART, settings.seed + _OWN_STREAM)
+    return WalkPlan(settings.hard_negative_walks, MAX_TRAVERSALS, RESTART, settings.seed + _OWN_STREAM)
 
 
 def rank_band(num_pins: int, settings: WalkSettings) -> Ranks:

@@ -32,7 +32,7 @@ _OPENING = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Walked:
+class PartitionResult:
     """The result of one partition: the rows written, counts, and the seconds of a worker's thread."""
 
     written: Written
@@ -63,7 +63,7 @@ def num_parts(num_pins: int, num_threads: int) -> int:
     return max(-(-num_pins // PINS_PER_PART), PARTS_PER_THREAD * num_threads)
 
 
-def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings: WalkSettings) -> Walked:
+def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings: WalkSettings) -> PartitionResult:
     """Walk from the pins [begin, end) and hand in their rows of the three arrays.
 
     Doing it again hands in the same bytes, so an attempt that outlived its worker does no harm.
@@ -91,7 +91,7 @@ def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings
             counts.append(count)
     writing_s = time.perf_counter() - ready - walking_s
     num_hops, neighbors, full_rows, hard = np.array(counts, np.int64).reshape(-1, 4).sum(axis=0).tolist()
-    return Walked(writer.finish(), num_hops, neighbors, full_rows, hard, ready - began, walking_s, writing_s)
+    return PartitionResult(writer.finish(), num_hops, neighbors, full_rows, hard, ready - began, walking_s, writing_s)
 
 
 def prepare_graph(folder: Path) -> HopTables:
@@ -101,7 +101,7 @@ def prepare_graph(folder: Path) -> HopTables:
         return _open(folder)
 
 
-def check_coverage(walked: Sequence[Walked], num_pins: int) -> None:
+def check_coverage(walked: Sequence[PartitionResult], num_pins: int) -> None:
     """Check that the partitions cover every pin once.
 
     Raises:
@@ -124,7 +124,7 @@ def _open(folder: Path) -> HopTables:
 def _walk(
     hops: HopTables, pins: NDArray[np.int32], settings: WalkSettings
 ) -> tuple[dict[str, NDArray[Any]], list[int]]:
-    """The rows of some pins by array, and the counts of `Walked`."""
+    """The rows of some pins by array, and the counts of `PartitionResult`."""
     near, num_hops = top_neighbors(hops, pins, settings)
     hard, more = hard_negatives(hops, pins, near.neighbors, settings)
     real = np.count_nonzero(near.weights, axis=1)

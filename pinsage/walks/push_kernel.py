@@ -44,7 +44,7 @@ class Plan(NamedTuple):
     """The depth and the precision of a forward push, and the number of candidates looked at closely.
 
     Attributes:
-        max_hops: traversals.
+        max_traversals: how far walks go.
         go_on: the share of walks that go on after a traversal.
         budget: saves that mass is carried over in either half of the first traversal, at most.
         later_budget: the same for later traversals.
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
         seed: of the random saves.
     """
 
-    max_hops: int
+    max_traversals: int
     go_on: np.float32
     budget: int
     later_budget: int
@@ -217,7 +217,7 @@ def later_traversals(
     """Leave in `boards` how often walks pass each board from the second traversal on; returns how many, the state."""
     rows, passing, boards = workspace.rows, workspace.passing, 0
     copy(workspace.pins, found, rows)
-    for hop in range(1, plan.max_hops):
+    for hop in range(1, plan.max_traversals):
         for index in range(found):
             # Walks that have ended pass on nothing; what they visited was counted before.
             rows.mass[index] *= plan.go_on
@@ -225,9 +225,9 @@ def later_traversals(
         reached = push(rows, left, graph.to_boards, passing, workspace.num_read)
         copy(passing, reached, rows)
         clear(passing, reached)
-        # The last step, from boards to pins, is left to `look_closely`, which adds up instead of sampling.
+        # The last step, from boards to pins, is left to `refine_candidates`, which adds up instead of sampling.
         boards = _add_boards(workspace.boards, boards, rows, reached)
-        if hop + 1 < plan.max_hops:
+        if hop + 1 < plan.max_traversals:
             left, state = plan_rows(rows, reached, plan.later_budget, graph.to_pins, state)
             found = push(rows, left, graph.to_pins, passing, workspace.num_read)
             copy(passing, found, rows)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pinsage.errors import SettingsError
 from pinsage.walks.hops import HopTables
 from pinsage.walks.top_kernel import fill_top
-from pinsage.walks.visit_kernel import LANES, MAX_HOPS, Counter, Hops, Pool, Walks
+from pinsage.walks.visit_kernel import LANES, LONGEST_WALK, Counter, Hops, Pool, Walks
 
 _NONE = np.empty(0, np.uint64)
 
@@ -21,7 +21,7 @@ class WalkPlan:
     """The number of walks from a pin, of traversals in each at most, and the chance to end after each."""
 
     num_walks: int
-    max_hops: int
+    max_traversals: int
     restart: float
     seed: int
 
@@ -85,12 +85,12 @@ def walk_workspace(hops: HopTables, plan: WalkPlan) -> tuple[Walks, Pool, Counte
     Raises:
         SettingsError: the plan is out of bounds.
     """
-    if not (plan.num_walks >= 1 and 1 <= plan.max_hops <= MAX_HOPS and 0.0 <= plan.restart < 1.0):
+    if not (plan.num_walks >= 1 and 1 <= plan.max_traversals <= LONGEST_WALK and 0.0 <= plan.restart < 1.0):
         raise SettingsError(
-            f"{plan} cannot be walked. Take at least 1 walk, 1 to {MAX_HOPS} hops and a restart in [0, 1)."
+            f"{plan} cannot be walked. Take at least 1 walk, 1 to {LONGEST_WALK} traversals and a restart in [0, 1)."
         )
-    walks = Walks(plan.num_walks, plan.max_hops, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
-    visits = plan.num_walks * plan.max_hops
+    walks = Walks(plan.num_walks, plan.max_traversals, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
+    visits = plan.num_walks * plan.max_traversals
     # Few walks per pin would leave lanes empty: then several pins walk together.
     group = max(1, LANES // plan.num_walks)
     return walks, _pool(), _counter(group, visits, min(visits, hops.num_pins))

@@ -22,10 +22,10 @@ from pinsage.compiled.prefetch import prefetch
 from pinsage.compiled.table import find
 
 LANES = 512  # what they prefetch, a line each, fits the second-level cache with room to spare
-MAX_HOPS = 64  # a walk has room for so many traversals in its part of the random stream
+LONGEST_WALK = 64  # traversals that a walk has room for in its part of the random stream
 
 _ALL_STOP = np.uint64(2**32)  # more than any 32-bit draw
-_DRAWS_PER_WALK = np.uint64(4 * MAX_HOPS)
+_DRAWS_PER_WALK = np.uint64(4 * LONGEST_WALK)
 
 
 class Hops(NamedTuple):
@@ -43,7 +43,7 @@ class Walks(NamedTuple):
     """The number of walks and of their traversals; a walk stops when a 32-bit draw is less than `stop_below`."""
 
     num_walks: int
-    max_hops: int
+    max_traversals: int
     stop_below: np.uint64
     seed: np.uint64
 
@@ -183,8 +183,8 @@ def visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray[
     # More walks than lanes go in rounds; draws and counts are the same as in one.
     for first in range(0, walks.num_walks, LANES):
         lanes = _start(pool, hops, walks, pins, first, min(first + LANES, walks.num_walks))
-        for hop in range(walks.max_hops):
-            stop_below = walks.stop_below if hop + 1 < walks.max_hops else _ALL_STOP
+        for hop in range(walks.max_traversals):
+            stop_below = walks.stop_below if hop + 1 < walks.max_traversals else _ALL_STOP
             if has_weights:
                 _traverse_by_weight(pool, hops, lanes)
             else:

@@ -42,8 +42,8 @@ class LocalRun:
 
     def _one(self, stage: str, bar: Progress, task: Any) -> StageResult:
         bar.update(task, description=f"{stage}: {STAGES[stage].summary}")
-        tell = None if bar.disable else ProgressBar(bar)
-        result = perform(stage, self.run_id, self.settings, self.home, ORIGIN, tell)
+        on_progress = None if bar.disable else ProgressBar(bar)
+        result = perform(stage, self.run_id, self.settings, self.home, ORIGIN, on_progress)
         how = "reused" if result.reused else f"{result.seconds:.1f} s"
         bar.console.print(f"[green]done[/]  {stage:<17} {how}")
         bar.advance(task)

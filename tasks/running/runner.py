@@ -12,7 +12,7 @@ from typing import Any
 
 import pinsage
 from pinsage.errors import PinSageError
-from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
+from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 def run_stage(
-    name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing, tell: Tell = tell_nobody
+    name: str, run: Run, home: Path, log_metrics: LogMetrics = log_nothing, on_progress: OnProgress = ignore_progress
 ) -> StageResult:
     """Run a stage, or find its artifact, and return the result, which is also written into the run's record.
 
@@ -37,7 +37,7 @@ def run_stage(
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
     else:
-        work = _work(stage, run, home, recipe.key, log_metrics, tell)
+        work = _work(stage, run, home, recipe.key, log_metrics, on_progress)
         result = _make(stage, store, recipe, work)
     run.record(result)
     return result
@@ -76,11 +76,11 @@ def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork)
     return StageResult(stage.name, recipe.key, manifest.seconds, False, manifest.facts)
 
 
-def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics, tell: Tell) -> StageWork:
+def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics, on_progress: OnProgress) -> StageWork:
     store = ArtifactStore(home / "artifacts")
     inputs = {name: store.open(name, run.result(name).key).folder for name in stage.inputs}
     scratch = home / "scratch" / stage.name / key
-    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics, tell=tell)
+    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics, on_progress=on_progress)
 
 
 def _function(path: str) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from pinsage.progress import Tell, log_nothing
+from pinsage.progress import OnProgress, log_nothing
 from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore, StageResult
 from pinsage.tracking.names import curve_names
@@ -16,11 +16,16 @@ log = logging.getLogger(__name__)
 
 
 def perform(
-    stage: str, run_id: str, settings: Settings, home: Path, origin: dict[str, str], tell: Tell | None = None
+    stage: str,
+    run_id: str,
+    settings: Settings,
+    home: Path,
+    origin: dict[str, str],
+    on_progress: OnProgress | None = None,
 ) -> StageResult:
     """Run a stage and return its result, which is also in the run's record.
 
-    The progress of work on the cluster goes to `tell`, or into the log.
+    The progress of work on the cluster goes to `on_progress`, or into the log.
 
     MLflow takes three seconds to import, so of the stages that succeed only ingest (which opens the MLflow run), train
     (which streams its curves) and promote (which closes it) go near it.
@@ -31,7 +36,7 @@ def perform(
     run = RunStore(home / "runs").open_or_start(run_id, settings, origin)
     tracker = open_tracker(settings, home, run_id)
     try:
-        return _track(stage, run, home, tracker, tell or ProgressLines())
+        return _track(stage, run, home, tracker, on_progress or ProgressLines())
     except Exception as error:
         if stage != "ingest":  # before ingest has ended there is no MLflow run
             _mark_failed(tracker, f"{stage}: {error}")
@@ -48,13 +53,13 @@ def mark_failed(run_id: str, home: Path, reason: str) -> None:
     _mark_failed(open_tracker(run.settings, home, run_id), reason)
 
 
-def _track(stage: str, run: Run, home: Path, tracker: Tracker, tell: Tell) -> StageResult:
+def _track(stage: str, run: Run, home: Path, tracker: Tracker, on_progress: OnProgress) -> StageResult:
     is_training = stage == "train"
 
     def log_curves(metrics: Mapping[str, float], step: int) -> None:
         tracker.log_metrics(curve_names(metrics), step)
 
-    result = run_stage(stage, run, home, log_curves if is_training else log_nothing, tell)
+    result = run_stage(stage, run, home, log_curves if is_training else log_nothing, on_progress)
     if is_training:
         tracker.flush()
     if stage == "ingest":

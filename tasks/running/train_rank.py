@@ -20,7 +20,9 @@ def main(job: Path, meeting: Path) -> None:
     with speaking(), join_ranks(meeting) as ranks:
         if not ranks.is_first:
             logging.getLogger().setLevel(logging.WARNING)  # what all have to tell is told once
-        work = StageWork.from_json(job.read_text(encoding="utf-8"), log_metrics=_say_metrics, tell=ProgressLines())
+        work = StageWork.from_json(
+            job.read_text(encoding="utf-8"), log_metrics=_say_metrics, on_progress=ProgressLines()
+        )
         result = fit_network(work)
         if ranks.is_first:
             say(facts=publish(result, work))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pinsage.progress import LogMetrics, Tell, log_nothing, tell_nobody
+from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.settings import Settings
 
 _FOLDERS = ("out", "scratch", "home")
@@ -18,8 +18,8 @@ class StageWork:
 
     `inputs` maps a stage name to the folder of its published artifact. `out` is an empty folder that is published when
     the function returns. `scratch` is a folder of this key alone that survives a killed attempt (checkpoints).
-    `log_metrics` sends the metrics of a training step to the experiment tracker, `tell` takes the progress of work on
-    the cluster. `home` is the pipeline's data folder. `identity` is what the stage's identity function said.
+    `log_metrics` sends the metrics of a training step to the experiment tracker, `on_progress` takes the progress of
+    work on the cluster. `home` is the pipeline's data folder. `identity` is what the stage's identity function said.
     """
 
     settings: Settings
@@ -30,7 +30,7 @@ class StageWork:
     run_id: str = ""
     log_metrics: LogMetrics = field(default=log_nothing)
     identity: Mapping[str, Any] = field(default_factory=dict)
-    tell: Tell = field(default=tell_nobody)
+    on_progress: OnProgress = field(default=ignore_progress)
 
     def to_json(self) -> str:
         """The settings and folders, for processes that do the work together."""
@@ -39,10 +39,10 @@ class StageWork:
         return json.dumps({"settings": self.settings.model_dump(mode="json"), "inputs": inputs, **folders})
 
     @classmethod
-    def from_json(cls, text: str, *, log_metrics: LogMetrics, tell: Tell) -> "StageWork":
+    def from_json(cls, text: str, *, log_metrics: LogMetrics, on_progress: OnProgress) -> "StageWork":
         """The work in the text that `to_json` made."""
         body = json.loads(text)
         inputs = {stage: Path(folder) for stage, folder in body["inputs"].items()}
         out, scratch, home = (Path(body[name]) for name in _FOLDERS)
         settings = Settings.model_validate(body["settings"])
-        return cls(settings, inputs, out, scratch, home, log_metrics=log_metrics, tell=tell)
+        return cls(settings, inputs, out, scratch, home, log_metrics=log_metrics, on_progress=on_progress)

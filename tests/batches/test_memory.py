@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from pinsage.batches.memory import ReusedMemory, held_in
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.builder import BatchBuilder, BatchSettings
+from pinsage.batches.memory import MemoryPool, copy_into
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.batches.pair_source import ListedPairs
-from pinsage.batches.recipe import BatchRecipe, BatchSettings
 from pinsage.pairs.pairs import Pairs
 
 
@@ -27,7 +27,7 @@ def address(array):
 
 def test_the_block_of_an_array_that_is_gone_is_used_again():
     """Also for a smaller one."""
-    memory = ReusedMemory()
+    memory = MemoryPool()
     first = filled(memory, 1)
     place = address(first)
     del first
@@ -37,7 +37,7 @@ def test_the_block_of_an_array_that_is_gone_is_used_again():
 @pytest.mark.parametrize("view", [lambda a: a, lambda a: a[1:], lambda a: a.reshape(-1)[::2], torch.from_numpy])
 def test_whatever_refers_to_the_memory_keeps_it(view):
     """An array, a view of a view, a tensor: none of them changes when more is lent."""
-    memory = ReusedMemory()
+    memory = MemoryPool()
     kept = view(filled(memory, 1))
     others = [filled(memory, 2) for _ in range(5)]
     assert (kept == 1).all()
@@ -46,7 +46,7 @@ def test_whatever_refers_to_the_memory_keeps_it(view):
 
 def test_what_autograd_has_saved_is_not_overwritten():
     """A backward pass that comes after three more minibatches gives the gradient of its own."""
-    memory, weight = ReusedMemory(), torch.ones(3, 2, requires_grad=True)
+    memory, weight = MemoryPool(), torch.ones(3, 2, requires_grad=True)
     loss = (torch.from_numpy(filled(memory, 1)) @ weight).sum()
     for value in (7, 8, 9):
         filled(memory, value)
@@ -62,7 +62,7 @@ def test_blocks_never_outnumber_the_arrays_alive_at_once():
         sizes.append(size_bytes)
         return memoryview(np.empty(size_bytes, np.uint8))
 
-    memory = ReusedMemory(counted)
+    memory = MemoryPool(counted)
     for rows in (1000, 900, 1100, 1400, 1200, 1500):
         pair = [memory.array((rows, 3)), memory.array((rows, 3))]
         del pair
@@ -72,7 +72,7 @@ def test_blocks_never_outnumber_the_arrays_alive_at_once():
 
 def test_a_small_array_does_not_take_the_block_of_a_large_one():
     """The features of a minibatch and its masks come back to blocks of their own sizes."""
-    memory = ReusedMemory()
+    memory = MemoryPool()
     large, small = memory.array((100_000, 3)), memory.array((50, 3), np.int32)
     places = address(large), address(small)
     del large, small
@@ -82,7 +82,7 @@ def test_a_small_array_does_not_take_the_block_of_a_large_one():
 
 def test_threads_never_share_a_block():
     """Eight threads fill and check arrays of their own."""
-    memory, wrong = ReusedMemory(), []
+    memory, wrong = MemoryPool(), []
 
     def work(value):
         for _ in range(300):
@@ -105,11 +105,11 @@ def minibatch(step):
     rng = np.random.default_rng(0)
     neighbors, features = rng.integers(300, size=(300, 3), dtype=np.int32), rng.random((300, 2), dtype=np.float32)
     settings = BatchSettings(batch_size=60, num_negatives=40, seed=0, hard_negatives_at=lambda step: 2)
-    expander = Expander(neighbors, np.ones((300, 3), np.float32), num_layers=2)
+    sampler = NeighborSampler(neighbors, np.ones((300, 3), np.float32), num_layers=2)
     pairs = Pairs(*rng.integers(300, size=(2, 200), dtype=np.int32))
     source = ListedPairs(pairs, batch_size=60, seed=0)
-    recipe = BatchRecipe(source, expander, features.__getitem__, settings=settings, candidates=neighbors)
-    return recipe.minibatch(step)
+    builder = BatchBuilder(source, sampler, features.__getitem__, settings=settings, candidates=neighbors)
+    return builder.build(step)
 
 
 def test_a_minibatch_is_held_with_all_its_arrays():
@@ -120,10 +120,10 @@ def test_a_minibatch_is_held_with_all_its_arrays():
         blocks.append(np.empty(size_bytes, np.uint8).data)
         return blocks[-1]
 
-    memory, counts = ReusedMemory(new_block), []
+    memory, counts = MemoryPool(new_block), []
     for step in range(4):
         batch = minibatch(step)
-        held = held_in(memory, batch)
+        held = copy_into(memory, batch)
         np.testing.assert_equal(asdict(held), asdict(batch))
         assert not np.shares_memory(held.query, batch.query)
         assert not np.shares_memory(held.subgraph.transposes[0].positions, batch.subgraph.transposes[0].positions)

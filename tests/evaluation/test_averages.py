@@ -12,13 +12,13 @@ from pinsage.evaluation.averages import (
     slice_averages,
 )
 from pinsage.evaluation.pin_lists import PinLists
-from pinsage.evaluation.ranking import Ranking, Wanted
+from pinsage.evaluation.ranking import Ranking, Targets
 from pinsage.evaluation.views import BoardView, PairView
 from pinsage.settings import EvaluateSettings
 
 # Query 0 asks for pin 7 twice (two boards) and for 8; query 1 for nothing, query 2 for 9.
 POSITIVES = PinLists(np.array([0, 3, 3, 4]), np.array([7, 7, 8, 9], np.int32))
-VIEW = PairView("all", Wanted(POSITIVES), np.array([0, 1, 0, 1], np.int32))
+VIEW = PairView("all", Targets(POSITIVES), np.array([0, 1, 0, 1], np.int32))
 RANKING = Ranking(np.array([1, 1, 30, 4.0]), np.array([[7, 2], [1, 3], [4, -1]], np.int32))
 
 
@@ -64,8 +64,8 @@ def test_popularity_compares_what_is_shown_with_what_was_saved():
 
 def test_boards_have_recall_and_ndcg():
     """Each board counts once, whatever it holds out."""
-    wanted = Wanted(PinLists(np.array([0, 2, 3]), np.array([1, 2, 3], np.int32)))
-    view = BoardView(np.array([4, 6], np.int32), PinLists(np.zeros(3, np.int64), np.zeros(0, np.int32)), wanted)
+    targets = Targets(PinLists(np.array([0, 2, 3]), np.array([1, 2, 3], np.int32)))
+    view = BoardView(np.array([4, 6], np.int32), PinLists(np.zeros(3, np.int64), np.zeros(0, np.int32)), targets)
     found = values(board_averages(view, Ranking(np.array([1, 21, 2.0]), np.zeros((2, 1), np.int32))))
     best = 1 + 1 / np.log2(3)
     assert found == {"recall@20": 0.75, "ndcg@20": pytest.approx((1 / best + 1 / np.log2(3)) / 2)}

@@ -17,7 +17,7 @@ from pinsage.evaluation.metrics import (
     scaled_mrr,
 )
 from pinsage.evaluation.pin_lists import PinLists
-from pinsage.evaluation.ranking import Wanted, query_chunks, rank_chunks, ranks
+from pinsage.evaluation.ranking import Targets, query_chunks, rank_chunks, ranks
 from pinsage.pairs.pairs import Pairs
 
 RANKS = np.array([1, 10, 10.5, 100, 101, 200, 201], np.float64)
@@ -102,7 +102,7 @@ def test_figures_are_those_of_ranx():
     together = ranx.Qrels({f"q{q}": {f"d{p}": 1 for p in row} for q, row in enumerate(relevant)})
     of_queries = ranx.evaluate(together, ranx.Run(run), ["recall@20", "ndcg@20"])
     positives = PinLists.of(pairs.query, pairs.positive, 25)
-    (ranking,) = rank_chunks(query_chunks(Scorer(), np.arange(25, dtype=np.int32)), [Wanted(positives)])
+    (ranking,) = rank_chunks(query_chunks(Scorer(), np.arange(25, dtype=np.int32)), [Targets(positives)])
     ours = {"recall@20": recall(ranking.ranks, positives, 20), "ndcg@20": ndcg(ranking.ranks, positives, 20)}
     assert {name: values.mean() for name, values in ours.items()} == pytest.approx(of_queries, abs=1e-9)
 

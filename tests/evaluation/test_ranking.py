@@ -8,7 +8,7 @@ from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import (
     UNRANKED,
-    Wanted,
+    Targets,
     board_chunks,
     mean_scores,
     query_chunks,
@@ -36,9 +36,9 @@ def pairs(*rows) -> Pairs:
     return Pairs(query.copy(), positive.copy())
 
 
-def slow_rank(scores, query, positive, left_out=()) -> float:
+def slow_rank(scores, query, positive, excluded=()) -> float:
     """The definition, one pin at a time."""
-    others = [float(score) for pin, score in enumerate(scores) if pin not in (query, positive, *left_out)]
+    others = [float(score) for pin, score in enumerate(scores) if pin not in (query, positive, *excluded)]
     own = float(scores[positive])
     higher = sum(score > own + 1e-6 for score in others)
     same = sum(abs(score - own) <= 1e-6 for score in others)
@@ -131,13 +131,15 @@ def test_pins_left_out_are_no_candidates_of_the_question_that_leaves_them_out(mo
         np.repeat(np.arange(20), 3), np.concatenate([row[:3] for row in draws]).astype(np.int32), 20
     )
     known = PinLists.of(np.repeat(np.arange(20), 8), np.concatenate([row[3:11] for row in draws]).astype(np.int32), 20)
-    first, second = rank_chunks(query_chunks(scorer, queries), [Wanted(positives), Wanted(positives, known)], depth=40)
+    first, second = rank_chunks(
+        query_chunks(scorer, queries), [Targets(positives), Targets(positives, known)], depth=40
+    )
     for row, query in enumerate(queries):
-        wanted, without = (lists.part(row, row + 1).pins.tolist() for lists in (positives, known))
+        targets, without = (lists.part(row, row + 1).pins.tolist() for lists in (positives, known))
         at = slice(positives.offsets[row], positives.offsets[row + 1])
         line = scorer.table[query]
-        assert first.ranks[at].tolist() == [slow_rank(line, query, pin) for pin in wanted]
-        assert second.ranks[at].tolist() == [slow_rank(line, query, pin, without) for pin in wanted]
+        assert first.ranks[at].tolist() == [slow_rank(line, query, pin) for pin in targets]
+        assert second.ranks[at].tolist() == [slow_rank(line, query, pin, without) for pin in targets]
         assert set(first.top[row].tolist()) == {-1, *range(40)} - {query}
         assert set(second.top[row].tolist()) == {-1, *range(40)} - {query, *without}
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pinsage.evaluation.pin_lists import PinLists
-from pinsage.evaluation.ranking import Wanted
+from pinsage.evaluation.ranking import Targets
 from pinsage.evaluation.slices import pair_slices
 from pinsage.evaluation.views import PairView
 from pinsage.graph.build import build_graph
@@ -19,7 +19,7 @@ QUERIES = np.array([0, 21], np.int32)
 def slices_of(positives, boards):
     """Parts by slice, each as the places of its pairs; the last pair is of the cold query 21."""
     lists = PinLists(np.array([0, len(positives) - 1, len(positives)]), np.array(positives, np.int32))
-    view = PairView("all", Wanted(lists), np.array(boards, np.int32))
+    view = PairView("all", Targets(lists), np.array(boards, np.int32))
     return {
         cut.name: {part: np.flatnonzero(chosen).tolist() for part, chosen in cut.parts.items()}
         for cut in pair_slices(view, QUERIES, GRAPH)

@@ -32,16 +32,16 @@ def test_all_pairs_are_asked_with_every_pin_as_candidate():
     """By query, none left out; the board comes along."""
     split = split_views("test", HELD_OUT, TRAIN, GRAPH, SETTINGS)
     assert split.queries.tolist() == [2, 3]
-    assert lists(split.all.wanted.positives) == [[3, 1], [5]]
-    assert split.all.wanted.left_out is None
+    assert lists(split.all.targets.positives) == [[3, 1], [5]]
+    assert split.all.targets.excluded is None
     assert split.all.board.tolist() == [0, 1, 0]
 
 
 def test_new_pairs_are_no_training_pairs_in_either_direction():
     """(2, 3) and (2, 1) are known from (3, 2) and (1, 2); the partners of 2 and of 3 are no candidates."""
     split = split_views("test", HELD_OUT, TRAIN, GRAPH, SETTINGS)
-    assert lists(split.new.wanted.positives) == [[], [5]]
-    assert lists(split.new.wanted.left_out) == [[1, 3], [2]]
+    assert lists(split.new.targets.positives) == [[], [5]]
+    assert lists(split.new.targets.excluded) == [[1, 3], [2]]
     assert split.new.board.tolist() == [0]
 
 
@@ -49,8 +49,8 @@ def test_boards_ask_for_their_held_out_pins_and_leave_out_their_own():
     """Board 2 holds nothing out."""
     boards = split_views("test", HELD_OUT, TRAIN, GRAPH, SETTINGS).boards
     assert boards.boards.tolist() == [0, 1]
-    assert lists(boards.pins) == lists(boards.wanted.left_out) == [[0, 1, 2], [2, 3]]
-    assert lists(boards.wanted.positives) == [[3, 5], [1]]
+    assert lists(boards.pins) == lists(boards.targets.excluded) == [[0, 1, 2], [2, 3]]
+    assert lists(boards.targets.positives) == [[3, 5], [1]]
 
 
 def test_engagements_and_boards_without_training_saves_ask_no_board_question():
@@ -74,9 +74,9 @@ def test_more_than_allowed_is_sampled_by_the_seed():
     first, second = (split_views("test", many, none, graph, settings) for _ in range(2))
     other = split_views("test", many, none, graph, settings.model_copy(update={"seed": 1}))
     assert first.num_pairs == 50
-    assert first.all.wanted.positives.pins.tolist() == second.all.wanted.positives.pins.tolist()
-    assert first.all.wanted.positives.pins.tolist() != other.all.wanted.positives.pins.tolist()
-    assert lists(first.boards.wanted.positives) == [
+    assert first.all.targets.positives.pins.tolist() == second.all.targets.positives.pins.tolist()
+    assert first.all.targets.positives.pins.tolist() != other.all.targets.positives.pins.tolist()
+    assert lists(first.boards.targets.positives) == [
         np.unique(many.positive[many.board == board]).tolist() for board in first.boards.boards
     ]
     assert len(first.boards.boards) == 5

@@ -65,9 +65,9 @@ def test_a_graph_cut_short_after_our_look_is_named_by_the_worker(work, monkeypat
     path = work.inputs["connect"] / "board_pins.npy"
 
     @contextmanager
-    def cut_then_connected(settings, tell, num_pins):
+    def cut_then_connected(settings, on_progress, num_pins):
         path.write_bytes(path.read_bytes()[:-4])
-        with open_cluster(settings, tell) as cluster:
+        with open_cluster(settings, on_progress) as cluster:
             yield cluster
 
     monkeypatch.setattr("tasks.walk.workers", cut_then_connected)
@@ -88,5 +88,5 @@ def test_a_scheduler_that_dies_in_the_middle_of_the_walk_is_named(work, tmp_path
                 scheduler.kill()
 
         with pytest.raises(ClusterError, match=r"walk: the scheduler was lost with \d+ of 200 parts|does not answer"):
-            walk(replace(chosen, tell=kill))
+            walk(replace(chosen, on_progress=kill))
         assert time.monotonic() - began[0] < 60

@@ -14,7 +14,7 @@ import pytest
 from train_in_a_process import STEPS, checksum, trained
 
 from pinsage.errors import DiskFullError
-from pinsage.progress import tell_nobody
+from pinsage.progress import ignore_progress
 
 HERE = Path(__file__).parent
 ROUNDS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "3"))
@@ -60,9 +60,9 @@ def test_a_disk_that_fills_keeps_the_checkpoint_before(undisturbed, tiny_disk):
     with pytest.raises(
         DiskFullError, match=r"full \(0 MB free\) at step \d+ of training; the last checkpoint is step-0"
     ):
-        trained(tiny_disk, tell_nobody)
+        trained(tiny_disk, ignore_progress)
     assert not list(tiny_disk.glob(".*.partial"))
     filler.unlink()
-    result = trained(tiny_disk, tell_nobody)
+    result = trained(tiny_disk, ignore_progress)
     assert result.resumed_from > 0
     assert checksum(result) == undisturbed

@@ -94,7 +94,7 @@ def test_a_worker_killed_at_any_moment_changes_no_byte(work, undisturbed, number
     thread = threading.Thread(target=killer.at_the_start, args=[stop])
     thread.start()
     try:
-        assert walked(replace(work, tell=killer), f"round-{number}") == undisturbed
+        assert walked(replace(work, on_progress=killer), f"round-{number}") == undisturbed
     finally:
         stop.set()
         thread.join()

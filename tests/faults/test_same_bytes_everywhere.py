@@ -69,7 +69,7 @@ def walked(cluster, connect, folder, *, partitions, store):
     chosen = {"walk.num_partitions": partitions, "cluster.store": store}
     work = StageWork(load_settings(overrides=chosen), {"connect": connect}, folder / "out", folder, folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tasks.walk.workers", lambda settings, tell, num_pins: nullcontext(cluster))
+        patch.setattr("tasks.walk.workers", lambda settings, on_progress, num_pins: nullcontext(cluster))
         facts = walk(work)
     assert facts["partitions"] == partitions
     return file_entries(folder / "out")

@@ -23,7 +23,7 @@ TRAIN = TrainSettings(
 )
 
 
-def trained(scratch, tell):
+def trained(scratch, on_progress):
     """The result of the training, from whatever checkpoint there is."""
     rng = np.random.default_rng(0)
     weights = rng.random((NUM_PINS, 10), dtype=np.float32)
@@ -34,7 +34,7 @@ def trained(scratch, tell):
         train=Pairs(*rng.integers(NUM_PINS, size=(2, 5000), dtype=np.int32)),
         validation=Pairs(*rng.integers(NUM_PINS, size=(2, 200), dtype=np.int32)),
     )
-    return fit(data, MODEL, TRAIN, scratch=scratch, tell=tell)
+    return fit(data, MODEL, TRAIN, scratch=scratch, on_progress=on_progress)
 
 
 def checksum(result):

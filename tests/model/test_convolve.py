@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pinsage.model.convolve import Convolve, unit_length
-from pinsage.model.pooling import pooled
+from pinsage.model.pooling import pool
 
 N, OUTPUTS, T, INPUTS, M = 11, 6, 4, 5, 3
 
@@ -84,7 +84,7 @@ def test_the_transposed_backward_pass_agrees_with_finite_differences():
     _, neighbors, weights = world()
     back = transposed(neighbors)
     assert torch.autograd.gradcheck(
-        lambda t: pooled(t, neighbors, weights, pooling="importance", transpose=back), (table,)
+        lambda t: pool(t, neighbors, weights, pooling="importance", transpose=back), (table,)
     )
 
 
@@ -93,7 +93,7 @@ def test_a_pin_without_neighbors_gets_a_zero_summary(pooling):
     """An isolated pin is described by its own features alone."""
     _, neighbors, weights = world()
     table = torch.rand(N, M, dtype=torch.float64) + 1
-    summary = pooled(table, neighbors, weights, pooling=pooling, transpose=None)
+    summary = pool(table, neighbors, weights, pooling=pooling, transpose=None)
     assert summary[0].tolist() == [0.0] * M
     assert (summary[1:] > 0).all()
 

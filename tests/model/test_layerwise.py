@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.model import layerwise
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 
@@ -23,11 +23,11 @@ def test_layer_by_layer_equals_minibatch_by_minibatch(num_layers, linear, poolin
     shape = NetworkShape(blocks, num_layers, 8, 4, pooling, linear, num_pins if linear else 0)
     network = PinSageNetwork(shape).eval()
 
-    whole = layerwise.embedded(network, features.__getitem__, neighbors, weights)
+    whole = layerwise.embed_layerwise(network, features.__getitem__, neighbors, weights)
 
-    expander = Expander(neighbors, weights, num_layers=num_layers)
+    sampler = NeighborSampler(neighbors, weights, num_layers=num_layers)
     for pins in np.array_split(rng.permutation(num_pins).astype(np.int32), 3):
-        subgraph, positions = expander.expand(pins)
+        subgraph, positions = sampler.sample(pins)
         with torch.no_grad():
             tensors = SubgraphTensors.of(subgraph, torch.device("cpu"))
             some = network(torch.from_numpy(features[subgraph.nodes]), tensors)

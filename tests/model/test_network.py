@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 
 P, T, D = 60, 4, 7
@@ -77,7 +77,7 @@ def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, lin
     """The minibatch form of K layers is the definition, forward and backward, to 1e-9."""
     network, features, neighbors, weights = world(num_layers, linear=linear)
     targets = np.array([5, 0, 33], np.int32)
-    subgraph, _ = Expander(neighbors, weights, num_layers=num_layers).expand(targets, transposed=True)
+    subgraph, _ = NeighborSampler(neighbors, weights, num_layers=num_layers).sample(targets, transposed=True)
     tensors = SubgraphTensors.of(subgraph, torch.device("cpu"))
     fast = network(torch.from_numpy(features[subgraph.nodes]), tensors)
     slow = torch.stack([slow_embedding(network, pin, features, neighbors, weights) for pin in targets])
@@ -99,7 +99,7 @@ def test_features_are_standardized_and_cut():
     """A column gets mean 0 and scale 1; a freak value is cut at 10."""
     network, features, _, _ = world(0)
     features[0, 0] = 1e9
-    standard = network.standardized(torch.from_numpy(features))
+    standard = network.standardize(torch.from_numpy(features))
     assert standard[0, 0] == 10
     torch.testing.assert_close(standard[:, 1:].mean(dim=0), torch.zeros(D - 1, dtype=torch.float64), atol=1e-6, rtol=0)
     torch.testing.assert_close(

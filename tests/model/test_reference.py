@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.builder import BatchBuilder, BatchSettings
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.batches.pair_source import ListedPairs
-from pinsage.batches.recipe import BatchRecipe, BatchSettings
-from pinsage.model.layerwise import embedded
+from pinsage.model.layerwise import embed_layerwise
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.pairs.pairs import Pairs
 from pinsage.settings import TrainSettings
@@ -62,10 +62,10 @@ class RandomWorld:
 
     def minibatch(self, step):
         sizes = BatchSettings(BATCH, self.case.shared, self.case.seed, lambda _: self.case.hard)
-        expander = Expander(self.neighbors, self.weights, num_layers=self.case.num_layers)
+        sampler = NeighborSampler(self.neighbors, self.weights, num_layers=self.case.num_layers)
         rows = self.features.__getitem__
         source = ListedPairs(self.pairs, batch_size=BATCH, seed=self.case.seed)
-        return BatchRecipe(source, expander, rows, settings=sizes, candidates=self.candidates).minibatch(step)
+        return BatchBuilder(source, sampler, rows, settings=sizes, candidates=self.candidates).build(step)
 
 
 def tables(rng, num_pins, width=4):
@@ -178,7 +178,7 @@ def test_the_random_worlds_hold_what_is_hard():
 def test_inference_layer_by_layer_equals_the_reference(num_layers, pooling):
     """Every pin of the catalog at once."""
     world = RandomWorld.of(Case(2, num_pins=25, num_layers=num_layers, pooling=pooling))
-    fast = embedded(world.network, world.features.__getitem__, world.neighbors, world.weights)
+    fast = embed_layerwise(world.network, world.features.__getitem__, world.neighbors, world.weights)
     slow = reference.embeddings(model_of(world.network), world_of(world), range(25))
     torch.testing.assert_close(fast, torch.stack([slow[u] for u in range(25)]).detach(), atol=1e-9, rtol=0)
 

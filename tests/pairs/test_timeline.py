@@ -10,11 +10,11 @@ from pinsage.pairs.timeline import (
     TEST,
     TRAIN,
     VALIDATION,
-    by_board_and_pin,
+    adjacent_pairs,
     held_out_pairs,
-    in_time,
-    neighbors,
     save_splits,
+    sort_by_board_and_pin,
+    sort_by_time,
 )
 from pinsage.settings import PairSettings
 
@@ -70,7 +70,7 @@ def test_saves_are_in_the_order_of_time_and_then_of_their_draws(sizes, seed):
     catalog_order = np.lexsort((pins, times, times != UNTIMED, boards))
     boards, times, pins = boards[catalog_order], times[catalog_order], pins[catalog_order]
     block = BoardBlock(boards, pins, times, np.ones(len(boards), np.float32))
-    assert in_time(block, draws).tolist() == pins[np.lexsort((draws, times, boards))].tolist()
+    assert sort_by_time(block, draws).tolist() == pins[np.lexsort((draws, times, boards))].tolist()
 
 
 def test_a_long_run_of_one_time_is_in_the_order_of_its_draws():
@@ -78,7 +78,7 @@ def test_a_long_run_of_one_time_is_in_the_order_of_its_draws():
     size = 5 * timeline.FEW
     pins, draws = np.arange(size, dtype=np.int32), np.random.default_rng(0).integers(0, 9, size, np.uint64)
     block = BoardBlock(np.zeros(size, np.int32), pins, np.full(size, UNTIMED), np.ones(size, np.float32))
-    assert in_time(block, draws).tolist() == np.argsort(draws, kind="stable").tolist()
+    assert sort_by_time(block, draws).tolist() == np.argsort(draws, kind="stable").tolist()
 
 
 @given(BOARDS, st.integers(1, 4), st.integers(0, 2**31))
@@ -94,7 +94,7 @@ def test_neighbors_are_what_a_double_loop_finds(sizes, max_gap, seed):
             if later >= gap and boards[later - gap] == boards[later]:
                 slow[splits[later]].append((pins[later - gap], pins[later]))
     held_out = [held_out_pairs(boards, pins, splits, split) for split in (VALIDATION, TEST)]
-    found = [neighbors(boards, pins, splits, max_gap), *held_out]
+    found = [adjacent_pairs(boards, pins, splits, max_gap), *held_out]
     assert [list(zip(part.query, part.positive, strict=True)) for part in found] == slow
 
 
@@ -103,4 +103,4 @@ def test_neighbors_are_what_a_double_loop_finds(sizes, max_gap, seed):
 def test_saves_are_sorted_by_board_and_pin(saves):
     """Up to the largest numbers."""
     boards, pins = np.array(saves, np.int32).reshape(-1, 2).T.copy()
-    assert list(zip(*by_board_and_pin(boards, pins), strict=True)) == sorted(saves)
+    assert list(zip(*sort_by_board_and_pin(boards, pins), strict=True)) == sorted(saves)

@@ -37,9 +37,9 @@ def test_ones_own_data_runs_on_the_codes_defaults(tmp_path):
 def test_a_preset_goes_below_single_settings(tmp_path):
     """File, then command line."""
     preset = tmp_path / "p.yaml"
-    preset.write_text("walk: {num_walks: 5, max_hops: 3}")
+    preset.write_text("walk: {num_walks: 5, max_traversals: 3}")
     walk = Request(str(tmp_path), str(preset), ["walk.num_walks=7"]).settings(tmp_path).walk
-    assert (walk.num_walks, walk.max_hops) == (7, 3)
+    assert (walk.num_walks, walk.max_traversals) == (7, 3)
 
 
 def test_a_typing_error_is_found_before_the_demo_world_is_made(tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from pinsage.config import load_settings
 from pinsage.features.matrix import FeatureMatrix
-from pinsage.graph.walked import walked_graph_folder
+from pinsage.graph.sessions import walk_graph_folder
 from pinsage.inference import embed_all
 from pinsage.model.file import load_network
 from pinsage.settings import Settings
@@ -136,7 +136,7 @@ def _picture(topic: int, rng: np.random.Generator) -> bytes:
 
 
 def _walk(work: StageWork) -> dict[str, int]:
-    hops = HopTables.open(walked_graph_folder(work.inputs["connect"]))
+    hops = HopTables.open(walk_graph_folder(work.inputs["connect"]))
     top_neighbors(hops, np.arange(hops.num_pins, dtype=np.int32), work.settings.walk)[0].save(work.out)
     np.save(work.out / "hard_negatives.npy", np.full((hops.num_pins, 1), -1, np.int32))
     return {"pins": hops.num_pins}

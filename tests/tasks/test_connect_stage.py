@@ -8,7 +8,7 @@ from pyarrow import parquet
 
 from pinsage.errors import DatasetError
 from pinsage.graph.csr import NAMES, BipartiteGraph
-from pinsage.graph.walked import walked_graph_folder
+from pinsage.graph.sessions import walk_graph_folder
 from pinsage.settings import Settings
 from tasks.connect import connect
 from tasks.running.work import StageWork
@@ -100,6 +100,6 @@ def test_sessions_make_a_second_graph(tmp_path):
     facts = connect(one)
     assert (facts["sessions"], facts["boards"], facts["saves"]) == (2, 3, 5)
     assert BipartiteGraph.open(one.out).board_degrees.tolist() == [4, 1, 0]
-    walked = BipartiteGraph.open(walked_graph_folder(one.out))
+    walked = BipartiteGraph.open(walk_graph_folder(one.out))
     assert walked.board_degrees.tolist() == [4, 1, 0, 2, 2]
     assert walked.board_pins.tolist() == [0, 1, 2, 3, 2, 1, 3, 0, 2]

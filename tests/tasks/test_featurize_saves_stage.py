@@ -12,7 +12,7 @@ from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.graph.walked import WALKED, with_sessions
+from pinsage.graph.sessions import WALKED, add_sessions
 from tasks.featurize_saves import featurize_saves
 from tasks.running.work import StageWork
 
@@ -85,7 +85,7 @@ def test_sessions_are_factorized_with_the_boards(work):
     connect = work.inputs["connect"]
     sessions = build_graph(np.arange(10, dtype=np.int32), np.arange(10, dtype=np.int32) // 5, num_pins=P, num_boards=2)
     (connect / WALKED).mkdir()
-    with_sessions(BipartiteGraph.open(connect), sessions).save(connect / WALKED)
+    add_sessions(BipartiteGraph.open(connect), sessions).save(connect / WALKED)
     featurize_saves(work)
     factors = np.load(work.out / "boards.npy")
     assert factors.shape == (B + 2, 16)

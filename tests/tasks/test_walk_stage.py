@@ -9,7 +9,7 @@ from pinsage.cluster.exchange import FilesInPlace, RowsInPlace
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
-from pinsage.graph.walked import WALKED, with_sessions
+from pinsage.graph.sessions import WALKED, add_sessions
 from pinsage.walks.partition import NAMES, allocate, walk_partition
 from tasks.running.work import StageWork
 from tasks.walk import walk
@@ -67,6 +67,6 @@ def test_where_there_are_sessions_they_are_walked_too(work):
     boards.save(work.inputs["connect"])
     (work.inputs["connect"] / WALKED).mkdir()
     sessions = build_graph(np.array([0, 1], np.int32), np.array([0, 0], np.int32), num_pins=2, num_boards=1)
-    with_sessions(boards, sessions).save(work.inputs["connect"] / WALKED)
+    add_sessions(boards, sessions).save(work.inputs["connect"] / WALKED)
     walk(replace(work, settings=settings))
     assert np.load(work.out / "neighbors.npy")[:, 0].tolist() == [1, 0]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from train_on_ranks import CASES, outcome
 
-from pinsage.batches.recipe import Share
+from pinsage.batches.builder import Share
 from pinsage.errors import SettingsError
 from pinsage.settings import TrainSettings
 from pinsage.training.distributed import num_processes

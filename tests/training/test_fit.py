@@ -106,7 +106,9 @@ def test_the_best_weights_are_returned_not_the_last(world):
 def test_metrics_and_progress_are_told(world):
     """The tracker gets a point per interval with its step; who watches is told of every step and of the pace."""
     told, seen = [], []
-    result = fitted(world(), log_metrics=lambda metrics, step: told.append((step, dict(metrics))), tell=seen.append)
+    result = fitted(
+        world(), log_metrics=lambda metrics, step: told.append((step, dict(metrics))), on_progress=seen.append
+    )
     losses = [(step, metrics["train/loss"]) for step, metrics in told if "train/loss" in metrics]
     assert losses == [(point.step, point.loss) for point in result.curve]
     assert [step for step, _ in losses] == list(range(5, 41, 5))

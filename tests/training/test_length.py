@@ -3,7 +3,7 @@
 import pytest
 
 from pinsage.settings import TrainSettings
-from pinsage.training.schedule import for_data
+from pinsage.training.schedule import resolve_settings
 
 
 @pytest.mark.parametrize(
@@ -19,19 +19,19 @@ from pinsage.training.schedule import for_data
 )
 def test_a_thousand_pairs_give_as_many_steps(choices, steps, every):
     """Whole epochs, rounded up; `steps` goes before; twenty looks unless the settings say another interval."""
-    found = for_data(TrainSettings(**choices), num_pairs=1000, num_pins=5000)
+    found = resolve_settings(TrainSettings(**choices), num_pairs=1000, num_pins=5000)
     assert (found.steps, found.validate_every) == (steps, every)
 
 
 @pytest.mark.parametrize(("num_pairs", "epochs"), [(40_000, 10), (1_000_000, 4.1), (100_000_000, 1)])
 def test_the_data_set_the_length_where_the_settings_do_not(num_pairs, epochs):
     """Ten epochs of a small set, one of a huge one, about two thousand steps between."""
-    found = for_data(TrainSettings(batch_size=2048), num_pairs=num_pairs, num_pins=10**6)
+    found = resolve_settings(TrainSettings(batch_size=2048), num_pairs=num_pairs, num_pins=10**6)
     assert found.steps * found.batch_size / num_pairs == pytest.approx(epochs, rel=0.05)
 
 
 def test_a_small_set_gets_small_minibatches_and_no_more_negatives_than_pins():
     """Fifty pairs of thirty pins: minibatches of four, a power of two, so that processes can share them."""
-    found = for_data(TrainSettings(batch_size=2048, num_negatives=2000), num_pairs=50, num_pins=30)
+    found = resolve_settings(TrainSettings(batch_size=2048, num_negatives=2000), num_pairs=50, num_pins=30)
     assert (found.batch_size, found.num_negatives, found.steps) == (4, 30, 125)
-    assert for_data(TrainSettings(batch_size=2048), num_pairs=1, num_pins=30).batch_size == 2
+    assert resolve_settings(TrainSettings(batch_size=2048), num_pairs=1, num_pins=30).batch_size == 2

@@ -51,7 +51,7 @@ def test_training_begins_at_the_spectral_vectors(world):
     start = without_content(world, spectral=spectral, has_saves=np.ones(240, np.float32))
     train = start.train.model_copy(update={"steps": 1, "learning_rate": 1e-9})
     network = fit(start.data, start.model.model_copy(update={"embedding_dim": 8}), train).network
-    vectors = network.saves_vectors(torch.from_numpy(start.data.features.rows(np.arange(240, dtype=np.int32))),
+    vectors = network.linear_vectors(torch.from_numpy(start.data.features.rows(np.arange(240, dtype=np.int32))),
                                     torch.arange(240))  # fmt: skip
     np.testing.assert_allclose(vectors.detach().numpy(), spectral, atol=1e-6)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pinsage.batches.minibatch import Expander
+from pinsage.batches.minibatch import NeighborSampler
 from pinsage.errors import DeviceMemoryError
 from pinsage.model.network import NetworkShape, SubgraphTensors
 from pinsage.training import device, memory
-from pinsage.training.device import chosen_precision, cpu_has_bf16, full_device_named, step_gb
+from pinsage.training.device import choose_precision, cpu_has_bf16, explain_full_device, step_gb
 from pinsage.training.loader import Resident, num_producers
 from pinsage.training.loop import fit
 
@@ -47,8 +47,8 @@ def test_a_resident_sub_graph_is_the_one_the_producer_makes(world):
         resident = Resident(data.features, neighbors, weights, num_layers=num_layers, device=cpu)
         for seed in range(3):
             targets = np.random.default_rng(seed).integers(240, size=20, dtype=np.int32)
-            batch, _ = Expander(neighbors, weights, num_layers=0).expand(targets)
-            expected, _ = Expander(neighbors, weights, num_layers=num_layers).expand(targets, transposed=True)
+            batch, _ = NeighborSampler(neighbors, weights, num_layers=0).sample(targets)
+            expected, _ = NeighborSampler(neighbors, weights, num_layers=num_layers).sample(targets, transposed=True)
             features, found = resident(Holder(batch))
             np.testing.assert_array_equal(features.numpy(), data.features.rows(expected.nodes))
             np.testing.assert_equal(plain(found), plain(SubgraphTensors.of(expected, cpu)))
@@ -110,7 +110,7 @@ def test_auto_precision_asks_the_processor(world, tmp_path, monkeypatch, flags, 
     assert cpu_has_bf16(cpuinfo) == has_bf16
     monkeypatch.setattr(device, "cpu_has_bf16", lambda: has_bf16)
     expected = torch.bfloat16 if has_bf16 else torch.float32
-    assert chosen_precision(world(precision="auto").train, torch.device("cpu")) == expected
+    assert choose_precision(world(precision="auto").train, torch.device("cpu")) == expected
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
@@ -133,12 +133,12 @@ def test_producers_are_chosen_by_the_device_unless_they_are_set(world, monkeypat
 def test_a_step_that_does_not_fit_the_gpu_is_said_with_what_to_lower(world, monkeypatch):
     """Facts with both values, advice with what it would bring."""
     start = world(precision="float32", batch_size=32)
-    subgraph, _ = Expander(*start.data.tables(), num_layers=2).expand(np.arange(100, dtype=np.int32))
+    subgraph, _ = NeighborSampler(*start.data.tables(), num_layers=2).sample(np.arange(100, dtype=np.int32))
     batch = Holder(subgraph)
     batch.step = 7
     monkeypatch.setattr(memory, "_total_gb", lambda: 16.0)
     shape = NetworkShape((("visual", 6),), 2, 16, 8, "importance")
-    with pytest.raises(DeviceMemoryError) as caught, full_device_named(batch, shape, start.train):
+    with pytest.raises(DeviceMemoryError) as caught, explain_full_device(batch, shape, start.train):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     assert re.fullmatch(
         r"The GPU's memory \(16 GB\) does not hold step 7: its 32 pairs touch 100 pins, which takes about \S+ GB "

@@ -28,7 +28,7 @@ def visits(graph, pin, plan):
     counts = Counter()
     for first in range(0, plan.num_walks, 512):
         walks = dict.fromkeys(range(first, min(first + 512, plan.num_walks)), pin)
-        for hop in range(plan.max_hops):
+        for hop in range(plan.max_traversals):
             walks = {walk: moved(graph, here, draw(plan.seed, pin, walk, 2 * hop + 1)) for walk, here in walks.items()}
             walks = {walk: here for walk, here in walks.items() if here is not None}
             counts.update(here for here in walks.values() if here != pin)
@@ -76,7 +76,7 @@ def expected_visits(graph, plan, weights=None):
     """float64 [P, P]: how often a walk from one pin is at another, on average; none at where it began."""
     step, visits = steps(graph, weights), np.zeros((graph.num_pins, graph.num_pins))
     here = np.eye(graph.num_pins)
-    for hop in range(plan.max_hops):
+    for hop in range(plan.max_traversals):
         here = here @ step
         visits += (1 - plan.restart) ** hop * here
     np.fill_diagonal(visits, 0)

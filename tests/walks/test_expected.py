@@ -31,19 +31,19 @@ def shares(visits):
     return visits / np.maximum(visits.sum(axis=1, keepdims=True), 1e-300)
 
 
-@pytest.mark.parametrize("max_hops", [1, 2, 3, 6])
-def test_with_a_generous_budget_the_shares_are_exact(max_hops):
+@pytest.mark.parametrize("max_traversals", [1, 2, 3, 6])
+def test_with_a_generous_budget_the_shares_are_exact(max_traversals):
     """All pins kept, every pin a query, some isolated: equal to the matrix product, to the precision of float32."""
-    graph, plan = random_graph(90, 30, 400), PushPlan(max_hops, 0.4, GENEROUS, 1)
+    graph, plan = random_graph(90, 30, 400), PushPlan(max_traversals, 0.4, GENEROUS, 1)
     np.testing.assert_allclose(dense(graph, plan, 90), shares(expected_visits(graph, plan)), atol=2e-6)
 
 
-@pytest.mark.parametrize("max_hops", [1, 2, 4])
-def test_weights_of_saves_are_followed_exactly(max_hops):
+@pytest.mark.parametrize("max_traversals", [1, 2, 4])
+def test_weights_of_saves_are_followed_exactly(max_traversals):
     """Weights between 0.1 and 10, drawn per save."""
     graph, rng = random_graph(60, 20, 250), np.random.default_rng(3)
     weights = 10 ** rng.uniform(-1, 1, graph.num_saves)
-    plan, weighted = PushPlan(max_hops, 0.5, GENEROUS, 1), with_weights(graph, weights)
+    plan, weighted = PushPlan(max_traversals, 0.5, GENEROUS, 1), with_weights(graph, weights)
     np.testing.assert_allclose(dense(weighted, plan, 60), shares(expected_visits(graph, plan, weights)), atol=2e-5)
 
 

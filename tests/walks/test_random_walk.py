@@ -24,10 +24,10 @@ def pins(*rows):
 @pytest.mark.parametrize(
     "plan",
     [
-        WalkPlan(num_walks=30, max_hops=2, restart=0.5, seed=1),
-        WalkPlan(num_walks=7, max_hops=5, restart=0.0, seed=2),
-        WalkPlan(num_walks=1, max_hops=1, restart=0.9, seed=3),
-        WalkPlan(num_walks=1500, max_hops=3, restart=0.2, seed=4),  # more walks than lanes
+        WalkPlan(num_walks=30, max_traversals=2, restart=0.5, seed=1),
+        WalkPlan(num_walks=7, max_traversals=5, restart=0.0, seed=2),
+        WalkPlan(num_walks=1, max_traversals=1, restart=0.9, seed=3),
+        WalkPlan(num_walks=1500, max_traversals=3, restart=0.2, seed=4),  # more walks than lanes
     ],
 )
 @pytest.mark.parametrize("top", [1, 10, 200])
@@ -86,12 +86,12 @@ def test_ties_have_no_favorite_pins():
     assert 0.35 < (once < 5000).mean() < 0.65
 
 
-@pytest.mark.parametrize("max_hops", [1, 2])
-def test_weighted_walks_follow_the_exact_distribution(max_hops):
+@pytest.mark.parametrize("max_traversals", [1, 2])
+def test_weighted_walks_follow_the_exact_distribution(max_traversals):
     """With weights from 0.1 to 10, the shares of 200,000 walks are within 0.01 of the exact ones, from every pin."""
     graph, rng = random_graph(20, 8, 60), np.random.default_rng(1)
     weights = 10 ** rng.uniform(-1, 1, graph.num_saves)
-    weighted, plan = with_weights(graph, weights), WalkPlan(200_000, max_hops, 0.3, 5)
+    weighted, plan = with_weights(graph, weights), WalkPlan(200_000, max_traversals, 0.3, 5)
     found, shares, _ = random_walk.top_visited(HopTables.of(weighted), np.arange(20, dtype=np.int32), plan, top=20)
     exact = expected_visits(graph, plan, weights)
     exact /= np.maximum(exact.sum(axis=1, keepdims=True), 1e-300)
@@ -114,7 +114,7 @@ def test_more_restarts_mean_fewer_far_visits():
 
 def test_another_seed_is_another_walk():
     """The seed reaches the draws."""
-    graph, plan = random_graph(200, 40, 700), {"num_walks": 20, "max_hops": 2, "restart": 0.5}
+    graph, plan = random_graph(200, 40, 700), {"num_walks": 20, "max_traversals": 2, "restart": 0.5}
     one, two = (top_visited(graph, pins(0, 1, 2), WalkPlan(**plan, seed=seed), top=9)[0] for seed in (1, 2))
     assert (one != two).any()
 

@@ -11,7 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pinsage.evaluation.baselines.counts import popular_shares
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.graph.csr import BipartiteGraph
 
@@ -62,22 +62,22 @@ class CoSaves:
         return scores
 
 
-def item_knn(evidence: Evidence, plan: Plan, shrinkage: float) -> CoSaves:
+def item_knn(inputs: MethodInputs, settings: MethodSettings, shrinkage: float) -> CoSaves:
     """The cosine of two pins' columns of saves, drawn towards 0 where few boards speak for it.
 
     Source: Sarwar et al., WWW 2001; shrinkage as in Ferrari Dacrema et al., RecSys 2019.
     """
-    graph = evidence.graph
+    graph = inputs.graph
     lengths = np.sqrt(np.maximum(graph.pin_degrees, 1).astype(np.float64))
     return CoSaves(graph, np.ones(graph.num_boards), lengths, lengths, shrinkage)
 
 
-def rp3beta(evidence: Evidence, plan: Plan, beta: float) -> CoSaves:
+def rp3beta(inputs: MethodInputs, settings: MethodSettings, beta: float) -> CoSaves:
     """The chance to get from the query over a board to the pin, over the pin's number of boards to the power of beta.
 
     Source: Paudel et al., TiiS 2016.
     """
-    graph = evidence.graph
+    graph = inputs.graph
     pins = np.maximum(graph.pin_degrees, 1).astype(np.float64)
     return CoSaves(graph, 1 / np.maximum(graph.board_degrees, 1), pins, pins**beta, 0.0)
 

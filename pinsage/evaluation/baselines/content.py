@@ -4,7 +4,7 @@ Source: PinSage §4.2.
 """
 
 from pinsage.evaluation.baselines.similarity import Similarity
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.inference import embed_all
 from pinsage.training.data import TrainingData
@@ -13,27 +13,27 @@ from pinsage.training.loop import fit
 FLAGS = {"visual": "has_picture", "text": "has_text"}
 
 
-def visual(evidence: Evidence, plan: Plan) -> Similarity:
+def visual(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
     """Cosine similarity of the pictures."""
-    return Similarity(evidence.features.block("visual"))
+    return Similarity(inputs.features.block("visual"))
 
 
-def annotation(evidence: Evidence, plan: Plan) -> Similarity:
+def annotation(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
     """Cosine similarity of the words."""
-    return Similarity(evidence.features.block("text"))
+    return Similarity(inputs.features.block("text"))
 
 
-def combined(evidence: Evidence, plan: Plan) -> Similarity:
+def combined(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
     """The dense head alone, trained on pictures and words with PinSage's loss and pairs.
 
     Differs from the paper: a data set with only pictures or only words gets its Combined from that one.
     """
-    kept = [name for name in FLAGS if has(evidence.features, name)]
-    features = evidence.features.only(*kept, *(FLAGS[name] for name in kept))
-    data = TrainingData(features, None, None, evidence.train, evidence.validation)
-    model = plan.model.model_copy(update={"num_layers": 0, "linear_path": False})
-    train = plan.train.model_copy(update={"steps": plan.evaluate.combined_steps, "max_hard_negatives": 0})
-    scratch = plan.scratch / "combined" if plan.scratch else None
+    kept = [name for name in FLAGS if has(inputs.features, name)]
+    features = inputs.features.only(*kept, *(FLAGS[name] for name in kept))
+    data = TrainingData(features, None, None, inputs.train, inputs.validation)
+    model = settings.model.model_copy(update={"num_layers": 0, "linear_path": False})
+    train = settings.train.model_copy(update={"steps": settings.evaluate.combined_steps, "max_hard_negatives": 0})
+    scratch = settings.scratch / "combined" if settings.scratch else None
     return Similarity(embed_all(fit(data, model, train, scratch=scratch).network, features, None))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.pairs.pairs import Pairs
 
@@ -63,14 +63,14 @@ class Transitions:
         return scores
 
 
-def popularity(evidence: Evidence, plan: Plan) -> Popularity:
+def popularity(inputs: MethodInputs, settings: MethodSettings) -> Popularity:
     """The pins on the most boards. Not in the paper: the floor that every method should be above."""
-    return Popularity(evidence.graph.pin_degrees)
+    return Popularity(inputs.graph.pin_degrees)
 
 
-def transitions(evidence: Evidence, plan: Plan) -> Transitions:
+def transitions(inputs: MethodInputs, settings: MethodSettings) -> Transitions:
     """The pins that most often came after the query: a Markov chain of the first order."""
-    return Transitions(evidence.train, evidence.graph.pin_degrees)
+    return Transitions(inputs.train, inputs.graph.pin_degrees)
 
 
 @njit(nogil=True, cache=True)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from pinsage.errors import InputError
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.graph.csr import BipartiteGraph
 
@@ -34,9 +34,9 @@ class Linear:
         return np.array(rows, np.float32).reshape(len(boards), self.num_pins)
 
 
-def ease(evidence: Evidence, plan: Plan, l2: float) -> Linear:
+def ease(inputs: MethodInputs, settings: MethodSettings, l2: float) -> Linear:
     """EASE with a penalty of `l2`."""
-    return Linear(ease_weights(evidence.graph, l2))
+    return Linear(ease_weights(inputs.graph, l2))
 
 
 def ease_weights(graph: BipartiteGraph, l2: float) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from pinsage.evaluation.baselines.similarity import Similarity
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.graph.csr import BipartiteGraph
 
 MAX_PINS = 1_000_000
@@ -21,32 +21,32 @@ NUM_FACTORS = 64
 OVERSAMPLING, NUM_ITERATIONS = 32, 8
 
 
-def svd(evidence: Evidence, plan: Plan) -> Callable[[float], Similarity]:
+def svd(inputs: MethodInputs, settings: MethodSettings) -> Callable[[float], Similarity]:
     """Cosine of the pins' rows in a truncated SVD of the matrix whose saves are divided by both degrees' roots."""
-    vectors = singular_vectors(evidence.graph, int(RANKS[-1]), plan.evaluate.seed)  # [P, rank]
+    vectors = singular_vectors(inputs.graph, int(RANKS[-1]), settings.evaluate.seed)  # [P, rank]
     return lambda rank: Similarity(np.ascontiguousarray(vectors[:, : int(rank)]))
 
 
-def als(evidence: Evidence, plan: Plan, regularization: float) -> Similarity:
+def als(inputs: MethodInputs, settings: MethodSettings, regularization: float) -> Similarity:
     """Cosine of the item factors of implicit alternating least squares. Source: Hu et al., ICDM 2008."""
     from implicit.cpu.als import AlternatingLeastSquares
 
-    seed = plan.evaluate.seed
+    seed = settings.evaluate.seed
     model = AlternatingLeastSquares(
         factors=NUM_FACTORS, regularization=regularization, num_threads=1, random_state=seed
     )
-    return Similarity(_fit(model, evidence.graph)[:, :NUM_FACTORS])
+    return Similarity(_fit(model, inputs.graph)[:, :NUM_FACTORS])
 
 
-def bpr(evidence: Evidence, plan: Plan, regularization: float) -> Similarity:
+def bpr(inputs: MethodInputs, settings: MethodSettings, regularization: float) -> Similarity:
     """Cosine of the item factors of Bayesian personalized ranking, without their bias. Source: Rendle, UAI 2009."""
     from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-    seed = plan.evaluate.seed
+    seed = settings.evaluate.seed
     model = BayesianPersonalizedRanking(
         factors=NUM_FACTORS, regularization=regularization, num_threads=1, random_state=seed
     )
-    return Similarity(_fit(model, evidence.graph)[:, :NUM_FACTORS])
+    return Similarity(_fit(model, inputs.graph)[:, :NUM_FACTORS])
 
 
 def has_implicit() -> bool:

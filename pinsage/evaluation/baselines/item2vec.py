@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.evaluation.baselines.similarity import Similarity
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.pairs.pairs import Pairs
 
 DIM, EPOCHS = 64, 20
@@ -17,19 +17,19 @@ SAMPLE, NEGATIVE_EXPONENT = 1e-4, -0.5
 MAX_PAIRS = 20_000_000
 
 
-def item2vec(evidence: Evidence, plan: Plan, window: float) -> Similarity:
+def item2vec(inputs: MethodInputs, settings: MethodSettings, window: float) -> Similarity:
     """Cosine of skip-gram vectors of the pins, of which `window` on either side are context.
 
     Source: Barkan and Koenigstein, MLSP 2016; its settings after Caselles-Dupré et al., RecSys 2018.
     """
     from gensim.models import Word2Vec
 
-    sample = max(SAMPLE, 1 / evidence.graph.num_pins)  # which never thins a pin of average frequency
+    sample = max(SAMPLE, 1 / inputs.graph.num_pins)  # which never thins a pin of average frequency
     model = Word2Vec(
-        sentences(evidence.train), vector_size=DIM, window=int(window), sg=1, min_count=1, epochs=EPOCHS, sample=sample,
-        ns_exponent=NEGATIVE_EXPONENT, seed=plan.evaluate.seed, workers=1, hashfxn=int,
+        sentences(inputs.train), vector_size=DIM, window=int(window), sg=1, min_count=1, epochs=EPOCHS, sample=sample,
+        ns_exponent=NEGATIVE_EXPONENT, seed=settings.evaluate.seed, workers=1, hashfxn=int,
     )  # fmt: skip
-    vectors = np.zeros((evidence.graph.num_pins, DIM), np.float32)
+    vectors = np.zeros((inputs.graph.num_pins, DIM), np.float32)
     vectors[np.array([int(pin) for pin in model.wv.index_to_key], np.int64)] = model.wv.vectors
     return Similarity(vectors)
 

@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pinsage.evaluation.at_once import at_once
 from pinsage.evaluation.baselines import co_saves, content, counts, ease, factors, item2vec, pixie
 from pinsage.evaluation.baselines.similarity import Similarity
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.evaluation.metrics import hit_rate
 from pinsage.evaluation.names import PINSAGE
 from pinsage.evaluation.ranking import Scorer, query_chunks, rank_chunks
+from pinsage.evaluation.threads import map_in_threads
 from pinsage.evaluation.views import Split
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,8 @@ ByValue = Callable[[float], Scorer]
 class Method:
     """The making of a method: `make` takes a value of `setting`; `lacks` is the reason it cannot be made, or empty."""
 
-    make: Callable[[Evidence, Plan], ByValue]
-    lacks: Callable[[Evidence], str] = lambda evidence: ""
+    make: Callable[[MethodInputs, MethodSettings], ByValue]
+    lacks: Callable[[MethodInputs], str] = lambda inputs: ""
     setting: str = ""
     values: tuple[float, ...] = (0.0,)
 
@@ -40,15 +40,17 @@ class Methods:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def make_methods(names: Iterable[str], evidence: Evidence, plan: Plan, validation: Split) -> Methods:
+def make_methods(names: Iterable[str], inputs: MethodInputs, settings: MethodSettings, validation: Split) -> Methods:
     """PinSage and the methods called `names`, in the order of METHODS, each with the value best on validation."""
     found, wanted = Methods({}), {PINSAGE, *names}
     for name in (name for name in METHODS if name in wanted):
-        if reason := METHODS[name].lacks(evidence):
+        if reason := METHODS[name].lacks(inputs):
             log.warning("%s left out: %s", name, reason)
             found.left_out[name] = reason
     made = [name for name in METHODS if name in wanted - found.left_out.keys()]
-    tuned = at_once(lambda name: tune(name, METHODS[name], METHODS[name].make(evidence, plan), validation), made)
+    tuned = map_in_threads(
+        lambda name: tune(name, METHODS[name], METHODS[name].make(inputs, settings), validation), made
+    )
     for name, (value, scorer) in zip(made, tuned, strict=True):
         found.scorers[name] = scorer
         if METHODS[name].setting:
@@ -63,7 +65,7 @@ def tune(name: str, method: Method, make: ByValue, validation: Split) -> tuple[f
         return best
     for value in method.values:
         scorer = best[1] if value == method.values[0] else make(value)
-        (ranking,) = rank_chunks(query_chunks(scorer, validation.queries), [validation.all.wanted])
+        (ranking,) = rank_chunks(query_chunks(scorer, validation.queries), [validation.all.targets])
         rate = hit_rate(ranking.ranks, TUNED_AT)
         log.info("%s: %s %g gives hit rate %.4f on validation", name, method.setting, value, rate)
         if rate > best_rate:
@@ -71,53 +73,55 @@ def tune(name: str, method: Method, make: ByValue, validation: Split) -> tuple[f
     return best
 
 
-def _fixed(make: Callable[[Evidence, Plan], Scorer]) -> Callable[[Evidence, Plan], ByValue]:
+def _fixed(make: Callable[[MethodInputs, MethodSettings], Scorer]) -> Callable[[MethodInputs, MethodSettings], ByValue]:
     """A method without a setting."""
-    return lambda evidence, plan: lambda value: make(evidence, plan)
+    return lambda inputs, settings: lambda value: make(inputs, settings)
 
 
-def _by_value(make: Callable[[Evidence, Plan, float], Scorer]) -> Callable[[Evidence, Plan], ByValue]:
-    return lambda evidence, plan: lambda value: make(evidence, plan, value)
+def _by_value(
+    make: Callable[[MethodInputs, MethodSettings, float], Scorer],
+) -> Callable[[MethodInputs, MethodSettings], ByValue]:
+    return lambda inputs, settings: lambda value: make(inputs, settings, value)
 
 
-def _pinsage(evidence: Evidence, plan: Plan) -> Similarity:
+def _pinsage(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
     """The method under test: cosine similarity of the embeddings, and the term for popularity where there is one."""
-    return Similarity(evidence.embeddings, evidence.popularity, pin_degrees=evidence.graph.pin_degrees)
+    return Similarity(inputs.embeddings, inputs.popularity, pin_degrees=inputs.graph.pin_degrees)
 
 
-def _no_pictures(evidence: Evidence) -> str:
-    return "" if content.has(evidence.features, "visual") else "no pin has a picture"
+def _no_pictures(inputs: MethodInputs) -> str:
+    return "" if content.has(inputs.features, "visual") else "no pin has a picture"
 
 
-def _no_words(evidence: Evidence) -> str:
-    return "" if content.has(evidence.features, "text") else "no pin has words"
+def _no_words(inputs: MethodInputs) -> str:
+    return "" if content.has(inputs.features, "text") else "no pin has words"
 
 
-def _no_content(evidence: Evidence) -> str:
-    return "no pin has a picture or words" if _no_pictures(evidence) and _no_words(evidence) else ""
+def _no_content(inputs: MethodInputs) -> str:
+    return "no pin has a picture or words" if _no_pictures(inputs) and _no_words(inputs) else ""
 
 
-def _at_most(num_pins: int, needs: Callable[[Evidence], str] = lambda evidence: "") -> Callable[[Evidence], str]:
+def _at_most(num_pins: int, needs: Callable[[MethodInputs], str] = lambda inputs: "") -> Callable[[MethodInputs], str]:
     """The reason of a method whose matrices are meant for fewer pins, or else that of what it needs."""
 
-    def lacks(evidence: Evidence) -> str:
-        has = evidence.graph.num_pins
-        return f"{has:,} pins are more than its {num_pins:,}" if has > num_pins else needs(evidence)
+    def lacks(inputs: MethodInputs) -> str:
+        has = inputs.graph.num_pins
+        return f"{has:,} pins are more than its {num_pins:,}" if has > num_pins else needs(inputs)
 
     return lacks
 
 
-def _too_small(evidence: Evidence) -> str:
-    return "" if min(evidence.graph.num_pins, evidence.graph.num_boards) > 2 else "the graph has no two boards"
+def _too_small(inputs: MethodInputs) -> str:
+    return "" if min(inputs.graph.num_pins, inputs.graph.num_boards) > 2 else "the graph has no two boards"
 
 
-def _no_implicit(evidence: Evidence) -> str:
+def _no_implicit(inputs: MethodInputs) -> str:
     return "" if factors.has_implicit() else "the package implicit is not installed"
 
 
-def _many_pairs(evidence: Evidence) -> str:
+def _many_pairs(inputs: MethodInputs) -> str:
     most = item2vec.MAX_PAIRS
-    return f"{len(evidence.train):,} training pairs are more than its {most:,}" if len(evidence.train) > most else ""
+    return f"{len(inputs.train):,} training pairs are more than its {most:,}" if len(inputs.train) > most else ""
 
 
 METHODS: dict[str, Method] = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import UNRANKED
 from pinsage.graph.csr import BipartiteGraph
@@ -16,7 +16,7 @@ from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, top_visited
 
 DEPTH = 1000  # pins kept per query; hit rates look no further than the first few hundred
-MAX_HOPS = 4
+MAX_TRAVERSALS = 4
 RESTART = 0.5
 
 
@@ -54,7 +54,7 @@ class Visits:
         return rows, visited[rows, places], shares[rows, places]
 
 
-def pixie(evidence: Evidence, plan: Plan) -> Visits:
+def pixie(inputs: MethodInputs, plan: MethodSettings) -> Visits:
     """As many walks per query as `evaluate.pixie_walks`."""
-    walks = WalkPlan(plan.evaluate.pixie_walks, MAX_HOPS, RESTART, plan.evaluate.seed)
-    return Visits(evidence.graph, walks)
+    walks = WalkPlan(plan.evaluate.pixie_walks, MAX_TRAVERSALS, RESTART, plan.evaluate.seed)
+    return Visits(inputs.graph, walks)

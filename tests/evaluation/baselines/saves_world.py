@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from pinsage.evaluation.evidence import Evidence, Plan
+from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.build import build_graph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
 
-PLAN = Plan(
+PLAN = MethodSettings(
     ModelSettings(hidden_dim=16, embedding_dim=8),
     TrainSettings(batch_size=16, num_negatives=8, num_threads=1, device="cpu"),
     EvaluateSettings(combined_steps=30, pixie_walks=200),
@@ -46,7 +46,7 @@ def held_out(query, positive, board=None):
     return HeldOutPairs(*(np.array(column, np.int32) for column in (query, positive, board)))
 
 
-def evidence(graph, train=((), ()), **overrides):
+def inputs(graph, train=((), ()), **overrides):
     """Evidence without content; embeddings of one direction."""
     num = graph.num_pins
     empty = np.zeros((num, 1), np.float32)
@@ -58,7 +58,7 @@ def evidence(graph, train=((), ()), **overrides):
         "train": Pairs(*(np.array(side, np.int32) for side in train)),
         "validation": held_out([], []),
     }
-    return Evidence(**{**parts, **overrides})
+    return MethodInputs(**{**parts, **overrides})
 
 
 def two_communities(*, size=10, pictures=True, words=True):
@@ -73,7 +73,7 @@ def two_communities(*, size=10, pictures=True, words=True):
     boards = [rng.choice(size, 8, replace=False) + size * (board % 2) for board in range(size * size // 2)]
     query = np.repeat(np.arange(num), size - 1)
     positive = np.concatenate([np.setdiff1d(np.arange(size) + pin // size * size, pin) for pin in range(num)])
-    return evidence(
+    return inputs(
         graph_of(*boards, num_pins=num), (query, positive), embeddings=group, features=FeatureMatrix(blocks),
         validation=held_out(query, positive),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from saves_world import dense, evidence, graph_of, random_graph
+from saves_world import dense, graph_of, inputs, random_graph
 
 from pinsage.evaluation.baselines import co_saves
 from pinsage.evaluation.baselines.co_saves import item_knn, rp3beta
@@ -31,7 +31,7 @@ def slow_rp3beta(saves, beta):
 @pytest.mark.parametrize(("make", "slow"), [(item_knn, slow_item_knn), (rp3beta, slow_rp3beta)])
 def test_scores_are_those_of_the_dense_formula(make, slow, value):
     """For pins, and as the mean over the pins of a board; pins that share nothing lie below 0."""
-    expected, scorer = slow(SAVES, value), make(evidence(GRAPH), None, value)
+    expected, scorer = slow(SAVES, value), make(inputs(GRAPH), None, value)
     np.testing.assert_allclose(np.maximum(scorer.scores(QUERIES), 0), expected[QUERIES], rtol=1e-5)
     means = np.stack([expected[[4, 1, 9]].mean(axis=0), expected[[2, 29]].mean(axis=0)])
     np.testing.assert_allclose(np.maximum(scorer.board_scores(BOARDS), 0), means, rtol=1e-5)
@@ -41,7 +41,7 @@ def test_scores_are_those_of_the_dense_formula(make, slow, value):
 def test_kept_rows_change_no_score(monkeypatch, cache_bytes):
     """However many rows there is room for."""
     monkeypatch.setattr(co_saves, "CACHE_BYTES", cache_bytes)
-    scores = item_knn(evidence(GRAPH), None, 1.0).board_scores(BOARDS)
+    scores = item_knn(inputs(GRAPH), None, 1.0).board_scores(BOARDS)
     expected = slow_item_knn(SAVES, 1.0)
     np.testing.assert_allclose(np.maximum(scores[0], 0), expected[[4, 1, 9]].mean(axis=0), rtol=1e-5)
 
@@ -49,7 +49,7 @@ def test_kept_rows_change_no_score(monkeypatch, cache_bytes):
 def test_on_a_checkerboard_only_pins_of_the_same_color_have_scores():
     """Even boards hold even pins, odd boards odd pins."""
     graph = graph_of(*[range(board % 2, 10, 2) for board in range(6)], num_pins=10)
-    for scorer in (item_knn(evidence(graph), None, 10.0), rp3beta(evidence(graph), None, 0.5)):
+    for scorer in (item_knn(inputs(graph), None, 10.0), rp3beta(inputs(graph), None, 0.5)):
         pins, scores = top(scorer, np.arange(10, dtype=np.int32), 4)
         assert (pins % 2 == np.arange(10)[:, None] % 2).all()
         assert (scores > 0).all()
@@ -58,4 +58,4 @@ def test_on_a_checkerboard_only_pins_of_the_same_color_have_scores():
 def test_a_pin_without_saves_is_answered_with_the_popular_ones():
     """Pin 1 is on two boards."""
     graph = graph_of([0, 1], [1, 2], num_pins=4)
-    assert top(item_knn(evidence(graph), None, 0.0), np.array([3], np.int32), 1)[0].tolist() == [[1]]
+    assert top(item_knn(inputs(graph), None, 0.0), np.array([3], np.int32), 1)[0].tolist() == [[1]]

@@ -1,7 +1,7 @@
 """The truncated SVD against a full one."""
 
 import numpy as np
-from saves_world import PLAN, dense, evidence, random_graph
+from saves_world import PLAN, dense, inputs, random_graph
 
 from pinsage.evaluation.baselines.factors import singular_vectors, svd
 
@@ -18,5 +18,5 @@ def test_the_largest_factors_are_those_of_a_full_svd():
 
 def test_a_rank_above_the_number_of_boards_takes_what_there_is():
     """Twenty boards cannot have 256 factors."""
-    make = svd(evidence(random_graph()), PLAN)
+    make = svd(inputs(random_graph()), PLAN)
     assert make(256.0).scores(np.array([0], np.int32)).shape == (1, 30)

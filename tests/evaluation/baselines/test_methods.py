@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from saves_world import PLAN, evidence, graph_of, held_out, random_graph, two_communities
+from saves_world import PLAN, graph_of, held_out, inputs, random_graph, two_communities
 
 from pinsage.evaluation.baselines import factors
 from pinsage.evaluation.baselines.methods import METHODS, Method, make_methods, tune
@@ -39,7 +39,7 @@ def test_every_method_tells_two_communities_apart(name, monkeypatch):
 
 def test_pinsage_is_always_there_and_carries_its_popularity():
     """Of two equal pins the popular one comes first."""
-    world = evidence(graph_of([0, 1, 2], num_pins=3), popularity=np.array([0, 0, 1], np.float32))
+    world = inputs(graph_of([0, 1, 2], num_pins=3), popularity=np.array([0, 0, 1], np.float32))
     scorer = made([], world).scorers["pinsage"]
     assert np.argmax(scorer.scores(np.array([0], np.int32))[0]) == 2
 
@@ -53,14 +53,14 @@ def test_the_value_with_the_best_hit_rate_on_validation_is_taken():
         return Similarity(np.array([*vectors[value], *fill], np.float32))
 
     graph = graph_of(range(22), num_pins=22)
-    split = split_views("validation", held_out([0], [1]), evidence(graph).train, graph, PLAN.evaluate)
-    method = Method(lambda evidence, plan: make, setting="scale", values=(1.0, 2.0, 3.0))
+    split = split_views("validation", held_out([0], [1]), inputs(graph).train, graph, PLAN.evaluate)
+    method = Method(lambda inputs, plan: make, setting="scale", values=(1.0, 2.0, 3.0))
     assert tune("any", method, make, split)[0] == 2.0
 
 
 def test_without_validation_pairs_the_first_value_is_taken():
     """There is nothing to choose by."""
-    assert made(["item_knn"], evidence(random_graph())).tuned == {"item_knn_shrinkage": METHODS["item_knn"].values[0]}
+    assert made(["item_knn"], inputs(random_graph())).tuned == {"item_knn_shrinkage": METHODS["item_knn"].values[0]}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_methods_without_their_evidence_are_left_out_with_the_reason(caplog, pic
 def test_matrices_that_would_be_too_large_are_left_out_with_the_reason():
     """EASE needs memory by the square of the pins."""
     method = METHODS["ease"]
-    reason = method.lacks(evidence(random_graph(num_pins=20_001)))
+    reason = method.lacks(inputs(random_graph(num_pins=20_001)))
     assert reason == "20,001 pins are more than its 20,000"
 
 

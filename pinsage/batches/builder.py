@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.batches.minibatch import Expander, FeatureRows, Minibatch
+from pinsage.batches.minibatch import FeatureRows, Minibatch, NeighborSampler
 from pinsage.batches.negatives import accidental_mask, hard_negatives, shared_negatives
 from pinsage.batches.pair_source import PairSource
 
@@ -49,13 +49,13 @@ class Share:
         return np.resize(pins, self.num_ranks * count)[self.rank * count : (self.rank + 1) * count]
 
 
-class BatchRecipe:
+class BatchBuilder:
     """The recipe of the minibatch of any step, for any number of threads at once."""
 
     def __init__(
         self,
         source: PairSource,
-        expander: Expander,
+        sampler: NeighborSampler,
         rows: FeatureRows,
         *,
         settings: BatchSettings,
@@ -69,11 +69,11 @@ class BatchRecipe:
         With a `share`, the minibatches are that part of the whole ones.
         """
         self._share = share
-        self._source, self._expander, self._rows = source, expander, rows
+        self._source, self._sampler, self._rows = source, sampler, rows
         self._settings, self._candidates = settings, candidates
         self._positive_share = source.positive_share(len(candidates))  # [P]
 
-    def minibatch(self, step: int) -> Minibatch:
+    def build(self, step: int) -> Minibatch:
         """The minibatch of a step. Its content and order depend on the seed and the step only."""
         settings, num_pins = self._settings, len(self._candidates)
         rng = np.random.default_rng([settings.seed, _NEGATIVES, step])
@@ -88,7 +88,7 @@ class BatchRecipe:
         own = self._share.pairs(len(pairs))
         parts = [query[own], positive[own], self._share.negatives(negatives), hard.pins[own].ravel()]
         # All roles in one expansion: a pin that is a query here and a negative there is embedded once.
-        subgraph, positions = self._expander.expand(np.concatenate(parts), transposed=True)
+        subgraph, positions = self._sampler.sample(np.concatenate(parts), transposed=True)
         ends = np.cumsum([len(part) for part in parts[:-1]])
         features = self._rows(subgraph.nodes)
         at_query, at_positive, at_negatives, at_hard = np.split(positions, ends)

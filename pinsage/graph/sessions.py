@@ -17,13 +17,13 @@ from pinsage.graph.csr import BipartiteGraph
 WALKED = "walked"  # the sub-folder of the stage connect that holds it
 
 
-def walked_graph_folder(connect: Path) -> Path:
+def walk_graph_folder(connect: Path) -> Path:
     """Return the folder of the graph to walk, below what `connect` published: that of boards alone without sessions."""
     walked = connect / WALKED
     return walked if walked.is_dir() else connect
 
 
-def with_sessions(graph: BipartiteGraph, sessions: BipartiteGraph) -> BipartiteGraph:
+def add_sessions(graph: BipartiteGraph, sessions: BipartiteGraph) -> BipartiteGraph:
     """Join sessions to a graph: its boards keep their rows, and session i becomes row B + i.
 
     Where saves have weights, each save of a session weighs 1: that of the newest save, or of one without a rating.

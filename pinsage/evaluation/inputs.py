@@ -13,7 +13,7 @@ from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
 
 
 @dataclass(frozen=True)
-class Evidence:
+class MethodInputs:
     """Content, the training graph, training and validation pairs, and PinSage's embeddings.
 
     `popularity` float32 [P] is added to PinSage's cosine where a pin is a candidate; None where nothing is added.
@@ -28,7 +28,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Plan:
+class MethodSettings:
     """The settings that the methods share with PinSage, and a folder for checkpoints."""
 
     model: ModelSettings

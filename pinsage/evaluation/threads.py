@@ -12,7 +12,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 
-def at_once(function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
+def map_in_threads(function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
     """The results of the items, in their order, worked on by a few threads."""
     with ThreadPoolExecutor(min(len(os.sched_getaffinity(0)), _MOST)) as pool:
         return list(pool.map(function, items))
