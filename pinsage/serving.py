@@ -21,7 +21,7 @@ from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Object, Prope
 
 from pinsage.catalog.ids import PinIds
 from pinsage.errors import InputError
-from pinsage.index import PinIndex
+from pinsage.index.pin_index import PinIndex
 
 DEFAULT_K, MAX_K = 10, 1000
 PINS = "pins.parquet"

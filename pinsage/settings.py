@@ -251,14 +251,28 @@ class TrainSettings(Section):
 class IndexSettings(Section):
     """The Annoy index of the embeddings (PinSage §3.5)."""
 
-    num_trees: int = Field(50, ge=1, le=1000, description="More trees: better recall, larger file.")
+    target_recall: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="Trees and nodes to inspect rise until recall@10 against exact search is this high.",
+    )
+    recall_queries: int = Field(500, ge=1, le=100_000, description="Queries that the recall is measured on.")
+    num_trees: int = Field(0, ge=0, le=1000, description="Trees of the index; 0: chosen by measuring, 10 to 640.")
     search_k: int = Field(
-        5000, ge=1, le=10_000_000, description="Nodes inspected per query; up to 16 times as many for min_recall."
+        0, ge=0, le=10_000_000, description="Nodes inspected per query; 0: chosen by measuring, 320 to 81,920."
     )
-    recall_queries: int = Field(
-        500, ge=1, le=100_000, description="Queries whose recall against exact search is measured."
+    max_size_gb: float = Field(16.0, gt=0, le=10_000, description="The index may not become larger than this, in GB.")
+    max_minutes: float = Field(
+        240.0,
+        gt=0,
+        le=100_000,
+        description="A build that would end later than this stops the run, in minutes.",
+        json_schema_extra=Execution,
     )
-    min_recall: float = Field(0.9, ge=0, le=1, description="A lower recall@10 stops the run.")
+    build_threads: int = Field(
+        1, ge=1, le=256, description="Threads of the build; more than one build faster, and other bytes every time."
+    )
     seed: Seed = 0
 
 

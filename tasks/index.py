@@ -1,52 +1,64 @@
-"""Build the Annoy index and measure its recall."""
+"""Build the Annoy index, as large as the recall asks."""
 
-import logging
-from dataclasses import replace
+import json
 
 import numpy as np
 import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.index import HEADER, INDEX, PinIndex
-from pinsage.recall import enough_recall, measure_recall
+from pinsage.index.choose import CurvePoint, choose_index
+from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from pinsage.store.parquet_files import write_parquet
 from tasks.running.work import StageWork
 
-log = logging.getLogger(__name__)
-EXACT_SCAN_PINS = 50_000  # below this a scan of all embeddings answers as fast as any index, and misses nothing
-
 
 def index(work: StageWork) -> Facts:
-    """Publish the index of the embeddings and their popularity with its recall table.
+    """Publish an index of the embeddings and their popularity, and the recall of every setting on the way to it.
 
     Returns:
         pins, dim, max_popularity (0: the cosine alone ranks), trees, search_k, recall_at_10, queries_per_s (one core),
-        size_mb, and whether an exact scan would be as fast on a catalog of this size.
+        p99_ms, size_mb, whether an exact scan would be as fast on a catalog of this size, and the curve: a JSON list
+        of [trees, search_k, recall_at_10, queries_per_s, p99_ms, size_mb, build_s] of every setting that was measured.
     """
     settings, num_pins = work.settings.index, Catalog.open(work.inputs["ingest"]).num_pins
     embeddings = open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (num_pins, None))
     popularity = open_array(work.inputs["embed"] / "popularity.npy", np.float32, (num_pins,))
     model_key = Manifest.read(work.inputs["embed"]).inputs.get("train", "")
-    built = PinIndex.build(embeddings, popularity, work.out, settings, model_key=model_key)
-    table = measure_recall(built, embeddings, popularity, settings)
-    for row in table:
-        log.info("search_k %d: recall@10 %.4f, %.0f queries/s", row.search_k, row.recall_at_10, row.queries_per_s)
-    own = enough_recall(table, settings)
-    if own.search_k > settings.search_k:
-        log.info("search_k raised from %d to %d for index.min_recall", settings.search_k, own.search_k)
-        replace(built.header, search_k=own.search_k).write(work.out / HEADER)
-    columns = {"search_k": [row.search_k for row in table], "recall_at_10": [row.recall_at_10 for row in table]}
-    write_parquet(work.out / "recall.parquet", pa.table(columns))
+    chosen = choose_index(embeddings, popularity, work.out, settings, model_key=model_key)
+    write_parquet(work.out / "recall.parquet", _recall_table(chosen.curve))
+    header, search = chosen.index.header, chosen.point.search
     return {
-        "pins": built.num_pins,
-        "dim": built.dim,
-        "max_popularity": round(built.header.max_popularity, 4),
-        "trees": settings.num_trees,
-        "search_k": own.search_k,
-        "recall_at_10": own.recall_at_10,
-        "queries_per_s": round(own.queries_per_s, 1),
-        "size_mb": round((work.out / INDEX).stat().st_size / 1e6, 3),
-        "exact_scan_is_as_fast": built.num_pins < EXACT_SCAN_PINS,
+        "pins": header.num_pins,
+        "dim": header.dim,
+        "max_popularity": round(header.max_popularity, 4),
+        "trees": header.num_trees,
+        "search_k": header.search_k,
+        "recall_at_10": search.recall_at_10,
+        "queries_per_s": round(search.queries_per_s, 1),
+        "p99_ms": round(search.p99_ms, 3),
+        "size_mb": round(header.size_bytes / 1e6, 3),
+        "exact_scan_is_as_fast": header.num_pins < EXACT_SCAN_PINS,
+        "curve": _curve(chosen.curve),
     }
+
+
+def _recall_table(curve: list[CurvePoint]) -> pa.Table:
+    """The curve without its timings, which differ from run to run and belong to the facts."""
+    columns = {
+        "num_trees": pa.array([point.num_trees for point in curve], pa.int32()),
+        "search_k": pa.array([point.search.search_k for point in curve], pa.int32()),
+        "recall_at_10": pa.array([point.search.recall_at_10 for point in curve]),
+        "size_bytes": pa.array([point.size_bytes for point in curve], pa.int64()),
+    }
+    return pa.table(columns)
+
+
+def _curve(curve: list[CurvePoint]) -> str:
+    rows = [
+        [point.num_trees, point.search.search_k, point.search.recall_at_10, round(point.search.queries_per_s),
+         round(point.search.p99_ms, 3), round(point.size_bytes / 1e6, 1), round(point.build_s, 2)]
+        for point in curve
+    ]  # fmt: skip
+    return json.dumps(rows, separators=(",", ":"))

@@ -8,9 +8,9 @@ import pytest
 from mlflow import pyfunc
 
 from pinsage.errors import ArtifactDamagedError
-from pinsage.index import PinIndex
+from pinsage.index.build import IndexPlan
+from pinsage.index.pin_index import PinIndex
 from pinsage.serving import DEFAULT_K, ModelParts, save_model
-from pinsage.settings import IndexSettings
 
 PIN_IDS = ["ant", "bee", "cat", "dog", "eel", "fox"]
 ANGLES = np.radians([0, 10, 30, 90, 100, 180])  # on a circle the nearest pins are plain to see
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
     network.mkdir()
     (network / "model.json").write_text("{}")
     embeddings = np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1).astype(np.float32)
-    PinIndex.build(embeddings, np.zeros(6, np.float32), index, IndexSettings(num_trees=5))
+    PinIndex.build(embeddings, np.zeros(6, np.float32), index, IndexPlan(num_trees=5))
     titles = [f"The {pin_id}" for pin_id in PIN_IDS]
     save_model(root / "saved", ModelParts(index=index, network=network, pin_ids=PIN_IDS, titles=titles))
     return root / "saved"

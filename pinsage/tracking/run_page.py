@@ -18,7 +18,7 @@ _MEASURED = {
     "featurize_saves": ("energy_captured",),
     "walk": ("pins_per_second", "hops_per_second"),
     "train": ("pairs_per_s",),
-    "index": ("recall_at_10", "queries_per_s", "size_mb"),
+    "index": ("recall_at_10", "queries_per_s", "p99_ms", "size_mb", "curve"),
 }
 _TABLE = (ALL, NEW)  # the views of the description's columns
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import ArtifactMissingError
-from pinsage.index import PinIndex
+from pinsage.index.pin_index import PinIndex
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.run import Run, RunStore
 

@@ -161,7 +161,10 @@ def _outcome(stage: str, code: int, report: Report, last_line: str) -> Report:
     if code < 0:
         name = signal.Signals(-code).name
         fact = f"The process of stage '{stage}' was ended from outside by {name}."
-        advice = "Out of memory is the usual cause of SIGKILL; a retry goes on from what was published."
+        advice = (
+            "Out of memory is the usual cause of SIGKILL, a full disk of SIGBUS; "
+            "a retry goes on from what was published."
+        )
         raise StageFailedError(f"{fact} {advice}", retry_can_help=True)
     fact = f"The process of stage '{stage}' ended with exit code {code} and no result (last line: {last_line!r})."
     raise StageFailedError(f"{fact} Read its log.", retry_can_help=code != CANNOT_RETRY)

@@ -21,7 +21,7 @@ from tasks.stages import STAGES
 log = logging.getLogger(__name__)
 NICENESS = 5  # the servers come first
 # Walks compile longest and are wanted first; a stage that acts on the world outside is none to warm up with.
-TINY = {"train.steps": 1, "train.batch_size": 64, "evaluate.combined_steps": 1, "index.min_recall": 0.0,
+TINY = {"train.steps": 1, "train.batch_size": 64, "evaluate.combined_steps": 1, "index.target_recall": 0.0,
         "walk.num_neighbors": 5, "walk.num_hard_negatives": 5, "spectral.dim": 8, "text.dim": 8}  # fmt: skip
 
 

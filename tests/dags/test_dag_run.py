@@ -22,7 +22,7 @@ SMALL = {
     "train.num_threads": 1,
     "evaluate.combined_steps": 10,
     "evaluate.pixie_walks": 100,
-    "index.min_recall": 0.0,
+    "index.target_recall": 0.0,
     "cluster.num_workers": 1,
 }
 

@@ -25,7 +25,7 @@ SMALL = {
     "train.num_threads": 1,
     "train.validate_every": 75,
     "evaluate.combined_steps": 200,
-    "index.min_recall": 0.8,
+    "index.target_recall": 0.8,
     "cluster.num_workers": 2,
 }
 

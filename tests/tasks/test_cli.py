@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from pinsage.config import flat, load_settings
 from pinsage.datasets.demo.world import write_demo
-from pinsage.index import PinIndex
-from pinsage.settings import IndexSettings
+from pinsage.index.build import IndexPlan
+from pinsage.index.pin_index import PinIndex
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, RunStore, StageResult
@@ -152,7 +152,7 @@ def write_catalog(folder: Path) -> None:
 def write_index(folder: Path) -> None:
     angles = np.radians([0, 10, 30, 90])
     embeddings = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    PinIndex.build(embeddings, np.zeros(4, np.float32), folder, IndexSettings(num_trees=5))
+    PinIndex.build(embeddings, np.zeros(4, np.float32), folder, IndexPlan(num_trees=5))
 
 
 def write_evaluation(folder: Path) -> None:

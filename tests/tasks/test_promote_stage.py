@@ -12,8 +12,8 @@ import pytest
 from mlflow import MlflowClient, pyfunc
 
 from pinsage.config import load_settings
-from pinsage.index import PinIndex
-from pinsage.settings import IndexSettings
+from pinsage.index.build import IndexPlan
+from pinsage.index.pin_index import PinIndex
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, RunStore, StageResult
@@ -82,7 +82,7 @@ class World:
         (folder / "embeddings.npy").write_bytes(b"")
 
     def write_index(self, folder: Path, hit_rate: float) -> None:
-        PinIndex.build(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), folder, IndexSettings(num_trees=2))
+        PinIndex.build(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), folder, IndexPlan(num_trees=2))
         pq.write_table(pa.table({"search_k": [10], "recall_at_10": [1.0]}), folder / "recall.parquet")
 
     def write_evaluate(self, folder: Path, hit_rate: float) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from index_world import build, random_unit, unit
 
 from pinsage.errors import ArtifactDamagedError, InputError, UnknownPinError
-from pinsage.index import HEADER, INDEX, PinIndex
+from pinsage.index.header import HEADER, INDEX
+from pinsage.index.pin_index import PinIndex
 
 
 @pytest.fixture
@@ -82,11 +83,11 @@ def test_no_embeddings_are_refused(tmp_path):
 BUILD = """
 import sys, numpy as np
 from pathlib import Path
-from pinsage.index import PinIndex
-from pinsage.settings import IndexSettings
+from pinsage.index.pin_index import PinIndex
+from pinsage.index.build import IndexPlan
 embeddings = np.load(sys.argv[1])
 popularity = np.arange(len(embeddings), dtype=np.float32) * float(sys.argv[3])
-PinIndex.build(embeddings, popularity, Path(sys.argv[2]), IndexSettings(num_trees=5, search_k=1000))
+PinIndex.build(embeddings, popularity, Path(sys.argv[2]), IndexPlan(num_trees=5, search_k=1000))
 """
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from pinsage.index import PinIndex
-from pinsage.settings import IndexSettings
+from pinsage.index.build import IndexPlan
+from pinsage.index.pin_index import PinIndex
 
-SETTINGS = IndexSettings(num_trees=5, search_k=1000)
+PLAN = IndexPlan(num_trees=5, search_k=1000)
 
 
 def unit(vectors) -> np.ndarray:
@@ -19,7 +19,7 @@ def random_unit(num_pins, dim=8, seed=0) -> np.ndarray:
     return unit(np.random.default_rng(seed).normal(size=(num_pins, dim)))
 
 
-def build(embeddings, folder, popularity=None, settings=SETTINGS) -> PinIndex:
+def build(embeddings, folder, popularity=None, plan=PLAN) -> PinIndex:
     """An index in a folder, by the cosine alone unless there is popularity."""
     popularity = np.zeros(len(embeddings)) if popularity is None else popularity
-    return PinIndex.build(embeddings, np.asarray(popularity, np.float32), folder, settings)
+    return PinIndex.build(embeddings, np.asarray(popularity, np.float32), folder, plan)
