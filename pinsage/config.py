@@ -54,6 +54,15 @@ def flat(settings: Settings) -> Flat:
     return {f"{section}.{name}": value for section, fields in tree.items() for name, value in fields.items()}
 
 
+def named_settings(settings: Settings) -> Flat:
+    """Only the settings that a preset or an override named, as `section.name` with plain JSON values."""
+    return {
+        f"{section}.{name}": value
+        for section in settings.model_fields_set
+        for name, value in getattr(settings, section).model_dump(mode="json", exclude_unset=True).items()
+    }
+
+
 def parse_override(text: str) -> tuple[str, Any]:
     """The name and the value of `section.name=value`, where value is read as YAML (so `[10, 50]` is a list).
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pinsage.config import flat, load_settings, parse_override
+from pinsage.config import flat, load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Section, Settings
 
@@ -23,6 +23,14 @@ def test_flat_names_lead_back_to_the_same_settings():
     """Flattening and loading are inverse, so that a form or a file loses nothing."""
     settings = load_settings(overrides={"evaluate.ranks": [5, 20], "data.as_of": "2026-01-02T03:04:05Z"})
     assert load_settings(overrides=flat(settings)) == settings
+
+
+def test_named_settings_leave_out_what_nobody_named(tmp_path):
+    """A run on a deployment keeps the deployment's values, and a default that is named again counts as named."""
+    path = tmp_path / "c.yaml"
+    path.write_text("walk:\n  max_hops: 2\n")
+    assert Settings().walk.max_hops == 2
+    assert named_settings(load_settings(path, {"text.dim": 8})) == {"walk.max_hops": 2, "text.dim": 8}
 
 
 @pytest.mark.parametrize(

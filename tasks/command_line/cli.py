@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from pinsage.config import load_settings, parse_override
+from pinsage.config import load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from tasks.command_line.terminal import OneLineErrors, stdout_console
@@ -36,6 +36,7 @@ Overrides = Annotated[
 ]
 RunId = Annotated[str, typer.Option("--run", "--run-id", metavar="RUN_ID", help="The run; see `pinsage runs`.")]
 HOME = Path("var")
+AIRFLOW = "http://127.0.0.1:8080"
 
 
 @app.command()
@@ -56,6 +57,28 @@ def run(
     console.print(f"run {run_id} in {home}")
     LocalRun(run_id, settings, home).perform(list(STAGES), console)
     print_summary(home, run_id, console)
+
+
+@app.command()
+def trigger(
+    dataset: Dataset = "",
+    preset: Preset = None,
+    overrides: Overrides = None,
+    url: Annotated[str, typer.Option(envvar="PINSAGE_AIRFLOW_URL", help="Address of Airflow.")] = AIRFLOW,
+    user: Annotated[str, typer.Option(envvar="PINSAGE_AIRFLOW_USER", help="Who starts the run; empty: no login.")] = "",
+    password: Annotated[
+        str, typer.Option(envvar="PINSAGE_AIRFLOW_PASSWORD", help="Better given as the variable.", show_default=False)
+    ] = "",
+) -> None:
+    """Run the DAG on an Airflow that is up, here or elsewhere, and follow it; settings not named are its own.
+
+    Example: pinsage trigger --dataset s3://pins/tables --url http://127.0.0.1:8080 --user operator
+    """
+    from tasks.following.airflow_api import DAG_ID, AirflowApi, User
+    from tasks.following.remote_run import RemoteRun
+
+    api = AirflowApi(url.rstrip("/"), DAG_ID, User(user, password) if user else None)
+    RemoteRun(api, named_settings(_settings(preset, overrides, dataset)), stdout_console()).perform()
 
 
 @app.command()

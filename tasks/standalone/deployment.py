@@ -15,7 +15,6 @@ from pinsage.store.atomic import replace_file
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
-DAG_ID = "train_pinsage"
 
 
 @dataclass(frozen=True)

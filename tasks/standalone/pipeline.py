@@ -13,9 +13,10 @@ from pinsage.settings import Settings
 from pinsage.store.run import Run, RunStore
 from pinsage.tracking.server import VIEW
 from tasks.command_line.summary import print_summary
-from tasks.standalone.airflow_api import AirflowApi
-from tasks.standalone.deployment import DAG_ID, Deployment
-from tasks.standalone.live import Follower, Row
+from tasks.following.airflow_api import DAG_ID, AirflowApi
+from tasks.following.explain import explain
+from tasks.following.live import Follower, Row
+from tasks.standalone.deployment import Deployment
 from tasks.standalone.services import (
     Service,
     airflow_services,
@@ -27,7 +28,6 @@ from tasks.standalone.services import (
 )
 
 START_S = 300.0
-LOG_LINES = 15
 
 
 class NotUpError(PinSageError):
@@ -82,9 +82,9 @@ class Pipeline:
         self.api.trigger(run_id, flat(settings))
         self._say(f"run {run_id}: {self.api.run_page(run_id)}")
         with watch(self.services):
-            state, rows = Follower(self.api, run_id, lambda: self._record(run_id), self.console).follow()
+            state, rows = Follower(self.api, run_id, self.console).follow()
         if state.state != "success":
-            self._explain(run_id, rows)
+            explain(self.api, run_id, rows, self.console)
             return False
         self._conclude(run_id, state.seconds, rows)
         return True
@@ -95,21 +95,6 @@ class Pipeline:
         print_summary(self.deployment.home, run_id, self.console, mlflow_page=page)
         stages = ", ".join(f"{name} {row.task.seconds:.0f}" for name, row in rows.items())
         self._say(f"Seconds  {seconds:.0f} in all; {stages}")
-
-    def _explain(self, run_id: str, rows: dict[str, Row]) -> None:
-        failed = next((row.task for row in rows.values() if row.task.state == "failed"), None)
-        if not failed:
-            self._say(f"the run was ended from outside: {self.api.run_page(run_id)}")
-            return
-        log = self.api.stage_log(run_id, failed)
-        for line in log.lines[-LOG_LINES:]:
-            self._say(f"  | {line}")
-        self._say(f"The stage '{failed.name}' failed. {log.reason}", style="bold red")
-        self._say(f"its whole log: {self.api.run_page(run_id)}/tasks/{failed.name}")
-
-    def _record(self, run_id: str) -> Run | None:
-        store = RunStore(self.deployment.home / "runs")
-        return store.open(run_id) if (store.root / run_id / "run.json").is_file() else None
 
     def _mlflow_is_healthy(self) -> bool:
         try:

@@ -6,8 +6,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tasks.standalone import airflow_api
-from tasks.standalone.airflow_api import AirflowApi, AirflowApiError, StageLog, TaskState, TriggerRefusedError
+from tasks.following import airflow_api
+from tasks.following.airflow_api import (
+    AirflowApi,
+    AirflowApiError,
+    LoginRefusedError,
+    StageLog,
+    TaskState,
+    TriggerRefusedError,
+    User,
+)
+
+tokens: list[str | None] = []  # of each request
 
 
 @pytest.fixture
@@ -15,12 +25,14 @@ def server(monkeypatch):
     """An API, the list of answers it will get (status, body), and the requests it made."""
     answers: list[tuple[int, dict]] = []
     asked: list[tuple[str, str, dict | None]] = []
+    tokens.clear()
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self):
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             asked.append((self.command, self.path, body))
+            tokens.append(self.headers.get("authorization"))
             status, reply = answers.pop(0)
             payload = json.dumps(reply).encode()
             self.send_response(status)
@@ -119,3 +131,46 @@ def test_the_log_of_a_stage_is_told_from_airflows_own_words():
     ]
     assert StageLog.of(events) == StageLog(["walk: 8 partitions"], "No room.")
     assert StageLog.of([]) == StageLog([], "")
+
+
+def as_user(api):
+    """The same Airflow, for somebody who logs in."""
+    return AirflowApi(api.url, "d", User("operator", "secret"))
+
+
+def test_a_user_logs_in_and_again_when_the_token_has_expired(server):
+    """A run may be followed for longer than a token lives."""
+    api, answers, asked = server
+    states = {"dag_runs": []}
+    answers += [(201, {"access_token": "one"}), (200, states), (401, {}), (201, {"access_token": "two"}), (200, states)]
+    api = as_user(api)
+    api.log_in()
+    assert api.other_active_runs("r1") == api.other_active_runs("r1") == []
+    assert tokens == [None, "Bearer one", "Bearer one", "Bearer one", "Bearer two"]
+    assert asked[0] == ("POST", "/auth/token", {"username": "operator", "password": "secret"})
+
+
+def test_a_wrong_password_is_a_sentence_without_the_password(server):
+    """No retry can help."""
+    api, answers, _ = server
+    answers.append((401, {"detail": "Invalid credentials"}))
+    with pytest.raises(LoginRefusedError, match="does not let the user 'operator' in") as caught:
+        as_user(api).log_in()
+    assert "secret" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_viewer_is_told_which_role_starts_runs(server):
+    """Airflow only says Forbidden."""
+    api, answers, _ = server
+    answers.append((403, {"detail": "Forbidden"}))
+    with pytest.raises(LoginRefusedError, match="may not start the run"):
+        as_user(api).trigger("r1", {})
+
+
+def test_the_report_of_a_stage_is_what_its_task_returned(server):
+    """Before it has succeeded there is none."""
+    api, answers, asked = server
+    answers += [(200, {"value": {"stage": "pair", "key": "k"}}), (404, {})]
+    assert api.report("r1", "pair") == {"stage": "pair", "key": "k"}
+    assert api.report("r1", "train") == {}
+    assert asked[0][1] == "/api/v2/dags/d/dagRuns/r1/taskInstances/pair/xcomEntries/return_value?deserialize=true"

@@ -2,15 +2,13 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
-from pinsage.config import load_settings
-from pinsage.store.run import RunStore, StageResult
+from pinsage.store.run import StageResult
+from tasks.following import live
+from tasks.following.airflow_api import RunState, TaskState
+from tasks.following.live import Follower, headline
 from tasks.stages import STAGES
-from tasks.standalone import live
-from tasks.standalone.airflow_api import RunState, TaskState
-from tasks.standalone.live import Follower, headline
 
 
 class Airflow:
@@ -18,6 +16,7 @@ class Airflow:
 
     def __init__(self, *chapters: tuple[str, dict[str, str]]) -> None:
         self.chapters = list(chapters)
+        self.asked: list[str] = []
 
     def run(self, run_id):
         state, self.tasks_now = self.chapters.pop(0)
@@ -26,28 +25,25 @@ class Airflow:
     def tasks(self, run_id):
         return {name: TaskState(name, state, 1, 2.0) for name, state in self.tasks_now.items()}
 
+    def report(self, run_id, stage):
+        self.asked.append(stage)
+        facts = {"boards": 7, "pins": 12345, "other": 1}
+        return {"stage": stage, "key": "k", "seconds": 1.0, "reused": True, "facts": facts} if stage == "ingest" else {}
+
     def other_active_runs(self, run_id):
         return ["scheduled__1"]
 
 
-@pytest.fixture
-def run(tmp_path):
-    """A run whose ingest was made before."""
-    run = RunStore(tmp_path).open_or_start("r1", load_settings())
-    run.record(StageResult("ingest", "k", 1.0, True, {"boards": 7, "pins": 12345, "other": 1}))
-    return run
-
-
-def told(airflow, run, monkeypatch, **options):
+def told(airflow, monkeypatch, **options):
     """What a person sees of a run, and how it ended."""
     monkeypatch.setattr(live, "EVERY_S", 0.0)
     screen = io.StringIO()
     console = Console(file=screen, width=120, **options)
-    state, rows = Follower(airflow, "r1", lambda: run, console).follow()
+    state, rows = Follower(airflow, "r1", console).follow()
     return screen.getvalue(), state, rows
 
 
-def test_without_a_terminal_every_change_is_one_line(run, monkeypatch):
+def test_without_a_terminal_every_change_is_one_line(monkeypatch):
     """Nothing twice; a run that waits says for whom; reuse and the facts that matter are in the line."""
     airflow = Airflow(
         ("queued", {}),
@@ -56,7 +52,7 @@ def test_without_a_terminal_every_change_is_one_line(run, monkeypatch):
         ("running", {"ingest": "success", "pair": "up_for_retry"}),
         ("failed", {"ingest": "success", "pair": "failed", "connect": "upstream_failed"}),
     )
-    text, state, rows = told(airflow, run, monkeypatch)
+    text, state, rows = told(airflow, monkeypatch)
     lines = [line.split("  ", 1)[1] for line in text.splitlines()]
     assert lines == [
         "r1  waiting for scheduled__1 to end",
@@ -70,12 +66,13 @@ def test_without_a_terminal_every_change_is_one_line(run, monkeypatch):
     ]
     assert state.state == "failed"
     assert list(rows) == list(STAGES)
+    assert airflow.asked.count("ingest") == 1
 
 
-def test_on_a_terminal_the_run_is_a_table_of_all_stages(run, monkeypatch):
+def test_on_a_terminal_the_run_is_a_table_of_all_stages(monkeypatch):
     """The last picture stays on the screen."""
     airflow = Airflow(("running", {"ingest": "running"}), ("success", dict.fromkeys(STAGES, "success")))
-    text, _, _ = told(airflow, run, monkeypatch, force_terminal=True)
+    text, _, _ = told(airflow, monkeypatch, force_terminal=True)
     assert "13 of 13 stages" in text
     assert all(name in text for name in STAGES)
     assert "made before" in text

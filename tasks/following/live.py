@@ -1,9 +1,8 @@
 """A run as it goes, in the terminal: a table that moves on a tty, a line per change elsewhere."""
 
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.live import Live
@@ -11,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from pinsage.store.manifest import Fact
-from pinsage.store.run import Run, StageResult
+from pinsage.store.run import StageResult
+from tasks.following.airflow_api import AirflowApi, RunState, TaskState
 from tasks.stages import STAGES
-from tasks.standalone.airflow_api import AirflowApi, RunState, TaskState
 
 EVERY_S = 1.5
 WORDS = {
@@ -81,12 +80,12 @@ def headline(result: StageResult) -> str:
 
 @dataclass
 class Follower:
-    """A view of one run of the DAG, until it ends."""
+    """A view of one run of the DAG, until it ends. What the stages report comes from Airflow, too."""
 
     api: AirflowApi
     run_id: str
-    open_run: Callable[[], Run | None]
     console: Console
+    _results: dict[str, StageResult] = field(default_factory=dict)
 
     def follow(self) -> tuple[RunState, dict[str, Row]]:
         """Show the run until it ends; its last state and rows."""
@@ -104,9 +103,12 @@ class Follower:
 
     def rows(self) -> dict[str, Row]:
         """Every stage, in the order of the table."""
-        tasks, run = self.api.tasks(self.run_id), self.open_run()
-        results = run.results() if run else {}
-        return {name: Row(tasks.get(name, TaskState(name, "", 0, 0.0)), results.get(name)) for name in STAGES}
+        tasks = self.api.tasks(self.run_id)
+        for name, task in tasks.items():
+            is_news = task.state == "success" and name not in self._results
+            if is_news and (report := self.api.report(self.run_id, name)):
+                self._results[name] = StageResult(**report)
+        return {name: Row(tasks.get(name, TaskState(name, "", 0, 0.0)), self._results.get(name)) for name in STAGES}
 
     def table(self, state: RunState, rows: dict[str, Row]) -> Table:
         """The run as a table of stages."""

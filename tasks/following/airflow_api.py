@@ -1,7 +1,7 @@
 """Airflow's REST API. On SQLite a call may fail for a moment: every call is tried again."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,14 +9,19 @@ import requests
 
 from pinsage.errors import InputError, PinSageError
 
+DAG_ID = "train_pinsage"
 TIMEOUT_S = 20.0
 PATIENCE_S = 60.0
-CONFLICT = 409
+UNAUTHORIZED, FORBIDDEN, CONFLICT = 401, 403, 409
 STAGE_LOGGER = "stage_task"  # the module of the operator that passes on what a stage says
 
 
 class AirflowApiError(PinSageError):
     """Airflow did not answer, or not as expected."""
+
+
+class LoginRefusedError(InputError):
+    """Airflow did not let a user in, or does not allow what the user asks for."""
 
 
 class TriggerRefusedError(InputError):
@@ -61,13 +66,41 @@ class StageLog:
         return cls(lines, str(errors[-1]) if errors else "")
 
 
-class AirflowApi:
-    """One Airflow without log-in, at an address on this machine."""
+@dataclass(frozen=True)
+class User:
+    """A user of Airflow, who logs in with a password."""
 
-    def __init__(self, url: str, dag_id: str) -> None:
+    name: str
+    password: str = field(repr=False)
+
+
+class AirflowApi:
+    """One Airflow at an address, on behalf of a user or, where nobody logs in, of none."""
+
+    def __init__(self, url: str, dag_id: str, user: User | None = None) -> None:
         self.url = url
         self.dag_id = dag_id
+        self._user = user
         self._session = requests.Session()
+
+    def log_in(self) -> None:
+        """Get a token for the user; done again by itself when it has expired.
+
+        Raises:
+            LoginRefusedError: Airflow does not know the user with this password.
+            AirflowApiError: it gives no token for another reason.
+        """
+        if not self._user:
+            return
+        body = {"username": self._user.name, "password": self._user.password}
+        answer = self._patiently("POST", "/auth/token", body)
+        if answer.status_code in (400, 401, 403):
+            raise LoginRefusedError(
+                f"Airflow at {self.url} does not let the user '{self._user.name}' in. Check name and password."
+            )
+        if not answer.ok:
+            raise AirflowApiError(f"Airflow at {self.url} gives no token ({answer.status_code}): {_detail(answer)}")
+        self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def run_page(self, run_id: str) -> str:
         """The page of a run."""
@@ -99,6 +132,12 @@ class AirflowApi:
         if not answer.ok and answer.status_code != CONFLICT:
             raise AirflowApiError(f"Airflow did not create the pool '{name}': {_detail(answer)}")
 
+    def unpause(self) -> None:
+        """Let the DAG's runs begin: of a paused DAG they would wait for ever."""
+        answer = self._request("PATCH", f"/dags/{self.dag_id}?update_mask=is_paused", {"is_paused": False})
+        if not answer.ok:
+            raise self._refusal(answer, f"unpause {self.dag_id}")
+
     def trigger(self, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run called `run_id` with flat settings.
 
@@ -112,7 +151,7 @@ class AirflowApi:
             return
         if answer.status_code in (400, 422):
             raise TriggerRefusedError(f"Airflow refused the settings: {_detail(answer)}")
-        raise AirflowApiError(f"Airflow did not start the run ({answer.status_code}): {_detail(answer)}")
+        raise self._refusal(answer, "start the run")
 
     def run(self, run_id: str) -> RunState:
         """The state of a run."""
@@ -132,11 +171,23 @@ class AirflowApi:
             for row in rows
         }
 
+    def report(self, run_id: str, stage: str) -> dict[str, Any]:
+        """Return the report of a stage that has succeeded (stage, key, seconds, reused, facts); empty before that."""
+        path = f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances/{stage}/xcomEntries/return_value?deserialize=true"
+        answer = self._request("GET", path)
+        body = answer.json().get("value") if answer.ok else None
+        return body if isinstance(body, dict) else {}
+
     def stage_log(self, run_id: str, task: TaskState) -> StageLog:
         """The lines of a stage in the latest attempt at its task."""
         path = f"/dags/{self.dag_id}/dagRuns/{run_id}/taskInstances/{task.name}/logs/{max(task.attempt, 1)}"
         events = self._get(f"{path}?full_content=true").get("content", [])
         return StageLog.of([event for event in events if isinstance(event, dict)])
+
+    def _refusal(self, answer: requests.Response, wish: str) -> PinSageError:
+        if answer.status_code == FORBIDDEN and self._user:
+            return LoginRefusedError(f"The user '{self._user.name}' may not {wish}. That takes the role Op in Airflow.")
+        return AirflowApiError(f"Airflow did not {wish} ({answer.status_code}): {_detail(answer)}")
 
     def _get(self, path: str) -> dict[str, Any]:
         answer = self._request("GET", path)
@@ -146,10 +197,17 @@ class AirflowApi:
         return body
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+        answer = self._patiently(method, f"/api/v2{path}", body)
+        if answer.status_code == UNAUTHORIZED and self._user:  # the first request, or the token has expired
+            self.log_in()
+            answer = self._patiently(method, f"/api/v2{path}", body)
+        return answer
+
+    def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> requests.Response:
         deadline, fact = time.monotonic() + PATIENCE_S, ""
         while time.monotonic() < deadline:
             try:
-                answer = self._session.request(method, f"{self.url}/api/v2{path}", json=body, timeout=TIMEOUT_S)
+                answer = self._session.request(method, f"{self.url}{path}", json=body, timeout=TIMEOUT_S)
             except requests.RequestException as error:
                 fact = str(error)
             else:
@@ -157,7 +215,7 @@ class AirflowApi:
                     return answer
                 fact = f"{answer.status_code} {_detail(answer)}"
             time.sleep(1)
-        raise AirflowApiError(f"Airflow at {self.url} did not answer for {PATIENCE_S:.0f} s ({fact}). Run make again.")
+        raise AirflowApiError(f"Airflow at {self.url} did not answer for {PATIENCE_S:.0f} s ({fact}). Is it running?")
 
 
 def _seconds(row: dict[str, Any]) -> float:
