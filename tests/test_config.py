@@ -28,9 +28,9 @@ def test_flat_names_lead_back_to_the_same_settings():
 def test_named_settings_leave_out_what_nobody_named(tmp_path):
     """A run on a deployment keeps the deployment's values, and a default that is named again counts as named."""
     path = tmp_path / "c.yaml"
-    path.write_text("walk:\n  max_hops: 2\n")
-    assert Settings().walk.max_hops == 2
-    assert named_settings(load_settings(path, {"text.dim": 8})) == {"walk.max_hops": 2, "text.dim": 8}
+    path.write_text("walk:\n  restart: 0.5\n")
+    assert Settings().walk.restart == 0.5
+    assert named_settings(load_settings(path, {"text.dim": 8})) == {"walk.restart": 0.5, "text.dim": 8}
 
 
 @pytest.mark.parametrize(
