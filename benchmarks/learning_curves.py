@@ -25,7 +25,8 @@ from pinsage.evaluation.metrics import hit_rate
 from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import sample_pairs
 from pinsage.pairs.pairs import HeldOutPairs
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from tasks.running.runner import run_stage
 
 STAGES = ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "walk", "train")
@@ -84,7 +85,7 @@ def trained(chosen: argparse.Namespace, name: str, seed: int, home: Path) -> tup
         },
     )
     run_id = f"{Path(chosen.dataset).name}-{name.replace(' ', '-')}-{seed}"
-    run = RunStore(home / "runs").open_or_start(run_id, settings)
+    run = open_store(home).runs.open_or_start(run_id, settings)
     for stage in STAGES:
         run_stage(stage, run, home)
     looks = pq.read_table(folder(run, home, "train") / "validation.parquet").to_pydict()
@@ -104,7 +105,7 @@ def tested_hit_rate(run: Run, home: Path) -> float:
 
 def folder(run: Run, home: Path, stage: str) -> Path:
     """Return the folder that a stage of a run published."""
-    return home / "artifacts" / stage / run.result(stage).key
+    return open_store(home).artifacts.folder(stage, run.result(stage).key)
 
 
 def table(curves: dict[str, list[dict[str, list[float]]]]) -> str:

@@ -27,7 +27,8 @@ from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.sessions import walk_graph_folder
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.settings import Settings
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
 from tasks.running.runner import run_stage
@@ -81,7 +82,7 @@ def measured(chosen: argparse.Namespace, name: str, seed: int, home: Path) -> di
         overrides={"data.dataset": chosen.dataset, **overrides, **METHODS[name], "walk.seed": seed, "train.seed": seed},
     )
     run_id = "-".join([*name.replace(",", "").split(), str(seed)])
-    run = RunStore(home / "runs").open_or_start(run_id, settings)
+    run = open_store(home).runs.open_or_start(run_id, settings)
     for stage in STAGES:
         run_stage(stage, run, home)
     found = ranks(Similarity(np.load(folder(run, home, "embed") / "embeddings.npy")), pairs(chosen.split, run, home))
@@ -92,7 +93,7 @@ def measured(chosen: argparse.Namespace, name: str, seed: int, home: Path) -> di
 
 def folder(run: Run, home: Path, stage: str) -> Path:
     """Return the folder that a stage of a run published."""
-    return home / "artifacts" / stage / run.result(stage).key
+    return open_store(home).artifacts.folder(stage, run.result(stage).key)
 
 
 def pairs(split: str, run: Run, home: Path) -> Pairs:

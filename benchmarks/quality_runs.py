@@ -13,7 +13,8 @@ from rich.console import Console
 from pinsage.config import flat, load_settings
 from pinsage.datasets.demo.world import write_demo
 from pinsage.settings import Baseline, Settings
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from tasks.running.local_run import LocalRun
 from tasks.stages import STAGES
 
@@ -60,11 +61,11 @@ class Workplace:
         run_id = f"{slug}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         self.console.print(f"\n{name}: run {run_id}", markup=False)
         LocalRun(run_id, settings, self.home).perform(needed_for(last_stage), self.console)
-        return RunStore(self.home / "runs").open(run_id)
+        return open_store(self.home).runs.open(run_id)
 
     def folder(self, run: Run, stage: str) -> Path:
         """Return the folder that a stage of a run published."""
-        return self.home / "artifacts" / stage / run.result(stage).key
+        return open_store(self.home).artifacts.folder(stage, run.result(stage).key)
 
     def dataset(self, name: str, data: Path, demo_pins: int) -> Path:
         """The folder of a data set; the demo is drawn when it is first asked for."""

@@ -31,8 +31,8 @@ from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.views import split_views
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.store.artifact import ArtifactStore
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from tasks.running.runner import run_stage
 from tasks.running.work import StageWork
 from tasks.train import training_data
@@ -77,7 +77,7 @@ def measured(chosen: argparse.Namespace, home: Path) -> dict[str, Any]:
         "train.validation_pairs": EVERY_PAIR,
         "evaluate.max_pairs": EVERY_PAIR,
     }
-    run = RunStore(home / "runs").open_or_start("ours", load_settings(chosen.preset, overrides))
+    run = open_store(home).runs.open_or_start("ours", load_settings(chosen.preset, overrides))
     ours, preparing = our_curve(run, home)
     inputs = folders(run, home)
     graph, train = BipartiteGraph.open(inputs["connect"]), Pairs.read(inputs["pair"] / "train.parquet")
@@ -128,7 +128,7 @@ def peer_curves(chosen: argparse.Namespace, run: Run, home: Path, asked: Asked) 
 
 def folders(run: Run, home: Path) -> dict[str, Path]:
     """Where each stage of a run left its files."""
-    store = ArtifactStore(home / "artifacts")
+    store = open_store(home).artifacts
     return {name: store.open(name, result.key).folder for name, result in run.results().items()}
 
 

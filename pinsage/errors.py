@@ -61,7 +61,11 @@ class ClusterError(PinSageError):
     """The Dask cluster could not be reached, or lost the work given to it."""
 
 
-class StoreDamagedError(ClusterError):
+class StoreError(PinSageError):
+    """The store of the deployment could not be reached, or refused. It was asked for a minute and more."""
+
+
+class StoreDamagedError(StoreError):
     """The store between us and the workers holds other bytes than were put there."""
 
 

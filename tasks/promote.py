@@ -12,8 +12,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pinsage.evaluation.names import ALL
+from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts, Manifest
-from pinsage.store.run import Run, RunStore
+from pinsage.store.run import Run
 from pinsage.tracking.names import curve_names
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
@@ -40,7 +41,7 @@ def promote(work: StageWork) -> Facts:
     Returns:
         model_version, is_champion, champion_version, reason, mlflow_run_id, and mlflow_url (empty without a server).
     """
-    run = RunStore(work.home / "runs").open(work.run_id)
+    run = open_store(work.home).runs.open(work.run_id)
     tracker = open_tracker(work.settings, work.home, work.run_id)
     tracker.begin(run, code_version=code_version())
     registry = Registry(tracker, work.settings.tracking.model_name)

@@ -10,7 +10,10 @@ import pytest
 
 from pinsage.config import flat, load_settings
 from pinsage.errors import TrackingError
-from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.settings import Settings
+from pinsage.store.bucket import FolderBucket
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run, StageResult
 from pinsage.tracking.names import run_name
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import decide, score_tags
@@ -37,7 +40,7 @@ def run(home, request) -> Run:
     """A run of its own for each test, which has ingested a data set."""
     settings = load_settings(overrides={"data.dataset": "/data/demo", "evaluate.ranks": [10, 50]})
     origin = {"dag_id": "train_pinsage", "airflow_url": "http://127.0.0.1:8080/dags/x"}
-    run = RunStore(home / "runs").open_or_start(request.node.name.split("[")[0], settings, origin)
+    run = open_store(home).runs.open_or_start(request.node.name.split("[")[0], settings, origin)
     run.record(StageResult("ingest", "0123456789abcdef0123", 1.0, False, {"pins": 7}))
     return run
 
@@ -50,6 +53,11 @@ def tracker_of(run: Run, home: Path) -> Tracker:
 def runs_named(tracker: Tracker) -> list:
     query = f"tags.`{RUN_TAG}` = '{tracker.run_id}'"
     return tracker.server.client.search_runs([tracker.server.experiment_id], query)
+
+
+def named(folder: Path, settings: Settings) -> str:
+    """The name of a run that began in May."""
+    return run_name(Run(FolderBucket(folder), "r", settings, {}, "2026-05-01T07:30:00+00:00"))
 
 
 def steps_of(tracker: Tracker, metric: str) -> list[int]:
@@ -67,9 +75,9 @@ def test_a_pipeline_run_has_one_mlflow_run_whoever_begins_it(run, home):
 def test_processes_that_begin_at_once_share_one_mlflow_run(run, home):
     """Find-or-create is no race: two attempts that start together end with one run."""
     code = (
-        "import sys; from pathlib import Path; from pinsage.store.run import RunStore;"
+        "import sys; from pathlib import Path; from pinsage.store.deployment import open_store;"
         "from pinsage.tracking.tracker import open_tracker; home = Path(sys.argv[1]);"
-        "run = RunStore(home / 'runs').open(sys.argv[2]); open_tracker(run.settings, home, run.run_id).begin(run)"
+        "run = open_store(home).runs.open(sys.argv[2]); open_tracker(run.settings, home, run.run_id).begin(run)"
     )
     command = [sys.executable, "-c", code, str(home), run.run_id]
     started = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
@@ -122,14 +130,14 @@ def test_a_run_is_called_what_a_person_would_call_it(run, home):
 )  # fmt: skip
 def test_a_name_tells_what_differs_and_does_not_grow(tmp_path, overrides, name):
     """Where and how a run is worked on is no difference."""
-    assert run_name(Run(tmp_path / "r", load_settings(overrides=overrides), {}, "2026-05-01T07:30:00+00:00")) == name
+    assert named(tmp_path, load_settings(overrides=overrides)) == name
 
 
 @pytest.mark.parametrize("preset", ["demo", "paper"])
 def test_a_preset_as_it_stands_differs_in_nothing(tmp_path, preset):
     """Its settings need not be told one by one."""
     settings = load_settings(ROOT / "conf" / f"{preset}.yaml", {"data.dataset": "/x/demo"})
-    assert run_name(Run(tmp_path / "r", settings, {}, "2026-05-01T07:30:00+00:00")) == "demo, 01 May 07:30 UTC"
+    assert named(tmp_path, settings) == "demo, 01 May 07:30 UTC"
 
 
 def test_facts_are_parameters_that_a_retry_leaves_alone(run, home):

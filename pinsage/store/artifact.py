@@ -1,13 +1,12 @@
 """Artifacts: folders named by what made them, published whole or not at all.
 
-`artifacts/<stage>/<key>/` appears by one rename of a staging folder whose files and manifest are already on disk, so a
-reader sees all of it or none, and of two attempts at the same key the first to rename wins.
+`artifacts/<stage>/<key>/` appears at one moment, when all of its files are there, so a reader sees all of it or none,
+and of two attempts at the same key the first to publish wins. Here in a folder; in `remote_artifacts.py` behind a URL.
 """
 
 import errno
-import shutil
 import time
-import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,17 +15,13 @@ from pathlib import Path
 from pinsage.errors import ArtifactMissingError
 from pinsage.store import manifest as manifests
 from pinsage.store.atomic import sync
-from pinsage.store.disk import full_disk_named
-from pinsage.store.lock import hold_lock, try_lock
+from pinsage.store.drafts import abandoned_drafts, draft_folder
 from pinsage.store.manifest import Facts, Manifest
-
-STAGING = ".staging-"
-LOCK = ".lock"
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A published, verified artifact."""
+    """A published, verified artifact; `folder` is on this host."""
 
     folder: Path
     manifest: Manifest
@@ -40,19 +35,25 @@ class Draft:
     facts: Facts
 
 
-class ArtifactStore:
-    """The artifacts below one folder."""
+class ArtifactStore(ABC):
+    """Published artifacts, and the drafts of those to come in `drafts`, a folder of this host per stage."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, drafts: Path) -> None:
+        self._drafts = drafts
 
-    def folder(self, stage: str, key: str) -> Path:
-        """The folder of the artifact of `stage` with `key`, published or not."""
-        return self.root / stage / key
-
+    @abstractmethod
     def has(self, stage: str, key: str) -> bool:
         """Return whether that artifact has been published."""
-        return (self.folder(stage, key) / manifests.NAME).is_file()
+
+    @abstractmethod
+    def folder(self, stage: str, key: str) -> Path:
+        """The folder of a published artifact on this host; its files are not looked at.
+
+        Raises:
+            ArtifactMissingError: nothing was published under this key.
+            ArtifactDamagedError: it does not match its manifest, where that was seen on the way.
+            StoreError: the store cannot be reached or refused.
+        """
 
     def open(self, stage: str, key: str) -> Artifact:
         """The artifact, after every file's checksum agreed with its manifest.
@@ -60,22 +61,12 @@ class ArtifactStore:
         Raises:
             ArtifactMissingError: nothing was published under this key.
             ArtifactDamagedError: a file does not match the manifest.
+            StoreError: the store cannot be reached or refused.
         """
         folder = self.folder(stage, key)
-        # The manifest is written last, so its being there means that all files are.
-        if not self.has(stage, key):
-            raise ArtifactMissingError(f"{folder} does not exist. Run the stage '{stage}' first.")
         manifest = Manifest.read(folder)
         manifests.verify(folder, manifest)
         return Artifact(folder, manifest)
-
-    def manifests(self, stage: str) -> list[Manifest]:
-        """The manifests of all published artifacts of a stage, by key; their files are not looked at.
-
-        Raises:
-            ArtifactDamagedError: a manifest cannot be read.
-        """
-        return [Manifest.read(path.parent) for path in sorted((self.root / stage).glob(f"[!.]*/{manifests.NAME}"))]
 
     @contextmanager
     def publish(self, recipe: Manifest) -> Iterator[Draft]:
@@ -83,40 +74,62 @@ class ArtifactStore:
 
         If another attempt publishes the same key first, its artifact stands and this draft is discarded.
         """
-        parent = self.root / recipe.stage
-        parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(parent)
-        staging = parent / f"{STAGING}{recipe.key}-{uuid.uuid4().hex[:8]}"
-        # A later attempt can tell by the lock whether this one lives, and removes what a dead one left.
-        with full_disk_named(parent, "; nothing was published"), hold_lock(staging / LOCK):
-            draft, started = Draft(staging / "content", {}), time.monotonic()
-            draft.folder.mkdir()
-            try:
-                yield draft
-                seconds = round(time.monotonic() - started, 3)
-                self._seal(draft, replace(recipe, facts=draft.facts, seconds=seconds))
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+        parent = self._drafts / recipe.stage
+        with abandoned_drafts(parent) as abandoned:
+            self._clear_away(recipe.stage, abandoned)
+        with draft_folder(parent, recipe.key) as folder:
+            draft, started = Draft(folder, {}), time.monotonic()
+            yield draft
+            seconds = round(time.monotonic() - started, 3)
+            files = manifests.file_entries(folder)
+            self._let_stand(folder, replace(recipe, files=files, facts=draft.facts, seconds=seconds))
 
-    def _seal(self, draft: Draft, recipe: Manifest) -> None:
-        sealed = replace(recipe, files=manifests.file_entries(draft.folder))
-        (draft.folder / manifests.NAME).write_text(sealed.to_json(), encoding="utf-8")
+    @abstractmethod
+    def _let_stand(self, draft: Path, manifest: Manifest) -> None:
+        """Publish the files of a draft, unless the key has been published."""
+
+    @abstractmethod
+    def _clear_away(self, stage: str, abandoned: list[tuple[str, str]]) -> None:
+        """Remove what dead attempts, each a key and an attempt, have left behind beside their drafts."""
+
+
+class FolderArtifacts(ArtifactStore):
+    """The artifacts below one folder: a draft is renamed to its place."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.root = root
+
+    def has(self, stage: str, key: str) -> bool:
+        """Return whether that artifact has been published."""
+        # The manifest is written last, so its being there means that all files are.
+        return (self.root / stage / key / manifests.NAME).is_file()
+
+    def folder(self, stage: str, key: str) -> Path:
+        """The folder of a published artifact.
+
+        Raises:
+            ArtifactMissingError: nothing was published under this key.
+        """
+        folder = self.root / stage / key
+        if not self.has(stage, key):
+            raise ArtifactMissingError(f"{folder} does not exist. Run the stage '{stage}' first.")
+        return folder
+
+    def _let_stand(self, draft: Path, manifest: Manifest) -> None:
+        (draft / manifests.NAME).write_text(manifest.to_json(), encoding="utf-8")
         # Files before the folders that name them: after a power cut a name must not lead to missing bytes.
-        for path in sorted(draft.folder.rglob("*"), reverse=True):
+        for path in sorted(draft.rglob("*"), reverse=True):
             sync(path)
-        sync(draft.folder)
-        final = self.folder(recipe.stage, recipe.key)
+        sync(draft)
+        final = self.root / manifest.stage / manifest.key
         try:
-            draft.folder.rename(final)
+            draft.rename(final)
         except OSError as error:
             # Somebody else has published the same key, which holds the same bytes: theirs stands.
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
         sync(final.parent)
 
-
-def _remove_abandoned(parent: Path) -> None:
-    for staging in parent.glob(f"{STAGING}*"):
-        with try_lock(staging / LOCK) as is_abandoned:
-            if is_abandoned:
-                shutil.rmtree(staging, ignore_errors=True)
+    def _clear_away(self, stage: str, abandoned: list[tuple[str, str]]) -> None:
+        """Do nothing: a draft is all there is."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pinsage.errors import DiskFullError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)  # what an OSError says then
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def full_disk_named(folder: Path, consequence: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
             raise
         free_mb = shutil.disk_usage(folder).free / 1e6
         raise DiskFullError(

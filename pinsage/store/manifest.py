@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,24 @@ class Manifest:
             ArtifactDamagedError: it is missing or is not a manifest.
         """
         try:
-            raw = json.loads((folder / NAME).read_text(encoding="utf-8"))
-            return cls(**{**raw, "files": [FileEntry(**entry) for entry in raw["files"]]})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ArtifactDamagedError(
-                f"{folder / NAME} cannot be read ({error}). Delete the folder; the next run makes it again."
-            ) from None
+            content = (folder / NAME).read_bytes()
+        except OSError as error:
+            raise _unreadable(str(folder / NAME), error) from None
+        return cls.parse(content, str(folder / NAME))
+
+    @classmethod
+    def parse(cls, content: bytes, shown_as: str) -> "Manifest":
+        """The manifest whose file has this content; the error names the file as `shown_as`.
+
+        Raises:
+            ArtifactDamagedError: it is not a manifest.
+        """
+        try:
+            raw = json.loads(content)
+            known = {field.name: raw[field.name] for field in fields(cls)}
+            return cls(**{**known, "files": [FileEntry(**entry) for entry in raw["files"]]})
+        except (ValueError, TypeError, KeyError) as error:
+            raise _unreadable(shown_as, error) from None
 
 
 def artifact_key(
@@ -78,23 +90,34 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def verify(folder: Path, manifest: Manifest) -> None:
+def verify(folder: Path, manifest: Manifest, *, shown_as: str = "") -> None:
     """Check every file of an artifact against its manifest.
+
+    Args:
+        folder: the files.
+        manifest: what they should be.
+        shown_as: the place that the error names, where that is not `folder`.
 
     Raises:
         ArtifactDamagedError: a file is missing, has another size or another checksum.
     """
     for entry in manifest.files:
-        path = folder / entry.path
+        path, place = folder / entry.path, shown_as or str(folder)
         size = path.stat().st_size if path.is_file() else None
         # The size first: a file cut short is told without reading gigabytes.
         if size != entry.size_bytes:
-            raise _damage_error(path, f"{size} bytes" if size is not None else "nothing", f"{entry.size_bytes} bytes")
+            found = f"{size} bytes" if size is not None else "nothing"
+            raise _damage_error(place, entry, found, f"{entry.size_bytes} bytes")
         if file_sha256(path) != entry.sha256:
-            raise _damage_error(path, "other bytes", f"sha256 {entry.sha256[:12]}…")
+            raise _damage_error(place, entry, "other bytes", f"sha256 {entry.sha256[:12]}…")
 
 
-def _damage_error(path: Path, found: str, expected: str) -> ArtifactDamagedError:
+def _damage_error(place: str, entry: FileEntry, found: str, expected: str) -> ArtifactDamagedError:
     return ArtifactDamagedError(
-        f"{path} holds {found} where its manifest says {expected}. Delete {path.parent}; the next run makes it again."
+        f"{place}/{entry.path} holds {found} where its manifest says {expected}. "
+        f"Delete {place}; the next run makes it again."
     )
+
+
+def _unreadable(file: str, error: Exception) -> ArtifactDamagedError:
+    return ArtifactDamagedError(f"{file} cannot be read ({error}). Delete its folder; the next run makes it again.")

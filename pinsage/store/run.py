@@ -1,22 +1,23 @@
 """Runs: one small record per pipeline run, and per stage the key of its artifact and the facts.
 
 `runs/<run_id>/run.json` holds what was asked for; `runs/<run_id>/<stage>.json` what a stage answered. Every file is
-replaced by one rename, and stages of the same run never write the same file.
+whole at every moment, and stages of the same run never write the same file.
 """
 
 import json
 import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from pinsage.config import flat, validate
 from pinsage.errors import ArtifactMissingError, RunRecordError
 from pinsage.settings import Settings
-from pinsage.store.atomic import replace_file
+from pinsage.store.bucket import Bucket
 from pinsage.store.manifest import Facts
 
+RUN = "run.json"
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+~-]{0,199}")
 
 
@@ -32,22 +33,20 @@ class StageResult:
 
 
 class Run:
-    """One pipeline run in the folder `runs/<run_id>`."""
+    """One pipeline run, recorded in the folder `run_id` of a bucket."""
 
-    def __init__(self, folder: Path, settings: Settings, origin: dict[str, str], started_at: str) -> None:
-        self.folder = folder
+    def __init__(
+        self, bucket: Bucket, run_id: str, settings: Settings, origin: dict[str, str], started_at: str
+    ) -> None:
+        self._bucket = bucket
+        self.run_id = run_id
         self.settings = settings
         self.origin = origin
         self.started_at = started_at
 
-    @property
-    def run_id(self) -> str:
-        """The id that Airflow or the command line gave the run."""
-        return self.folder.name
-
     def record(self, result: StageResult) -> None:
         """Write down what a stage came to."""
-        _replace(self.folder / f"{result.stage}.json", asdict(result))
+        self._bucket.replace(f"{self.run_id}/{result.stage}.json", _to_json(asdict(result)))
 
     def result(self, stage: str) -> StageResult:
         """The result of a stage.
@@ -55,22 +54,22 @@ class Run:
         Raises:
             ArtifactMissingError: the stage has not ended in this run.
         """
-        path = self.folder / f"{stage}.json"
-        if not path.is_file():
+        content = self._bucket.read(f"{self.run_id}/{stage}.json")
+        if content is None:
             raise ArtifactMissingError(f"Run {self.run_id} has no result of '{stage}'. Run that stage first.")
-        return StageResult(**json.loads(path.read_text(encoding="utf-8")))
+        return StageResult(**json.loads(content))
 
     def results(self) -> dict[str, StageResult]:
         """The results of all stages that have ended, by stage name."""
-        stages = sorted(path.stem for path in self.folder.glob("*.json") if path.name != "run.json")
-        return {stage: self.result(stage) for stage in stages}
+        files = [PurePosixPath(name) for name in self._bucket.names(self.run_id)]
+        return {file.stem: self.result(file.stem) for file in files if file.suffix == ".json" and file.name != RUN}
 
 
 class RunStore:
-    """The runs below one folder."""
+    """The runs in a bucket."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
 
     def open_or_start(self, run_id: str, settings: Settings, origin: dict[str, str] | None = None) -> Run:
         """The run called `run_id`, begun now if it is new.
@@ -78,20 +77,21 @@ class RunStore:
         Raises:
             RunRecordError: the id is malformed, or the run exists with other settings.
         """
-        folder = self._folder(run_id)
-        if (folder / "run.json").is_file():
-            run = self.open(run_id)
-            if run.settings != settings:
-                raise RunRecordError(
-                    f"Run {run_id} exists with other settings ({_difference(run.settings, settings)}). "
-                    "Start a new run instead."
-                )
-            return run
-        folder.mkdir(parents=True, exist_ok=True)
-        started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        name, started_at = _record_name(run_id), datetime.now(UTC).isoformat(timespec="seconds")
         body = {"settings": settings.model_dump(mode="json"), "origin": origin or {}, "started_at": started_at}
-        _replace(folder / "run.json", body)
-        return Run(folder, settings, origin or {}, started_at)
+        if self._bucket.read(name) is None and self._bucket.create(name, _to_json(body)):
+            return Run(self._bucket, run_id, settings, origin or {}, started_at)
+        run = self.open(run_id)
+        if run.settings != settings:
+            raise RunRecordError(
+                f"Run {run_id} exists with other settings ({_difference(run.settings, settings)}). "
+                "Start a new run instead."
+            )
+        return run
+
+    def has(self, run_id: str) -> bool:
+        """Return whether there is a run of that name."""
+        return self._bucket.read(_record_name(run_id)) is not None
 
     def open(self, run_id: str) -> Run:
         """The run called `run_id`.
@@ -99,22 +99,24 @@ class RunStore:
         Raises:
             RunRecordError: there is no such run.
         """
-        path = self._folder(run_id) / "run.json"
-        if not path.is_file():
-            raise RunRecordError(f"There is no run '{run_id}' in {self.root}. `pinsage runs` lists what there is.")
-        body = json.loads(path.read_text(encoding="utf-8"))
-        return Run(path.parent, validate(body["settings"]), body["origin"], body["started_at"])
+        content = self._bucket.read(_record_name(run_id))
+        if content is None:
+            raise RunRecordError(f"There is no run '{run_id}' in {self._bucket}. `pinsage runs` lists what there is.")
+        body = json.loads(content)
+        return Run(self._bucket, run_id, validate(body["settings"]), body["origin"], body["started_at"])
 
     def all(self) -> list[Run]:
         """Every run, the newest first."""
-        runs = [self.open(path.parent.name) for path in self.root.glob("*/run.json")]
+        files = [PurePosixPath(name) for name in self._bucket.names()]
+        runs = [self.open(str(file.parent)) for file in files if file.name == RUN]
         return sorted(runs, key=lambda run: run.started_at, reverse=True)
 
-    def _folder(self, run_id: str) -> Path:
-        # An id becomes a folder's name: nothing that could lead out of `root` passes.
-        if not RUN_ID.fullmatch(run_id):
-            raise RunRecordError(f"'{run_id}' is no run id. Use letters, digits and _.:+~- only, 200 at most.")
-        return self.root / run_id
+
+def _record_name(run_id: str) -> str:
+    # An id becomes a folder's name: nothing that could lead out of the bucket passes.
+    if not RUN_ID.fullmatch(run_id):
+        raise RunRecordError(f"'{run_id}' is no run id. Use letters, digits and _.:+~- only, 200 at most.")
+    return f"{run_id}/{RUN}"
 
 
 def _difference(old: Settings, new: Settings) -> str:
@@ -123,5 +125,5 @@ def _difference(old: Settings, new: Settings) -> str:
     return ", ".join(changed[:5])
 
 
-def _replace(path: Path, body: dict[str, Any]) -> None:
-    replace_file(path, json.dumps(body, indent=1).encode())
+def _to_json(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, indent=1).encode()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pinsage.errors import TrackingError
 from pinsage.settings import TrackingSettings
-from pinsage.store.lock import hold_lock
+from pinsage.store.deployment import open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +40,7 @@ class Server:
     def __init__(self, settings: TrackingSettings, home: Path) -> None:
         self.settings = settings
         self.folder = (home / "mlflow").resolve()
+        self._store = open_store(home)
         self.uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI", "") or f"sqlite:///{self.folder}/mlflow.db"
         self._is_alone = False
 
@@ -83,14 +84,14 @@ class Server:
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
-        """Let one process of this data folder at a time find or create: MLflow has no call that does both.
+        """Let one process of the deployment at a time find or create: MLflow has no call that does both.
 
         A block inside such a block belongs to it.
         """
         if self._is_alone:
             yield
             return
-        with hold_lock(self.folder / ".lock"):
+        with self._store.one_at_a_time("mlflow"):
             self._is_alone = True
             try:
                 yield

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pinsage.config import flat
 from pinsage.errors import PinSageError
 from pinsage.settings import Settings
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from pinsage.tracking.names import run_name
 from pinsage.tracking.points import Points, metric_name
 from pinsage.tracking.server import VIEW, Server
@@ -67,7 +68,7 @@ class Tracker:
     @property
     def mlflow_run_id(self) -> str:
         """The id of the MLflow run; it is begun from the run's record if this process has not done so."""
-        return self._mlflow_run_id or self.begin(RunStore(self.home / "runs").open(self.run_id))
+        return self._mlflow_run_id or self.begin(open_store(self.home).runs.open(self.run_id))
 
     @property
     def url(self) -> str:

@@ -13,6 +13,7 @@ import typer
 from pinsage.config import load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
+from pinsage.store.deployment import open_store
 from tasks.command_line.terminal import OneLineErrors, stdout_console
 from tasks.stages import STAGES
 
@@ -54,7 +55,7 @@ def run(
     from tasks.running.local_run import LocalRun
 
     console, home, run_id = stdout_console(), home.resolve(), run_id or _new_run_id()
-    console.print(f"run {run_id} in {home}")
+    console.print(f"run {run_id} in {open_store(home).place}")
     LocalRun(run_id, settings, home).perform(list(STAGES), console)
     print_summary(home, run_id, console)
 
@@ -93,12 +94,12 @@ def stage(
     """
     if name not in STAGES:
         raise SettingsError(f"'{name}' is not a stage. The stages are: {', '.join(STAGES)}.")
-    from pinsage.store.run import RunStore
     from tasks.command_line.related import latest_with
     from tasks.running.local_run import LocalRun
 
     home = home.resolve()
-    found = RunStore(home / "runs").open(run_id) if run_id else latest_with(home, "ingest")
+    store = open_store(home)
+    found = store.runs.open(run_id) if run_id else latest_with(store, "ingest")
     console = stdout_console()
     [result] = LocalRun(found.run_id, found.settings, home).perform([name], console)
     for fact, value in result.facts.items():
@@ -137,10 +138,8 @@ def runs(home: Home = HOME) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from pinsage.store.run import RunStore
-
     table = Table("run", "started", "data set", "stages", "hit rate@10")
-    for found in RunStore(home.resolve() / "runs").all():
+    for found in open_store(home.resolve()).runs.all():
         results = found.results()
         rate = results["evaluate"].facts.get("pinsage_test_hit_rate_at_10") if "evaluate" in results else None
         dataset = Path(found.settings.data.dataset).name

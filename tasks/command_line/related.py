@@ -8,8 +8,8 @@ import numpy as np
 from pinsage.catalog.catalog import Catalog
 from pinsage.errors import ArtifactMissingError
 from pinsage.index.pin_index import PinIndex
-from pinsage.store.artifact import ArtifactStore
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import Store, open_store
+from pinsage.store.run import Run
 
 
 @dataclass(frozen=True)
@@ -39,23 +39,23 @@ def related_pins(home: Path, pin_id: str, k: int, *, run_id: str = "") -> Answer
         ArtifactMissingError: no run has come as far as the index.
         RunRecordError: there is no such run.
     """
-    run = RunStore(home / "runs").open(run_id) if run_id else latest_with(home, "index")
-    store = ArtifactStore(home / "artifacts")
-    catalog = Catalog.open(store.folder("ingest", run.result("ingest").key))
+    store = open_store(home)
+    run = store.runs.open(run_id) if run_id else latest_with(store, "index")
+    catalog = Catalog.open(store.artifacts.folder("ingest", run.result("ingest").key))
     pin = catalog.pin_ids.row(pin_id)
-    pins, scores = PinIndex.open(store.folder("index", run.result("index").key)).related(pin, k)
+    pins, scores = PinIndex.open(store.artifacts.folder("index", run.result("index").key)).related(pin, k)
     title, *titles = catalog.titles(np.concatenate([np.array([pin], np.int32), pins]))
     rows = zip(scores.tolist(), catalog.pin_ids.pin_ids(pins), titles, strict=True)
     return Answer(title, run.run_id, [Related(rank, *row) for rank, row in enumerate(rows, start=1)])
 
 
-def latest_with(home: Path, stage: str) -> Run:
+def latest_with(store: Store, stage: str) -> Run:
     """The newest run in which a stage has ended.
 
     Raises:
         ArtifactMissingError: there is none.
     """
-    for run in RunStore(home / "runs").all():
+    for run in store.runs.all():
         if stage in run.results():
             return run
-    raise ArtifactMissingError(f"No run in {home} has ended its stage '{stage}'. Start one with `pinsage run`.")
+    raise ArtifactMissingError(f"No run in {store.place} has ended its stage '{stage}'. Start one with `pinsage run`.")

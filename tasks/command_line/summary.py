@@ -14,7 +14,8 @@ from rich.text import Text
 from pinsage.catalog.catalog import Catalog
 from pinsage.report.scores import VIEWS, Cell, conclusion, score_table
 from pinsage.store.artifact import ArtifactStore
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from pinsage.tracking.server import Server
 from tasks.stages import STAGES
 
@@ -44,14 +45,15 @@ def print_summary(home: Path, run_id: str, console: Console, *, mlflow_page: str
         RunRecordError: there is no such run.
         ArtifactMissingError: it has not come to its end.
     """
-    run, store = RunStore(home / "runs").open(run_id), ArtifactStore(home / "artifacts")
-    evaluated = _folder(run, store, "evaluate")
+    store = open_store(home)
+    run, artifacts = store.runs.open(run_id), store.artifacts
+    evaluated = _folder(run, artifacts, "evaluate")
     console.print(metrics_table(evaluated))
     rows = (pq.read_table(evaluated / f"{name}.parquet").to_pylist() for name in ("metrics", "differences"))
     if found := conclusion(*rows):
         console.print(found.text, soft_wrap=True)
-    console.print(_examples_table(recommendations(run, store)))
-    for name, text in _closing_lines(run, store, mlflow_page or _mlflow_place(run, home)):
+    console.print(_examples_table(recommendations(run, artifacts)))
+    for name, text in _closing_lines(run, artifacts, mlflow_page or _mlflow_place(run, home)):
         console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
 
 

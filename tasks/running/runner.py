@@ -14,6 +14,7 @@ import pinsage
 from pinsage.errors import PinSageError
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.store.artifact import ArtifactStore
+from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
 from tasks.running.work import StageWork
@@ -30,15 +31,15 @@ def run_stage(
     Raises:
         PinSageError: the stage cannot be done; the message says why and what to do.
     """
-    stage, store = STAGES[name], ArtifactStore(home / "artifacts")
+    stage, store = STAGES[name], open_store(home)
     recipe = stage_recipe(stage, run, home)
-    if stage.has_artifact and store.has(name, recipe.key):
-        manifest = store.open(name, recipe.key).manifest
+    if stage.has_artifact and store.artifacts.has(name, recipe.key):
+        manifest = store.artifacts.open(name, recipe.key).manifest
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
     else:
-        work = _work(stage, run, home, recipe.key, log_metrics, on_progress)
-        result = _make(stage, store, recipe, work)
+        work = _work(stage, run, store, recipe.key, log_metrics, on_progress)
+        result = _make(stage, store.artifacts, recipe, work)
     run.record(result)
     return result
 
@@ -76,11 +77,14 @@ def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork)
     return StageResult(stage.name, recipe.key, manifest.seconds, False, manifest.facts)
 
 
-def _work(stage: Stage, run: Run, home: Path, key: str, log_metrics: LogMetrics, on_progress: OnProgress) -> StageWork:
-    store = ArtifactStore(home / "artifacts")
-    inputs = {name: store.open(name, run.result(name).key).folder for name in stage.inputs}
-    scratch = home / "scratch" / stage.name / key
-    return StageWork(run.settings, inputs, scratch, scratch, home, run.run_id, log_metrics, on_progress=on_progress)
+def _work(
+    stage: Stage, run: Run, store: Store, key: str, log_metrics: LogMetrics, on_progress: OnProgress
+) -> StageWork:
+    inputs = {name: store.artifacts.open(name, run.result(name).key).folder for name in stage.inputs}
+    scratch = store.scratch(stage.name, key)
+    return StageWork(
+        run.settings, inputs, scratch, scratch, store.home, run.run_id, log_metrics, on_progress=on_progress
+    )
 
 
 def _function(path: str) -> Callable[..., Any]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pinsage.progress import OnProgress, log_nothing
 from pinsage.settings import Settings
-from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run, StageResult
 from pinsage.tracking.names import curve_names
 from pinsage.tracking.tracker import Tracker, open_tracker
 from tasks.running.progress import ProgressLines
@@ -33,7 +34,7 @@ def perform(
     Raises:
         PinSageError: the stage cannot be done; the MLflow run is then marked as failed.
     """
-    run = RunStore(home / "runs").open_or_start(run_id, settings, origin)
+    run = open_store(home).runs.open_or_start(run_id, settings, origin)
     tracker = open_tracker(settings, home, run_id)
     try:
         return _track(stage, run, home, tracker, on_progress or ProgressLines())
@@ -49,7 +50,7 @@ def mark_failed(run_id: str, home: Path, reason: str) -> None:
     Raises:
         RunRecordError: there is no such run.
     """
-    run = RunStore(home / "runs").open(run_id)
+    run = open_store(home).runs.open(run_id)
     _mark_failed(open_tracker(run.settings, home, run_id), reason)
 
 

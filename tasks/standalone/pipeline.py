@@ -10,7 +10,8 @@ from rich.console import Console
 from pinsage.config import flat
 from pinsage.errors import PinSageError
 from pinsage.settings import Settings
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from pinsage.tracking.server import VIEW
 from tasks.command_line.summary import print_summary
 from tasks.following.airflow_api import DAG_ID, AirflowApi
@@ -90,7 +91,7 @@ class Pipeline:
         return True
 
     def _conclude(self, run_id: str, seconds: float, rows: dict[str, Row]) -> None:
-        store = RunStore(self.deployment.home / "runs")
+        store = open_store(self.deployment.home).runs
         page = self._mlflow_page(store.open(run_id))
         print_summary(self.deployment.home, run_id, self.console, mlflow_page=page)
         stages = ", ".join(f"{name} {row.task.seconds:.0f}" for name, row in rows.items())

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pinsage
 from pinsage.config import load_settings
-from pinsage.store.run import RunStore
+from pinsage.store.deployment import STORE, open_store
 from tasks.running.runner import run_stage
 from tasks.stages import STAGES
 
@@ -28,6 +28,7 @@ TINY = {"train.steps": 1, "train.batch_size": 64, "evaluate.combined_steps": 1, 
 def main(home: Path) -> int:
     """The exit code, always 0: a run does without what could not be prepared."""
     os.nice(NICENESS)
+    os.environ.pop(STORE, None)  # the tiny world is no run of the deployment
     try:
         warm_up(home)
     except Exception:
@@ -61,7 +62,7 @@ def _run_tiny_world(home: Path) -> None:
 
     write_demo(home / "demo", num_pins=400)
     settings = load_settings(overrides={**TINY, "data.dataset": str(home / "demo")})
-    run = RunStore(home / "runs").open_or_start("warm-up", settings)
+    run = open_store(home).runs.open_or_start("warm-up", settings)
     for stage in STAGES.values():
         if stage.has_artifact:
             run_stage(stage.name, run, home)

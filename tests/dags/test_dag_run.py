@@ -6,7 +6,7 @@ import pytest
 from airflow.utils.state import DagRunState, TaskInstanceState
 
 from pinsage.datasets.demo.world import write_demo
-from pinsage.store.run import RunStore
+from pinsage.store.deployment import open_store
 from tasks.stages import STAGES
 
 SMALL = {
@@ -44,7 +44,7 @@ def test_a_run_of_the_dag_is_green_and_its_xcoms_are_small(dag, airflow_database
     reports = {name: task.xcom_pull(task_ids=name) for name, task in tasks.items()}
     assert {name: report["stage"] for name, report in reports.items()} == {name: name for name in STAGES}
     assert max(len(json.dumps(report)) for report in reports.values()) <= 4096
-    assert set(RunStore(home / "runs").open(run.run_id).results()) == set(STAGES)
+    assert set(open_store(home).runs.open(run.run_id).results()) == set(STAGES)
 
 
 def test_bad_input_fails_the_first_task_without_a_retry(dag, airflow_database, tmp_path):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pinsage.config import load_settings
 from pinsage.settings import Settings
-from pinsage.store.artifact import Artifact, ArtifactStore
-from pinsage.store.run import Run, RunStore
+from pinsage.store.artifact import Artifact
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from tasks.running.stage_process import perform
 from tasks.stages import STAGES
 
@@ -42,11 +43,11 @@ class Pipeline:
         run_id = f"test-{uuid.uuid4().hex[:8]}"
         for stage in STAGES:
             perform(stage, run_id, self.settings, self.home, {})
-        return RunStore(self.home / "runs").open(run_id)
+        return open_store(self.home).runs.open(run_id)
 
     def artifact(self, run: Run, stage: str) -> Artifact:
         """What a stage of a run published."""
-        return ArtifactStore(self.home / "artifacts").open(stage, run.result(stage).key)
+        return open_store(self.home).artifacts.open(stage, run.result(stage).key)
 
 
 def pipeline_at(home: Path, dataset: Path) -> Pipeline:

@@ -1,4 +1,4 @@
-"""Artifacts appear whole or not at all, once per key, and are refused when a byte changed."""
+"""Artifacts appear whole or not at all, once per key, and are refused when a byte changed: in a folder and on S3."""
 
 import multiprocessing
 import os
@@ -8,119 +8,215 @@ from pathlib import Path
 import pytest
 
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, PinSageError
-from pinsage.store.artifact import STAGING, ArtifactStore
+from pinsage.store.artifact import ArtifactStore
+from pinsage.store.deployment import Store, open_store
+from pinsage.store.drafts import STAGING
 from pinsage.store.manifest import Manifest, artifact_key
+from pinsage.store.remote import RemoteBucket
 
-FORK = multiprocessing.get_context("fork")
+PROCESSES = multiprocessing.get_context("fork")
 
 
 def recipe(key: str = "k1") -> Manifest:
     return Manifest("walk", key, 1, {"num_walks": 3}, {"connect": "abc"}, {}, "0.1.0")
 
 
-def publish(root: Path, text: str, key: str = "k1") -> None:
-    with ArtifactStore(root).publish(recipe(key)) as draft:
+def publish(artifacts: ArtifactStore, text: str, key: str = "k1") -> None:
+    with artifacts.publish(recipe(key)) as draft:
         (draft.folder / "part").mkdir()
         (draft.folder / "part" / "a.txt").write_text(text)
+        (draft.folder / "b.txt").write_text("beside it")
         draft.facts["rows"] = len(text)
 
 
-def test_a_published_artifact_opens_with_its_files_and_facts(tmp_path):
-    """What was written and said is what a later stage reads."""
-    publish(tmp_path, "hello")
-    artifact = ArtifactStore(tmp_path).open("walk", "k1")
-    assert (artifact.folder / "part" / "a.txt").read_text() == "hello"
-    assert artifact.manifest.facts == {"rows": 5}
-    assert [entry.path for entry in artifact.manifest.files] == ["part/a.txt"]
+def publish_elsewhere(home: Path, text: str) -> None:
+    """Publish as a process of its own, on a host of its own where the store is remote."""
+    publish(open_store(home).artifacts, text)
 
 
-def test_a_draft_that_fails_leaves_nothing_behind(tmp_path):
+def drafts(store: Store) -> list[Path]:
+    return [path for path in Path(store.home).rglob(f"{STAGING}*") if path.is_dir()]
+
+
+def on_another_host(store: Store, name: str = "other") -> Store:
+    """The same store, seen with nothing in the caches; the very same host where it is a folder."""
+    return open_store(store.home.with_name(name)) if store.is_remote else store
+
+
+def stored(store: Store) -> list[str]:
+    """The names of the files that the store itself keeps of the stage `walk`."""
+    return store.bucket("artifacts").names("walk")
+
+
+def test_a_published_artifact_opens_with_its_files_and_facts(store):
+    """What was written and said is what a later stage reads, on any host."""
+    publish(store.artifacts, "hello")
+    for seen in (store, on_another_host(store)):
+        artifact = seen.artifacts.open("walk", "k1")
+        assert (artifact.folder / "part" / "a.txt").read_text() == "hello"
+        assert artifact.manifest.facts == {"rows": 5}
+        assert [entry.path for entry in artifact.manifest.files] == ["b.txt", "part/a.txt"]
+        assert Manifest.read(artifact.folder) == artifact.manifest
+
+
+def test_a_draft_that_fails_leaves_nothing_behind(store):
     """An exception inside the block publishes nothing and removes the draft."""
-    store = ArtifactStore(tmp_path)
-    with pytest.raises(ValueError, match="boom"), store.publish(recipe()) as draft:
+    with pytest.raises(ValueError, match="boom"), store.artifacts.publish(recipe()) as draft:
         (draft.folder / "a.txt").write_text("half")
         raise ValueError("boom")
-    assert not store.has("walk", "k1")
-    assert list((tmp_path / "walk").iterdir()) == []
+    assert not store.artifacts.has("walk", "k1")
+    assert drafts(store) == []
+    assert stored(store) == []
 
 
-def test_the_first_publisher_wins(tmp_path):
-    """A second attempt at the same key changes nothing and does not fail."""
-    publish(tmp_path, "first")
-    publish(tmp_path, "second")
-    artifact = ArtifactStore(tmp_path).open("walk", "k1")
+def test_the_first_publisher_wins(store):
+    """A second attempt at the same key changes nothing, does not fail and leaves no file of its own."""
+    publish(store.artifacts, "first")
+    before = stored(store)
+    publish(on_another_host(store).artifacts, "second")
+    artifact = on_another_host(store, "third").artifacts.open("walk", "k1")
     assert (artifact.folder / "part" / "a.txt").read_text() == "first"
+    assert stored(store) == before
 
 
-def test_attempts_at_the_same_time_publish_exactly_once(tmp_path):
+def test_attempts_at_the_same_time_publish_exactly_once(store, tmp_path):
     """Eight processes at the same key: one artifact stands, whole, and every process ends well."""
-    processes = [FORK.Process(target=publish, args=(tmp_path, f"text {n}")) for n in range(8)]
+    homes = [tmp_path / f"host{number}" if store.is_remote else store.home for number in range(8)]
+    processes = [
+        PROCESSES.Process(target=publish_elsewhere, args=(home, f"text {number}")) for number, home in enumerate(homes)
+    ]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in processes] == [0] * 8
-    ArtifactStore(tmp_path).open("walk", "k1")
-    assert [path.name for path in (tmp_path / "walk").iterdir()] == ["k1"]
+    store.artifacts.open("walk", "k1")
+    assert drafts(store) == []
+    assert len(stored(store)) == 3
 
 
-def _die_while_writing(root: Path) -> None:
-    with ArtifactStore(root).publish(recipe()) as draft:
+def _die_while_writing(home: Path) -> None:
+    with open_store(home).artifacts.publish(recipe()) as draft:
         (draft.folder / "a.txt").write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_attempt_is_invisible_and_swept_by_the_next(tmp_path):
+def test_a_killed_attempt_is_invisible_and_swept_by_the_next(store):
     """kill -9 in the middle publishes nothing; the next attempt removes what was left and succeeds."""
-    process = FORK.Process(target=_die_while_writing, args=(tmp_path,))
-    process.start()
-    process.join(30)
-    assert not ArtifactStore(tmp_path).has("walk", "k1")
-    assert len(list((tmp_path / "walk").glob(f"{STAGING}*"))) == 1
-    publish(tmp_path, "whole")
-    assert [path.name for path in (tmp_path / "walk").iterdir()] == ["k1"]
+    _run(_die_while_writing, store.home)
+    assert not store.artifacts.has("walk", "k1")
+    assert len(drafts(store)) == 1
+    publish(store.artifacts, "whole")
+    assert drafts(store) == []
+    assert len(stored(store)) == 3
 
 
-def test_the_draft_of_a_living_attempt_is_left_alone(tmp_path):
+def _die_at_the_store(home: Path, number: int) -> None:
+    """Publish, but die at the call of the store with this number, before it or after it has done its work."""
+    calls, call = iter(range(1000)), RemoteBucket._call
+
+    def counted(self, *arguments):
+        is_last = next(calls) == number // 2
+        if is_last and number % 2 == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = call(self, *arguments)
+        if is_last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    RemoteBucket._call = counted
+    publish(open_store(home).artifacts, "whole")
+
+
+def test_a_process_killed_around_any_call_of_the_store_leaves_all_or_nothing(store_on_s3):
+    """Before and after every upload and the manifest; the next attempt on that host clears away what was left."""
+    seen = set()
+    for number in range(10):
+        code = _run(_die_at_the_store, store_on_s3.home, number)
+        has_published = on_another_host(store_on_s3, f"look{number}").artifacts.has("walk", "k1")
+        seen.add((code, has_published))
+        if code == -signal.SIGKILL and not has_published:
+            publish(store_on_s3.artifacts, "whole")
+        [attempt] = {name.split("/")[2] for name in stored(store_on_s3) if not name.endswith("manifest.json")}
+        found = on_another_host(store_on_s3, f"read{number}").artifacts.open("walk", "k1")
+        assert (found.folder / "part/a.txt").read_text() == "whole"
+        assert len(stored(store_on_s3)) == 3, attempt
+        store_on_s3.bucket("artifacts").remove("walk")
+    assert {(-signal.SIGKILL, False), (-signal.SIGKILL, True)} <= seen
+
+
+def test_the_draft_of_a_living_attempt_is_left_alone(store):
     """Sweeping removes only drafts whose process is dead."""
-    store = ArtifactStore(tmp_path)
-    with store.publish(recipe("slow")) as draft:
-        publish(tmp_path, "quick", key="quick")
+    with store.artifacts.publish(recipe("slow")) as draft:
+        publish(store.artifacts, "quick", key="quick")
         (draft.folder / "a.txt").write_text("still mine")
-    assert store.has("walk", "slow")
+    assert store.artifacts.has("walk", "slow")
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete", "manifest"])
-def test_a_damaged_artifact_is_refused(tmp_path, damage):
+def test_a_damaged_artifact_is_refused(store, damage):
     """One flipped bit, a shorter file, a missing file or a broken manifest are all noticed."""
-    publish(tmp_path, "hello")
-    path = tmp_path / "walk" / "k1" / "part" / "a.txt"
-    if damage == "flip":
-        path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
-    elif damage == "truncate":
-        path.write_text("hell")
-    elif damage == "delete":
-        path.unlink()
+    publish(store.artifacts, "hello")
+    bucket = store.bucket("artifacts")
+    [name] = [name for name in stored(store) if name.endswith("part/a.txt")]
+    if damage == "delete":
+        bucket.remove(name)
+    elif damage == "manifest":
+        bucket.replace("walk/k1/manifest.json", b"{")
     else:
-        (tmp_path / "walk" / "k1" / "manifest.json").write_text("{")
-    with pytest.raises(ArtifactDamagedError, match="Delete"):
-        ArtifactStore(tmp_path).open("walk", "k1")
+        bucket.replace(name, {"flip": b"iello", "truncate": b"hell"}[damage])
+    with pytest.raises(ArtifactDamagedError, match=rf"{store.place}/artifacts/walk/k1/.* Delete"):
+        on_another_host(store).artifacts.open("walk", "k1")
 
 
-def test_an_artifact_that_nobody_made_is_named(tmp_path):
-    """The error names the stage to run."""
-    with pytest.raises(ArtifactMissingError, match="Run the stage 'walk' first"):
-        ArtifactStore(tmp_path).open("walk", "k1")
+def test_a_damaged_copy_is_fetched_anew(store_on_s3):
+    """Bits rot on the disk of one host; the store has them right. Who has the old file open keeps it."""
+    publish(store_on_s3.artifacts, "hello")
+    folder = store_on_s3.artifacts.folder("walk", "k1")
+    with (folder / "part/a.txt").open() as kept:
+        (folder / "b.txt").write_text("bit rot  ")
+        assert (store_on_s3.artifacts.open("walk", "k1").folder / "b.txt").read_text() == "beside it"
+        assert kept.read() == "hello"
+
+
+def test_an_artifact_is_fetched_once_per_host(store_on_s3, monkeypatch):
+    """The host that made it has it already."""
+    publish(store_on_s3.artifacts, "hello")
+    fetched, download = [], RemoteBucket.download
+    monkeypatch.setattr(RemoteBucket, "download", lambda *words: (fetched.append(words[1]), download(*words)))
+    store_on_s3.artifacts.open("walk", "k1")
+    assert fetched == []
+    for _ in range(2):
+        on_another_host(store_on_s3).artifacts.open("walk", "k1")
+    assert len(fetched) == 2
+
+
+def test_an_artifact_that_was_removed_and_made_again_is_another_copy(store_on_s3):
+    """A host that knew the old bytes fetches the new ones."""
+    other = on_another_host(store_on_s3)
+    for text in ("old", "new"):
+        publish(store_on_s3.artifacts, text)
+        assert (other.artifacts.open("walk", "k1").folder / "part/a.txt").read_text() == text
+        store_on_s3.bucket("artifacts").remove("walk/k1")
+
+
+def test_an_artifact_that_nobody_made_is_named(store):
+    """The error names the store and the stage to run."""
+    with pytest.raises(ArtifactMissingError, match=rf"{store.place}/artifacts/walk/k1 .*Run the stage 'walk' first"):
+        store.artifacts.open("walk", "k1")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which only Linux has")
-def test_a_full_disk_is_one_clear_sentence(tmp_path):
+def test_a_full_disk_is_one_clear_sentence(store):
     """Running out of space publishes nothing and says what to do."""
-    store = ArtifactStore(tmp_path)
-    with pytest.raises(PinSageError, match=r"disk .* is full"), store.publish(recipe()), open("/dev/full", "w") as full:
+    with (
+        pytest.raises(PinSageError, match=r"disk .* is full"),
+        store.artifacts.publish(recipe()),
+        open("/dev/full", "w") as full,
+    ):
         full.write("x" * 100_000)
         full.flush()
-    assert not store.has("walk", "k1")
+    assert not store.artifacts.has("walk", "k1")
 
 
 def test_the_key_depends_on_every_part_of_the_recipe():
@@ -135,3 +231,10 @@ def test_the_key_depends_on_every_part_of_the_recipe():
         artifact_key("walk", 1, {"a": 1, "b": 2}, {"x": "1"}, {"digest": "d"}),
     ]
     assert len({key, *others}) == 6
+
+
+def _run(target, *arguments) -> int | None:
+    process = PROCESSES.Process(target=target, args=arguments)
+    process.start()
+    process.join(60)
+    return process.exitcode

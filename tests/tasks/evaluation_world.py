@@ -19,8 +19,7 @@ from pinsage.graph.sessions import walk_graph_folder
 from pinsage.inference import embed_all
 from pinsage.model.file import load_network
 from pinsage.settings import Settings
-from pinsage.store.artifact import ArtifactStore
-from pinsage.store.run import RunStore
+from pinsage.store.deployment import open_store
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors
 from tasks.connect import connect
@@ -70,9 +69,9 @@ class World:
 
     def __init__(self, home: Path, dataset: Path, **overrides) -> None:
         """Take a data set through all stages before the index."""
-        self.home, self.store = home, ArtifactStore(home / "artifacts")
+        self.home, self.store = home, open_store(home).artifacts
         self.settings: Settings = load_settings(overrides={**SMALL, "data.dataset": str(dataset), **overrides})
-        self.run = RunStore(home / "runs").open_or_start("world", self.settings)
+        self.run = open_store(home).runs.open_or_start("world", self.settings)
         self._made = {
             "ingest": ingest, "pair": pair, "connect": connect, "featurize_text": featurize_text,
             "featurize_visual": featurize_visual, "featurize_saves": featurize_saves, "walk": _walk, "train": train,

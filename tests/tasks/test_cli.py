@@ -20,9 +20,9 @@ from pinsage.config import flat, load_settings
 from pinsage.datasets.demo.world import write_demo
 from pinsage.index.build import IndexPlan
 from pinsage.index.pin_index import PinIndex
-from pinsage.store.artifact import ArtifactStore
+from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
-from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.store.run import Run, StageResult
 from pinsage.tracking.tracker import RUN_TAG, open_tracker
 from tasks.command_line.cli import app
 from tasks.command_line.summary import print_summary
@@ -130,11 +130,11 @@ def test_demo_data_is_written(tmp_path):
 @pytest.fixture
 def finished(tmp_path) -> Run:
     """A run of four pins on a quarter circle, all stages recorded as ended."""
-    run = RunStore(tmp_path / "runs").open_or_start("r1", load_settings(overrides={"data.dataset": "/data/zoo"}))
+    run = open_store(tmp_path).runs.open_or_start("r1", load_settings(overrides={"data.dataset": "/data/zoo"}))
     published = {"ingest": write_catalog, "index": write_index, "evaluate": write_evaluation}
     facts = {"promote": PROMOTED, "evaluate": {"pinsage_test_hit_rate_at_10": 0.25}}
     for stage in STAGES:
-        with ArtifactStore(tmp_path / "artifacts").publish(Manifest(stage, "k", 1, {}, {}, {}, "test")) as draft:
+        with open_store(tmp_path).artifacts.publish(Manifest(stage, "k", 1, {}, {}, {}, "test")) as draft:
             published.get(stage, lambda folder: None)(draft.folder)
         run.record(StageResult(stage, "k", 2.0, stage == "pair", facts.get(stage, {})))
     return run
@@ -215,7 +215,7 @@ def test_a_stage_can_be_run_alone(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     write_demo(tmp_path / "demo", num_pins=200)
     settings = load_settings(overrides={"data.dataset": str(tmp_path / "demo")})
-    run = RunStore(tmp_path / "runs").open_or_start("r1", settings)
+    run = open_store(tmp_path).runs.open_or_start("r1", settings)
     answer = pinsage("stage", "ingest", "--run", "r1", "--home", tmp_path)
     assert answer.exit_code == 0, answer.output
     assert "done  ingest" in answer.stdout
@@ -231,7 +231,7 @@ def test_a_run_that_is_interrupted_is_failed_in_mlflow(tmp_path, monkeypatch):
 
     monkeypatch.setitem(sys.modules, "tasks.wait", SimpleNamespace(wait=interrupted))
     monkeypatch.setitem(STAGES, "wait", Stage("wait", 1, (), (), "Wait."))
-    run = RunStore(tmp_path / "runs").open_or_start("r1", load_settings())
+    run = open_store(tmp_path).runs.open_or_start("r1", load_settings())
     tracker = open_tracker(run.settings, tmp_path, "r1")
     tracker.begin(run)
     with pytest.raises(KeyboardInterrupt):

@@ -11,7 +11,7 @@ import pytest
 from pinsage.catalog.catalog import Catalog
 from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError
-from pinsage.store.run import RunStore
+from pinsage.store.deployment import open_store
 from tasks.running.runner import run_stage
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -38,7 +38,7 @@ def data_set(tmp_path) -> Path:
 def ingest(home: Path, run_id: str, data_set: Path, **data):
     overrides = {f"data.{name}": value for name, value in data.items()}
     chosen = {"data.dataset": str(data_set), "data.max_bad_share": 0.5, **overrides}
-    run = RunStore(home / "runs").open_or_start(run_id, load_settings(overrides=chosen))
+    run = open_store(home).runs.open_or_start(run_id, load_settings(overrides=chosen))
     return run_stage("ingest", run, home)
 
 
@@ -105,6 +105,6 @@ def test_real_data_sets_are_ingested_without_a_bad_row(tmp_path, name):
         pytest.skip(f"{SHARED / name} is not here: the real data sets are not part of the repository")
     facts = ingest(tmp_path, "r1", SHARED / name, max_bad_share=0.0).facts
     assert tuple(facts[table] for table in ("pins", "boards", "saves", "pictures")) == KNOWN[name]
-    result = RunStore(tmp_path / "runs").open("r1").result("ingest")
+    result = open_store(tmp_path).runs.open("r1").result("ingest")
     catalog = Catalog.open(tmp_path / "artifacts" / "ingest" / result.key)
     assert sum(len(pins) for pins, _ in catalog.pictures()) == KNOWN[name][3]

@@ -10,7 +10,7 @@ import pytest
 from pinsage.catalog.ids import PinIds
 from pinsage.config import load_settings
 from pinsage.pairs.pairs import Pairs
-from pinsage.store.run import RunStore
+from pinsage.store.deployment import open_store
 from tasks.running.runner import run_stage
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -28,14 +28,14 @@ def home(tmp_path_factory) -> Path:
     saves = pa.table({"board_id": [board for board, _ in rows], "pin_id": [pin for _, pin in rows]})
     pq.write_table(saves, folder / "saves.parquet")
     settings = load_settings(overrides={"data.dataset": str(folder)})
-    run = RunStore(home / "runs").open_or_start("r1", settings)
+    run = open_store(home).runs.open_or_start("r1", settings)
     run_stage("ingest", run, home)
     run_stage("pair", run, home)
     return home
 
 
 def folder_of(home: Path, stage: str) -> Path:
-    return home / "artifacts" / stage / RunStore(home / "runs").open("r1").result(stage).key
+    return home / "artifacts" / stage / open_store(home).runs.open("r1").result(stage).key
 
 
 def test_the_stage_writes_the_files_of_the_contract(home):
@@ -52,7 +52,7 @@ def test_the_stage_writes_the_files_of_the_contract(home):
 
 def test_the_facts_are_those_of_the_files(home):
     """240 saves: known and held-out ones together."""
-    folder, facts = folder_of(home, "pair"), RunStore(home / "runs").open("r1").result("pair").facts
+    folder, facts = folder_of(home, "pair"), open_store(home).runs.open("r1").result("pair").facts
     for split in ("train", "validation", "test"):
         assert facts[f"{split}_pairs"] == len(Pairs.read(folder / f"{split}.parquet")) > 0
     assert facts["training_saves"] == pq.read_metadata(folder / "saves.parquet").num_rows
@@ -73,7 +73,7 @@ def test_pins_without_a_training_save_are_cold(home):
 def test_another_seed_is_another_artifact(home):
     """The settings of the section enter the key."""
     overrides = {"data.dataset": str(home / "data"), "pairs.seed": 7}
-    run = RunStore(home / "runs").open_or_start("r2", load_settings(overrides=overrides))
+    run = open_store(home).runs.open_or_start("r2", load_settings(overrides=overrides))
     assert run_stage("ingest", run, home).reused
     assert run_stage("pair", run, home).key != folder_of(home, "pair").name
 
@@ -87,7 +87,7 @@ def test_real_data_sets_say_whether_their_saves_have_an_order(tmp_path, name, or
     """Films are rated one after the other, a deck has one date, and check-ins come without times."""
     if not (SHARED / name).is_dir():
         pytest.skip(f"{SHARED / name} is not here: the real data sets are not part of the repository")
-    run = RunStore(tmp_path / "runs").open_or_start("r1", load_settings(overrides={"data.dataset": str(SHARED / name)}))
+    run = open_store(tmp_path).runs.open_or_start("r1", load_settings(overrides={"data.dataset": str(SHARED / name)}))
     run_stage("ingest", run, tmp_path)
     facts = run_stage("pair", run, tmp_path).facts
     assert facts["order"] == order

@@ -14,9 +14,9 @@ from mlflow import MlflowClient, pyfunc
 from pinsage.config import load_settings
 from pinsage.index.build import IndexPlan
 from pinsage.index.pin_index import PinIndex
-from pinsage.store.artifact import ArtifactStore
+from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
-from pinsage.store.run import Run, RunStore, StageResult
+from pinsage.store.run import Run, StageResult
 from pinsage.tracking.tracker import open_tracker
 from tasks.promote import deciding_metric
 from tasks.running.runner import run_stage
@@ -49,7 +49,7 @@ class World:
             "tracking.experiment": self.name, "tracking.model_name": self.name, "promote.min_gain": min_gain,
             "data.dataset": "/data/demo",
         }  # fmt: skip
-        run = RunStore(self.home / "runs").open_or_start(f"{self.name}-{run_id}", load_settings(overrides=overrides))
+        run = open_store(self.home).runs.open_or_start(f"{self.name}-{run_id}", load_settings(overrides=overrides))
         keys = {"ingest": data, "embed": model or run_id, "index": model or run_id, "train": model or run_id}
         for stage in ("ingest", "train", "embed", "index", "evaluate", "report"):
             self.publish(run, stage, keys.get(stage, run_id), hit_rate)
@@ -60,7 +60,7 @@ class World:
         return hashlib.sha256(f"{self.name} {name}".encode()).hexdigest()[:20]
 
     def publish(self, run: Run, stage: str, key: str, hit_rate: float) -> None:
-        store, key = ArtifactStore(self.home / "artifacts"), self.key(key)
+        store, key = open_store(self.home).artifacts, self.key(key)
         with store.publish(Manifest(stage, key, 1, {}, {}, {}, "test")) as draft:
             getattr(self, f"write_{stage}")(draft.folder, hit_rate)
         run.record(StageResult(stage, key, 1.5, stage == "ingest", FACTS))

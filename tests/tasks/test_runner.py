@@ -7,7 +7,8 @@ import pytest
 
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError
-from pinsage.store.run import Run, RunStore
+from pinsage.store.deployment import open_store
+from pinsage.store.run import Run
 from tasks.running import runner
 from tasks.running.work import StageWork
 from tasks.stages import STAGES, Stage
@@ -33,7 +34,7 @@ def calls(monkeypatch):
 
 def start(home, run_id, **walk) -> Run:
     settings = load_settings(overrides={f"walk.{name}": value for name, value in walk.items()})
-    return RunStore(home / "runs").open_or_start(run_id, settings)
+    return open_store(home).runs.open_or_start(run_id, settings)
 
 
 def test_a_second_run_with_the_same_settings_reuses_the_artifact(tmp_path, calls):

@@ -10,7 +10,7 @@ import pytest
 
 from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError, RunRecordError
-from pinsage.store.run import RunStore
+from pinsage.store.deployment import open_store
 from pinsage.tracking.tracker import open_tracker
 from tasks.running.stage_process import mark_failed, perform
 from tasks.stages import STAGES
@@ -53,7 +53,7 @@ def begun(tmp_path_factory, dataset):
 def test_ingest_records_its_result_and_begins_the_experiment(begun):
     """The run remembers settings, origin and key; MLflow has it RUNNING."""
     home, settings = begun
-    run = RunStore(home / "runs").open("r1")
+    run = open_store(home).runs.open("r1")
     assert run.origin == {"dag_id": "train_pinsage"}
     assert run.result("ingest").facts
     assert status(settings, home, "r1") == "RUNNING"

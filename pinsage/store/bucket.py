@@ -1,0 +1,101 @@
+"""Small files by name below one root, each there whole or not at all: in a folder here, in `remote.py` behind a URL."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from pinsage.store.atomic import PARTIAL, replace_file, sync
+from pinsage.store.disk import full_disk_named
+from pinsage.store.lock import hold_lock
+
+
+class Bucket(Protocol):
+    """Files below one root. A name is a relative path with '/'.
+
+    Every method raises a StoreError where the root is behind a URL and cannot be reached, or refuses.
+    """
+
+    def __str__(self) -> str:
+        """The root, as a person would name it."""
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file, None where there is none."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file unless there is one; return whether `content` is what stands there now."""
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file, in place of the one that may be there."""
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The names of all files in the folder `prefix` and below it, in order."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all it holds, if it is there."""
+
+    def hold(self, name: str) -> AbstractContextManager[None]:
+        """Hold the lock called `name` within the block, as the only process of all hosts; wait for it."""
+
+
+@dataclass(frozen=True)
+class FolderBucket:
+    """Files of a folder. The lock is one of the file system, which a network file system has to pass on."""
+
+    root: Path
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def read(self, name: str) -> bytes | None:
+        """The content of a file, None where there is none."""
+        try:
+            return (self.root / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file unless there is one; return whether `content` is what stands there now."""
+        path = self.root / name
+        complete = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL}")
+        try:
+            with full_disk_named(self._existing()):
+                replace_file(complete, content)
+                os.link(complete, path)  # fails where the name is taken, which a rename would not
+                sync(path.parent)
+        except FileExistsError:
+            return self.read(name) == content
+        finally:
+            complete.unlink(missing_ok=True)
+        return True
+
+    def replace(self, name: str, content: bytes) -> None:
+        """Write a file, in place of the one that may be there."""
+        with full_disk_named(self._existing()):
+            replace_file(self.root / name, content)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """The names of all files in the folder `prefix` and below it, in order."""
+        paths = [path for path in (self.root / prefix).rglob("*") if path.suffix != PARTIAL and path.is_file()]
+        return sorted(str(path.relative_to(self.root)) for path in paths)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all it holds, if it is there."""
+        path = self.root / name
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
+        """Hold the lock called `name` within the block; the kernel lets it go when its holder dies."""
+        with hold_lock(self.root / name):
+            yield
+
+    def _existing(self) -> Path:
+        return next(folder for folder in (self.root, *self.root.parents) if folder.is_dir())

@@ -1,0 +1,109 @@
+"""The store of this deployment: a folder, or a place behind a URL that all of its hosts reach.
+
+`PINSAGE_STORE` names it; without it, it is the data folder of this host. It is no setting of a run: a run's settings
+decide bytes, and where these lie does not.
+"""
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pinsage.errors import SettingsError
+from pinsage.store.artifact import ArtifactStore, FolderArtifacts
+from pinsage.store.bucket import Bucket, FolderBucket
+from pinsage.store.run import RunStore
+
+STORE = "PINSAGE_STORE"
+CACHE = "PINSAGE_CACHE"
+CACHE_GB = "PINSAGE_CACHE_GB"
+DEFAULT_CACHE_GB = "200"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The store as one host sees it.
+
+    Attributes:
+        home: the data folder of this host, for what need not outlive it.
+        place: a folder, or an fsspec URL.
+    """
+
+    home: Path
+    place: str
+
+    @property
+    def is_remote(self) -> bool:
+        """True if it lies behind a URL, as against in a folder."""
+        return "://" in self.place
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """The published artifacts."""
+        if not self.is_remote:
+            return FolderArtifacts(Path(self.place) / "artifacts")
+        from pinsage.store.cache import Cache  # what only a remote store needs, and fsspec, which takes a while
+        from pinsage.store.remote import RemoteBucket
+        from pinsage.store.remote_artifacts import RemoteArtifacts
+
+        folder = Path(os.environ.get(CACHE) or self.home / "cache" / "store")
+        cache = Cache(folder / "copies", _cache_bytes())
+        return RemoteArtifacts(RemoteBucket(f"{self.place}/artifacts"), cache, folder / "drafts")
+
+    @cached_property
+    def runs(self) -> RunStore:
+        """The records of runs."""
+        return RunStore(self.bucket("runs"))
+
+    def bucket(self, name: str) -> Bucket:
+        """The small files in the folder `name` of the store."""
+        if not self.is_remote:
+            return FolderBucket(Path(self.place) / name)
+        from pinsage.store.remote import RemoteBucket
+
+        return RemoteBucket(f"{self.place}/{name}")
+
+    def scratch(self, stage: str, key: str) -> Path:
+        """A folder of this stage and key that survives a killed attempt.
+
+        It lies in the store where that is a folder, so that an attempt on another host finds it, and so do the workers
+        of a cluster that see the store.
+        """
+        root = self.home if self.is_remote else Path(self.place)
+        return root / "scratch" / stage / key
+
+    def one_at_a_time(self, what: str) -> AbstractContextManager[None]:
+        """Let one process of the deployment at a time do `what`, on all of its hosts."""
+        return self.bucket("locks").hold(what)
+
+
+def open_store(home: Path) -> Store:
+    """The store of this deployment, as its host with the data folder `home` sees it. Nothing is contacted yet.
+
+    Raises:
+        SettingsError: PINSAGE_STORE is neither an absolute folder nor a URL that several hosts can reach.
+    """
+    place = os.environ.get(STORE, "").strip().rstrip("/")
+    place = place.removeprefix("file://").removeprefix("local://")
+    if not place:
+        return Store(home, str(home))
+    if "://" not in place and not place.startswith("/"):
+        raise SettingsError(f"{STORE} is '{place}', a relative folder. Give an absolute one, or a URL.")
+    if place.startswith("memory://"):
+        raise SettingsError(f"{STORE} is '{place}', which ends with its process. Give a folder, or another URL.")
+    if "://" in place and urlsplit(place).password is not None:
+        raise SettingsError(f"{STORE} holds a password, which would be logged. Give it where fsspec looks for it.")
+    return Store(home, place)
+
+
+def _cache_bytes() -> int:
+    text = os.environ.get(CACHE_GB) or DEFAULT_CACHE_GB
+    try:
+        size_gb = float(text)
+    except ValueError:
+        size_gb = 0.0
+    if not 0 < size_gb < float("inf"):
+        raise SettingsError(f"{CACHE_GB} is '{text}', not a size. Give gigabytes, e.g. {DEFAULT_CACHE_GB}.")
+    return int(size_gb * 1e9)

@@ -1,0 +1,50 @@
+"""Folders of artifacts being written: each is its attempt's own, and the next attempt removes what a dead one left."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from pinsage.store.disk import full_disk_named
+from pinsage.store.lock import hold_lock, try_lock
+
+STAGING = ".staging-"
+LOCK = ".lock"
+
+
+@contextmanager
+def draft_folder(parent: Path, key: str) -> Iterator[Path]:
+    """An empty folder below `parent`, which is removed when the block ends, unless it has been moved away.
+
+    Its own parent is called `.staging-<key>-<attempt>`.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    staging = parent / f"{STAGING}{key}-{uuid4().hex[:12]}"
+    # A later attempt can tell by the lock whether this one lives.
+    with full_disk_named(parent, "; nothing was published"), hold_lock(staging / LOCK):
+        folder = staging / "content"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def abandoned_drafts(parent: Path) -> Iterator[list[tuple[str, str]]]:
+    """The key and the attempt of each draft below `parent` whose process is dead; they are removed after the block."""
+    found = []
+    for staging in sorted(parent.glob(f"{STAGING}*")):
+        with try_lock(staging / LOCK) as is_abandoned:
+            if is_abandoned:
+                found.append(staging)
+    yield [attempt_of(staging) for staging in found]
+    for staging in found:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def attempt_of(staging: Path) -> tuple[str, str]:
+    """The key and the attempt in the name of a draft's folder."""
+    key, _, attempt = staging.name.removeprefix(STAGING).rpartition("-")
+    return key, attempt
