@@ -83,8 +83,7 @@ def _write(found: Comparison, folder: Path) -> None:
 
 
 def _examples(work: StageWork, methods: dict[str, Scorer], test: Split, inputs: MethodInputs) -> pa.Table:
-    has_picture = inputs.features.block("has_picture")[:, 0] > 0
-    has_words = inputs.features.block("has_text")[:, 0] > 0
+    has_picture, has_words = (inputs.features.has_content(name) for name in ("visual", "text"))
     queries = example_queries(test.queries, has_picture, has_words, work.settings.evaluate.seed)
     return examples_table(methods, queries)
 

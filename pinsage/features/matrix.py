@@ -25,6 +25,10 @@ _BLOCKS = {  # by the stage whose artifact holds them, each in a file of its nam
     "featurize_saves": ("spectral", "has_saves", "log_degree"),
 }
 FEATURE_STAGES = tuple(_BLOCKS)
+CONTENT = {
+    "visual": "has_picture",
+    "text": "has_text",
+}  # blocks that content makes, and the flags of the pins that have it
 
 
 class FeatureMatrix:
@@ -47,8 +51,8 @@ class FeatureMatrix:
         """The features in the artifacts of the stages FEATURE_STAGES, by memory map.
 
         Args:
-            inputs: the artifact of each stage; others may be among them. Where `spectral.dim` was 0, neither `spectral`
-                nor `has_saves` is a block.
+            inputs: the artifact of each stage; others may be among them. Where no pin has a picture (words), or
+                `spectral.dim` was 0, neither `visual` (`text`, `spectral`) nor its flag is a block.
 
         Raises:
             ArtifactDamagedError: the files disagree on the number of pins or hold another type.
@@ -56,6 +60,9 @@ class FeatureMatrix:
         Source: PinSage §4.1.
         """
         blocks = {name: _open_block(inputs[stage], name) for stage, names in _BLOCKS.items() for name in names}
+        for name, flag in CONTENT.items():
+            if not blocks[flag].any():
+                del blocks[name], blocks[flag]  # columns of zeros would only cost time
         if blocks["spectral"].shape[1] == 0:
             del blocks["spectral"], blocks["has_saves"]  # the degree tells whether there are saves
         return cls(blocks)
@@ -87,6 +94,12 @@ class FeatureMatrix:
             PinSageError: there is no such block.
         """
         return self._block(name).astype(np.float32, copy=False)
+
+    def has_content(self, name: str) -> NDArray[np.bool_]:
+        """Tell whether each pin has a picture (`visual`) or words (`text`): bool [P]."""
+        if CONTENT[name] not in self._blocks:
+            return np.zeros(self.num_pins, np.bool_)
+        return self._blocks[CONTENT[name]][:, 0] != 0
 
     def only(self, *names: str) -> "FeatureMatrix":
         """The same pins with these blocks alone, in this matrix's order.

@@ -40,18 +40,19 @@ class LinearPath(nn.Module):
         elif self.ids is not None:
             nn.init.zeros_(self.ids.weight)
 
-    def forward(self, spectral: Tensor, has_saves: Tensor, pins: Tensor) -> Tensor:
-        """b of some pins: float [n, d].
+    def id_vectors(self, has_saves: Tensor, pins: Tensor) -> Tensor | None:
+        """e of some pins: float [n, d]; None without id embeddings.
 
         Args:
-            spectral: float [n, S], their rows of the block, not standardized.
             has_saves: float [n, 1], 0 for a pin without a training save, else 1.
             pins: int [n].
         """
-        vectors: Tensor = has_saves.new_zeros(()) if self.spectral is None else self.spectral(spectral)
-        if self.ids is not None:
-            vectors = vectors + F.embedding(pins, self.ids.weight) * has_saves
-        return vectors
+        return None if self.ids is None else F.embedding(pins, self.ids.weight) * has_saves
+
+    def add(self, spectral: Tensor, ids: Tensor | None) -> Tensor:
+        """W s + e: float [n, d], from rows of the spectral block, float [n, S], not standardized, and e."""
+        vectors: Tensor = spectral.new_zeros(()) if self.spectral is None else self.spectral(spectral)
+        return vectors if ids is None else vectors + ids
 
     def join(self, own: Tensor, summary: Tensor) -> Tensor:
         """b_u + λ · unit(n_u): float [n, d], from b_u and n_u = Σ α_uv b_v, float [n, d] each."""

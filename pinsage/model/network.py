@@ -16,6 +16,7 @@ from pinsage.model.convolve import Convolve, unit_length
 from pinsage.model.linear_path import LinearPath
 from pinsage.model.pooling import Pooling, Transposed, pool
 
+CONVOLVED_COLUMNS = 128  # of the spectral block, the strongest first; the rest matters to the linear path alone
 FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
 _FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear path, whose vectors training begins with
 
@@ -41,6 +42,18 @@ class NetworkShape:
     def num_features(self) -> int:
         """D, the columns of all feature blocks together."""
         return sum(width for _, width in self.blocks)
+
+    @property
+    def num_inputs(self) -> int:
+        """The columns that the first layer reads: those of all blocks, of the spectral block the first ones alone."""
+        return self.num_features - self.unread.stop + self.unread.start
+
+    @property
+    def unread(self) -> slice:
+        """The columns of the spectral block that the linear path alone reads."""
+        spectral = self.columns("spectral")
+        first = spectral.start + CONVOLVED_COLUMNS if self.has_linear_path else spectral.stop
+        return slice(min(first, spectral.stop), spectral.stop)
 
     def columns(self, name: str) -> slice:
         """The columns of a block among the D; none where there is no such block."""
@@ -92,7 +105,7 @@ class PinSageNetwork(nn.Module):
         self.shape, self.popularity = shape, 0.0
         self.register_buffer("mean", torch.zeros(shape.num_features))
         self.register_buffer("scale", torch.ones(shape.num_features))
-        widths = [shape.num_features] + [shape.hidden_dim] * shape.num_layers
+        widths = [shape.num_inputs] + [shape.hidden_dim] * shape.num_layers
         self.convolutions = nn.ModuleList(
             Convolve(width, shape.hidden_dim, shape.pooling) for width in widths[: shape.num_layers]
         )
@@ -133,13 +146,19 @@ class PinSageNetwork(nn.Module):
         if self.linear is None:
             return None
         targets, near = subgraph.sizes[0], subgraph.sizes[min(1, len(subgraph.sizes) - 1)]
-        vectors = self.linear_vectors(features[:near], subgraph.nodes[:near])
+        own = self.linear_vectors(features[:targets], subgraph.nodes[:targets])
         if not self.convolutions:  # no neighbors were looked up
-            return vectors
-        transpose = subgraph.transposes[-1] if subgraph.transposes else None
+            return own
+        spectral, has_saves = self._saves(features[:near])
+        table = self.linear.id_vectors(has_saves, subgraph.nodes[:near])
         neighbors, weights = subgraph.neighbors[:targets], subgraph.weights[:targets]
-        summary = pool(vectors, neighbors, weights, pooling="importance", transpose=transpose)
-        return self.linear.join(vectors[:targets], summary)
+        transpose = subgraph.transposes[-1] if subgraph.transposes else None
+
+        def summed(vectors: Tensor) -> Tensor:
+            return pool(vectors, neighbors, weights, pooling="importance", transpose=transpose)
+
+        # W is applied to the sums: once for each target, not for each of the nodes that they pool.
+        return self.linear.join(own, self.linear.add(summed(spectral), None if table is None else summed(table)))
 
     def linear_vectors(self, features: Tensor, pins: Tensor) -> Tensor:
         """b of some pins, what the linear path starts from: float [n, d].
@@ -150,13 +169,24 @@ class PinSageNetwork(nn.Module):
         """
         if self.linear is None:
             raise ValueError("This network has no linear path.")
+        spectral, has_saves = self._saves(features)
+        return self.linear.add(spectral, self.linear.id_vectors(has_saves, pins))
+
+    def _saves(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The spectral block, float [n, S], and 0 for a pin without a training save, else 1, float [n, 1]."""
         has_saves = features[:, self._has_saves] if self._has_saves.stop else features.new_ones(1, 1)
-        vectors: Tensor = self.linear(features[:, self._spectral], has_saves, pins)
-        return vectors
+        return features[:, self._spectral], has_saves
 
     def standardize(self, features: Tensor) -> Tensor:
-        """The features with mean 0 and scale 1 per column, cut at ±10: float [n, D]."""
-        return (features - self.mean).div_(self.scale).clamp_(-FEATURE_LIMIT, FEATURE_LIMIT)
+        """What the first layer reads, with mean 0 and scale 1 per column, cut at ±10: float [n, inputs]."""
+        read, mean, scale = (self._read(values) for values in (features, self.mean, self.scale))
+        return (read - mean).div_(scale).clamp_(-FEATURE_LIMIT, FEATURE_LIMIT)
+
+    def _read(self, values: Tensor) -> Tensor:
+        unread = self.shape.unread
+        if unread.start == unread.stop:
+            return values
+        return torch.cat([values[..., : unread.start], values[..., unread.stop :]], dim=-1)
 
     def head(self, hidden: Tensor, linear: Tensor | None = None) -> Tensor:
         """z = G2 · ReLU(G1 h + g), plus what the linear path gives, at unit length. Source: PinSage Algorithm 2.

@@ -124,14 +124,14 @@ def keep_freed_memory() -> Iterator[None]:
     """Let the memory that tensors free serve the next ones while the block runs; give it back to the kernel after.
 
     By default glibc gives every large block back when a tensor dies, and the next tensor gets zeroed pages, one fault
-    per 4 KiB: at hundreds of MB per tensor that is a third of a training step on a CPU. The process stays as large as
-    its largest moment, plus what falls between tensors of different sizes. Where the C library is not glibc nothing
-    changes.
+    per 4 KiB: at hundreds of MB per tensor that is a third of a training step on a CPU. Sub-graphs differ in size from
+    step to step, so that the process would grow by the gaps between their tensors: call `return_freed_memory` now and
+    then. Where the C library is not glibc nothing changes.
     """
-    if platform.libc_ver()[0] != "glibc":
+    libc = _glibc()
+    if libc is None:
         yield
         return
-    libc = ctypes.CDLL(None)
     libc.mallopt(_MMAP_MAX, 0)
     libc.mallopt(_TRIM_THRESHOLD, _NEVER)
     try:
@@ -140,3 +140,14 @@ def keep_freed_memory() -> Iterator[None]:
         for name, value in _DEFAULTS.items():
             libc.mallopt(name, value)
         libc.malloc_trim(0)
+
+
+def return_freed_memory() -> None:
+    """Give the kernel the pages that hold no tensor at this moment; the next step gets back those it needs."""
+    libc = _glibc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

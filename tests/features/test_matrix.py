@@ -54,6 +54,16 @@ def test_without_spectral_features_neither_of_their_blocks_is_there(folders):
     assert opened(folders).names == ("visual", "has_picture", "text", "has_text", "log_degree")
 
 
+@pytest.mark.parametrize(("name", "flag"), [("visual", "has_picture"), ("text", "has_text")])
+def test_content_that_no_pin_has_is_no_block(folders, name, flag):
+    """Columns of zeros are not carried through training; who asks for them hears that no pin has any."""
+    np.testing.assert_array_equal(opened(folders).has_content(name), np.load(folders / f"{flag}.npy"))
+    np.save(folders / f"{flag}.npy", np.zeros(4, np.bool_))
+    features = opened(folders)
+    assert features.names == tuple(kept for kept in NAMES if kept not in (name, flag))
+    np.testing.assert_array_equal(features.has_content(name), [False] * 4)
+
+
 def test_rows_come_in_the_order_asked_for_and_as_often(folders):
     """A gather from the maps equals indexing the whole matrix."""
     pins = np.array([3, 0, 1, 1, 2], dtype=np.int32)

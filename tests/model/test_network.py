@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from pinsage.batches.minibatch import NeighborSampler
+from pinsage.model import network as networks
 from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
 
 P, T, D = 60, 4, 7
@@ -38,7 +39,10 @@ def slow_embedding(network, pin, features, neighbors, weights):
     def hidden(pin, layer):
         if layer == 0:
             raw = (torch.from_numpy(features[pin]) - network.mean) / network.scale
-            return raw.clamp(-10, 10)
+            read = [
+                column for column in range(D) if not network.shape.unread.start <= column < network.shape.unread.stop
+            ]
+            return raw[read].clamp(-10, 10)
         c = network.convolution(layer - 1)
         n = torch.zeros(c.neighbor.out_features, dtype=torch.float64)
         for v, alpha in zip(neighbors[pin], weights[pin], strict=True):
@@ -93,6 +97,16 @@ def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, lin
     )
     for a, b in zip(fast_gradients, slow_gradients, strict=True):
         torch.testing.assert_close(a, b, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("num_layers", [0, 1, 2])
+def test_convolutions_read_the_first_columns_of_the_spectral_block_alone(num_layers, monkeypatch):
+    """What is cut off reaches the output by the linear path, which the recursive definition shows."""
+    monkeypatch.setattr(networks, "CONVOLVED_COLUMNS", 1)
+    test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, "spectral and ids")
+    network, features, _, _ = world(num_layers, linear="spectral")
+    assert network.shape.unread == slice(5, 6)
+    assert network.standardize(torch.from_numpy(features)).shape == (P, D - 1)
 
 
 def test_features_are_standardized_and_cut():

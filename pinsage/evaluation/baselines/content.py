@@ -5,12 +5,10 @@ Source: PinSage §4.2.
 
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.inputs import MethodInputs, MethodSettings
-from pinsage.features.matrix import FeatureMatrix
+from pinsage.features.matrix import CONTENT
 from pinsage.inference import embed_all
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit
-
-FLAGS = {"visual": "has_picture", "text": "has_text"}
 
 
 def visual(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
@@ -28,15 +26,10 @@ def combined(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
 
     Differs from the paper: a data set with only pictures or only words gets its Combined from that one.
     """
-    kept = [name for name in FLAGS if has(inputs.features, name)]
-    features = inputs.features.only(*kept, *(FLAGS[name] for name in kept))
+    kept = [name for name in CONTENT if inputs.features.has_content(name).any()]
+    features = inputs.features.only(*kept, *(CONTENT[name] for name in kept))
     data = TrainingData(features, None, None, inputs.train, inputs.validation)
     model = settings.model.model_copy(update={"num_layers": 0, "linear_path": False})
     train = settings.train.model_copy(update={"steps": settings.evaluate.combined_steps, "max_hard_negatives": 0})
     scratch = settings.scratch / "combined" if settings.scratch else None
     return Similarity(embed_all(fit(data, model, train, scratch=scratch).network, features, None))
-
-
-def has(features: FeatureMatrix, name: str) -> bool:
-    """Return whether any pin has a picture (`visual`) or words (`text`)."""
-    return bool(features.block(FLAGS[name]).any())

@@ -90,11 +90,11 @@ def _pinsage(inputs: MethodInputs, settings: MethodSettings) -> Similarity:
 
 
 def _no_pictures(inputs: MethodInputs) -> str:
-    return "" if content.has(inputs.features, "visual") else "no pin has a picture"
+    return "" if inputs.features.has_content("visual").any() else "no pin has a picture"
 
 
 def _no_words(inputs: MethodInputs) -> str:
-    return "" if content.has(inputs.features, "text") else "no pin has words"
+    return "" if inputs.features.has_content("text").any() else "no pin has words"
 
 
 def _no_content(inputs: MethodInputs) -> str:
