@@ -99,7 +99,8 @@ class FeatureMatrix:
         """Tell whether each pin has a picture (`visual`) or words (`text`): bool [P]."""
         if CONTENT[name] not in self._blocks:
             return np.zeros(self.num_pins, np.bool_)
-        return self._blocks[CONTENT[name]][:, 0] != 0
+        flags: NDArray[np.bool_] = self._blocks[CONTENT[name]][:, 0] != 0
+        return flags
 
     def only(self, *names: str) -> "FeatureMatrix":
         """The same pins with these blocks alone, in this matrix's order.

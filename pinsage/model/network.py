@@ -46,7 +46,8 @@ class NetworkShape:
     @property
     def num_inputs(self) -> int:
         """The columns that the first layer reads: those of all blocks, of the spectral block the first ones alone."""
-        return self.num_features - self.unread.stop + self.unread.start
+        num_unread: int = self.unread.stop - self.unread.start
+        return self.num_features - num_unread
 
     @property
     def unread(self) -> slice:
