@@ -22,7 +22,7 @@ class SettingsError(InputError):
 
 
 class UnknownPinError(InputError):
-    """A pin_id was asked for that the catalog does not hold."""
+    """A pin was asked for that the catalog does not hold."""
 
 
 class ArtifactMissingError(PinSageError):

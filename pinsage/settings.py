@@ -11,6 +11,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Execution: dict[str, Any] = {"execution": True}
+
+
+def setting(default: Any, meaning: str, **bounds: Any) -> Any:
+    """A field with its default, what it means and its bounds, as pydantic names them."""
+    return Field(default, description=meaning, **bounds)
+
+
+def execution(default: Any, meaning: str, **bounds: Any) -> Any:
+    """A field that says where or how to compute, not what: it enters no key."""
+    return Field(default, description=meaning, json_schema_extra=Execution, **bounds)
+
+
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Baseline = Literal[
     "combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "ease", "svd", "als", "bpr",
@@ -34,53 +46,37 @@ class Section(BaseModel):
 class DataSettings(Section):
     """The data set, the instant up to which it is read, and the dirt that is tolerated."""
 
-    dataset: str = Field(
-        "", description="Folder or fsspec URL with pins, boards and saves Parquet tables.", json_schema_extra=Execution
+    dataset: str = execution("", "Folder or fsspec URL with pins, boards and saves Parquet tables.")
+    as_of: datetime | None = execution(
+        None, "Saves later than this instant do not exist for the run; empty means all saves up to now."
     )
-    as_of: datetime | None = Field(
-        None,
-        description="Saves later than this instant do not exist for the run; empty means all saves up to now.",
-        json_schema_extra=Execution,
+    max_bad_share: Share = setting(0.05, "A larger share of quarantined rows in a table stops the run.")
+    max_id_length: int = setting(128, "Longer pin or board ids are quarantined, in characters.", ge=1, le=1024)
+    max_picture_mb: float = setting(10.0, "Larger pictures are quarantined, in MB.", gt=0, le=100)
+    max_text_length: int = setting(
+        10_000, "Longer titles, descriptions, links and annotations are cut, in characters.", ge=1, le=1_000_000
     )
-    max_bad_share: Share = Field(0.05, description="A larger share of quarantined rows in a table stops the run.")
-    max_id_length: int = Field(
-        128, ge=1, le=1024, description="Longer pin or board ids are quarantined, in characters."
-    )
-    max_picture_mb: float = Field(10.0, gt=0, le=100, description="Larger pictures are quarantined, in MB.")
-    max_text_length: int = Field(
-        10_000,
-        ge=1,
-        le=1_000_000,
-        description="Longer titles, descriptions, links and annotations are cut, in characters.",
-    )
-    max_annotations: int = Field(
-        1000, ge=1, le=100_000, description="Annotations of a pin beyond this many are left out."
-    )
-    memory_gb: float = Field(
-        4.0,
-        ge=0.1,
-        le=10_000,
-        description="Memory of the database engine of ingest, in GB; what does not fit is spilled to disk.",
-        json_schema_extra=Execution,
+    max_annotations: int = setting(1000, "Annotations of a pin beyond this many are left out.", ge=1, le=100_000)
+    memory_gb: float = execution(
+        4.0, "Memory of the database engine of ingest, in GB; what does not fit is spilled to disk.", ge=0.1, le=10_000
     )
 
 
 class PairSettings(Section):
     """Positive pairs (query, positive) and the split into train, validation and test."""
 
-    source: Literal["auto", "engagements", "saves"] = Field(
-        "auto", description="Where pairs come from; auto takes engagements when the table exists, else adjacent saves."
+    source: Literal["auto", "engagements", "saves"] = setting(
+        "auto", "Where pairs come from; auto takes engagements when the table exists, else adjacent saves."
     )
-    validation_share: Share = Field(0.1, description="Share of pairs held out to choose by (PinSage §4.2: 10 %).")
-    test_share: Share = Field(0.2, description="Share of pairs held out to report once (PinSage §4.2: 20 %).")
-    min_board_saves: int = Field(3, ge=2, le=1000, description="Smaller boards keep all their saves in the graph.")
-    max_gap: int = Field(1, ge=1, le=50, description="Training saves this far apart on a board form a pair.")
-    order: Literal["auto", "time", "none"] = Field(
-        "auto",
-        description="none: any two pins of a board are a training pair; auto: where adjacent saves share their time.",
+    validation_share: Share = setting(0.1, "Share of pairs held out to choose by (PinSage §4.2: 10 %).")
+    test_share: Share = setting(0.2, "Share of pairs held out to report once (PinSage §4.2: 20 %).")
+    min_board_saves: int = setting(3, "Smaller boards keep all their saves in the graph.", ge=2, le=1000)
+    max_gap: int = setting(1, "Training saves this far apart on a board form a pair.", ge=1, le=50)
+    order: Literal["auto", "time", "none"] = setting(
+        "auto", "none: any two pins of a board are a training pair; auto: where adjacent saves share their time."
     )
-    session_length: int = Field(
-        20, ge=0, le=100_000, description="So many saves in a row make a session, where they have an order; 0: none."
+    session_length: int = setting(
+        20, "So many saves in a row make a session, where they have an order; 0: none.", ge=0, le=100_000
     )
     seed: Seed = 0
 
@@ -88,190 +84,153 @@ class PairSettings(Section):
 class GraphSettings(Section):
     """The graph of pins and boards, and optional weights of its edges."""
 
-    edge_weights: Literal["none", "recency", "rating", "both"] = Field(
-        "none",
-        description="What makes a walk prefer a save: its time, the weight column of the saves, or their product.",
+    edge_weights: Literal["none", "recency", "rating", "both"] = setting(
+        "none", "What makes a walk prefer a save: its time, the weight column of the saves, or their product."
     )
-    recency_half_life_days: float = Field(
-        365.0, gt=0, le=100_000, description="A save this much older than the newest one weighs half as much."
+    recency_half_life_days: float = setting(
+        365.0, "A save this much older than the newest one weighs half as much.", gt=0, le=100_000
     )
 
 
 class TextSettings(Section):
     """word2vec over the annotations of a pin (PinSage §4.1)."""
 
-    dim: int = Field(256, ge=2, le=1024, description="Dimension of a word vector (paper: 256).")
-    epochs: int = Field(5, ge=1, le=100, description="Passes over the pins.")
-    min_count: int = Field(2, ge=1, le=1000, description="Rarer words get no vector.")
-    max_words: int = Field(64, ge=1, le=1000, description="Words of a pin beyond this many are not read.")
+    dim: int = setting(256, "Dimension of a word vector (paper: 256).", ge=2, le=1024)
+    epochs: int = setting(5, "Passes over the pins.", ge=1, le=100)
+    min_count: int = setting(2, "Rarer words get no vector.", ge=1, le=1000)
+    max_words: int = setting(64, "Words of a pin beyond this many are not read.", ge=1, le=1000)
     seed: Seed = 0
 
 
 class VisualSettings(Section):
     """The picture encoder (PinSage §4.1)."""
 
-    encoder: Literal["descriptor", "vgg16"] = Field(
-        "descriptor", description="descriptor: color and gradient statistics, no weights; vgg16: fc6, 4,096-d."
+    encoder: Literal["descriptor", "vgg16"] = setting(
+        "descriptor", "descriptor: color and gradient statistics, no weights; vgg16: fc6, 4,096-d."
     )
-    weights: str = Field("", description="Local file with VGG-16 weights in torchvision's layout.")
-    max_megapixels: float = Field(25.0, gt=0, le=200, description="Larger pictures are refused before decoding.")
-    batch_size: int = Field(64, ge=1, le=4096, description="Pictures encoded together.", json_schema_extra=Execution)
+    weights: str = setting("", "Local file with VGG-16 weights in torchvision's layout.")
+    max_megapixels: float = setting(25.0, "Larger pictures are refused before decoding.", gt=0, le=200)
+    batch_size: int = execution(64, "Pictures encoded together.", ge=1, le=4096)
 
 
 class SpectralSettings(Section):
     """Leading singular vectors of the normalized pin-board matrix as features of a pin; not in the paper."""
 
-    dim: int = Field(256, ge=0, le=1024, description="Columns of the spectral features; 0 does without them.")
-    iterations: int = Field(
-        3, ge=1, le=100, description="Passes over the saves, and one more; many are exact, few mix in what comes after."
+    dim: int = setting(256, "Columns of the spectral features; 0 does without them.", ge=0, le=1024)
+    iterations: int = setting(
+        3, "Passes over the saves, and one more; many are exact, few mix in what comes after.", ge=1, le=100
     )
-    oversampling: int = Field(32, ge=0, le=1024, description="Columns that are iterated beside those kept, at least.")
-    pin_exponent: float = Field(0.4, ge=0, le=1, description="Entries are divided by the pin's degree to this power.")
-    board_exponent: float = Field(0.5, ge=0, le=1, description="And by the board's degree to this power.")
-    power: float = Field(
-        1.0, ge=0, le=2, description="A column is scaled by its singular value to this power; 0: all alike."
-    )
-    unit_rows: bool = Field(
-        True, description="Scale each pin's vector to unit length, which else grows or falls with its saves."
-    )
+    oversampling: int = setting(32, "Columns that are iterated beside those kept, at least.", ge=0, le=1024)
+    pin_exponent: float = setting(0.4, "Entries are divided by the pin's degree to this power.", ge=0, le=1)
+    board_exponent: float = setting(0.5, "And by the board's degree to this power.", ge=0, le=1)
+    power: float = setting(1.0, "A column is scaled by its singular value to this power; 0: all alike.", ge=0, le=2)
+    unit_rows: bool = setting(True, "Scale each pin's vector to unit length, which else grows or falls with its saves.")
     seed: Seed = 0
 
 
 class WalkSettings(Section):
     """Random walks, neighborhoods and hard-negative candidates (PinSage §3.2, §3.3)."""
 
-    num_neighbors: int = Field(20, ge=1, le=500, description="T, neighbors kept per pin (paper: 50).")
-    method: Literal["expected", "walks"] = Field(
-        "expected", description="expected: visit counts that walks would have on average; walks: counted on walks."
+    num_neighbors: int = setting(20, "T, neighbors kept per pin (paper: 50).", ge=1, le=500)
+    method: Literal["expected", "walks"] = setting(
+        "expected", "expected: visit counts that walks would have on average; walks: counted on walks."
     )
-    budget: int = Field(
-        8192, ge=64, le=2**24, description="Saves read per pin and traversal, about, to compute expected visits."
-    )
-    num_walks: int = Field(500, ge=1, le=100_000, description="Walks started from each pin (method walks).")
-    max_traversals: int = Field(2, ge=1, le=20, description="Most pin-board-pin traversals in one walk.")
-    restart: float = Field(0.5, ge=0.0, lt=1.0, description="Probability of ending a walk after a traversal.")
-    num_hard_negatives: int = Field(50, ge=0, le=1000, description="Hard-negative candidates kept per pin.")
-    hard_negative_walks: int = Field(500, ge=1, le=1_000_000, description="Walks that rank candidates by PageRank.")
-    hard_negative_first_rank: int = Field(2000, ge=1, description="First rank of the band at 1 M pins (paper: 2,000).")
-    hard_negative_last_rank: int = Field(5000, ge=2, description="Last rank of the band at 1 M pins (paper: 5,000).")
+    budget: int = setting(8192, "Saves read per pin and traversal, about, to compute expected visits.", ge=64, le=2**24)
+    num_walks: int = setting(500, "Walks started from each pin (method walks).", ge=1, le=100_000)
+    max_traversals: int = setting(2, "Most pin-board-pin traversals in one walk.", ge=1, le=20)
+    restart: float = setting(0.5, "Probability of ending a walk after a traversal.", ge=0.0, lt=1.0)
+    num_hard_negatives: int = setting(50, "Hard-negative candidates kept per pin.", ge=0, le=1000)
+    hard_negative_walks: int = setting(500, "Walks that rank candidates by PageRank.", ge=1, le=1_000_000)
+    hard_negative_first_rank: int = setting(2000, "First rank of the band at 1 M pins (paper: 2,000).", ge=1)
+    hard_negative_last_rank: int = setting(5000, "Last rank of the band at 1 M pins (paper: 5,000).", ge=2)
     seed: Seed = 0
-    num_partitions: int = Field(
-        0, ge=0, le=100_000, description="0: 16,384 pins each, eight per thread at least.", json_schema_extra=Execution
-    )
+    num_partitions: int = execution(0, "0: 16,384 pins each, eight per thread at least.", ge=0, le=100_000)
 
 
 class ModelSettings(Section):
     """The network (PinSage Algorithms 1 and 2)."""
 
-    num_layers: int = Field(1, ge=0, le=4, description="K, convolutions (paper: 2); 0 leaves the dense head alone.")
-    hidden_dim: int = Field(256, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
-    embedding_dim: int = Field(256, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
-    pooling: Literal["importance", "mean", "max"] = Field(
-        "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
+    num_layers: int = setting(1, "K, convolutions (paper: 2); 0 leaves the dense head alone.", ge=0, le=4)
+    hidden_dim: int = setting(256, "m, width of a convolution (paper: 2,048).", ge=1, le=4096)
+    embedding_dim: int = setting(256, "d, size of an embedding (paper: 1,024).", ge=2, le=4096)
+    pooling: Literal["importance", "mean", "max"] = setting(
+        "importance", "How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )
-    linear_path: bool = Field(
-        True, description="What saves say (spectral block, id embedding) also reaches the output past the convolutions."
+    linear_path: bool = setting(
+        True, "What saves say (spectral block, id embedding) also reaches the output past the convolutions."
     )
-    id_embedding: Literal["auto", "always", "never"] = Field(
-        "auto", description="A learned vector per pin in the linear path; auto: while all of them fit into 1 GiB."
+    id_embedding: Literal["auto", "always", "never"] = setting(
+        "auto", "A learned vector per pin in the linear path; auto: while all of them fit into 1 GiB."
     )
-    popularity: Literal["auto"] | Annotated[float, Field(ge=0, le=10)] = Field(
-        "auto",
-        description="β: a pin's score is the cosine + β · log(1 + its saves); auto: chosen on validation; 0: no term.",
+    popularity: Literal["auto"] | Annotated[float, Field(ge=0, le=10)] = setting(
+        "auto", "β: a pin's score is the cosine + β · log(1 + its saves); auto: chosen on validation; 0: no term."
     )
 
 
 class TrainSettings(Section):
     """Loss, negatives, curriculum and optimization (PinSage §3.3)."""
 
-    epochs: float = Field(
+    epochs: float = setting(
         0.0,
+        "Length of the training; in an epoch every pair comes once. 0: 2,000 steps, 1 to 10 epochs.",
         ge=0,
         le=10_000,
-        description="Length of the training; in an epoch every pair comes once. 0: 2,000 steps, 1 to 10 epochs.",
     )
-    steps: int = Field(0, ge=0, le=10_000_000, description="Length in minibatches, in place of epochs; 0: by epochs.")
-    batch_size: int = Field(
-        2048, ge=2, le=65_536, description="Pairs in a minibatch, of all GPUs together (paper: 2,048)."
+    steps: int = setting(0, "Length in minibatches, in place of epochs; 0: by epochs.", ge=0, le=10_000_000)
+    batch_size: int = setting(2048, "Pairs in a minibatch, of all GPUs together (paper: 2,048).", ge=2, le=65_536)
+    num_negatives: int = setting(
+        2000, "Random negatives shared by a minibatch, one per pin at most (paper: 500).", ge=1, le=65_536
     )
-    num_negatives: int = Field(
-        2000, ge=1, le=65_536, description="Random negatives shared by a minibatch, one per pin at most (paper: 500)."
+    max_hard_negatives: int = setting(0, "Hard negatives per query at the end (paper: 6).", ge=0, le=64)
+    curriculum: bool = setting(
+        True, "None at first, then stage by stage one more; false: all from the first step (PinSage §3.3)."
     )
-    max_hard_negatives: int = Field(0, ge=0, le=64, description="Hard negatives per query at the end (paper: 6).")
-    curriculum: bool = Field(
-        True, description="None at first, then stage by stage one more; false: all from the first step (PinSage §3.3)."
+    loss: Literal["max_margin", "sampled_softmax"] = setting("sampled_softmax", "Paper: max_margin (Eq. 1).")
+    margin: float = setting(0.1, "Δ of the max-margin loss, on unit vectors.", gt=0, le=2)
+    temperature: float = setting(0.1, "Of the sampled softmax.", gt=0, le=10)
+    learning_rate: float = setting(1e-3, "Peak learning rate.", gt=0, le=1)
+    rate_batch_size: int = setting(
+        0, "Batch size that the rate is meant for; it grows in proportion. 0: any size.", ge=0, le=65_536
     )
-    loss: Literal["max_margin", "sampled_softmax"] = Field("sampled_softmax", description="Paper: max_margin (Eq. 1).")
-    margin: float = Field(0.1, gt=0, le=2, description="Δ of the max-margin loss, on unit vectors.")
-    temperature: float = Field(0.1, gt=0, le=10, description="Of the sampled softmax.")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="Peak learning rate.")
-    rate_batch_size: int = Field(
-        0, ge=0, le=65_536, description="Batch size that the rate is meant for; it grows in proportion. 0: any size."
+    warmup_share: float = setting(0.1, "Share of the steps in which the rate rises linearly.", ge=0, lt=1)
+    final_rate_share: float = setting(0.1, "Rate at the last step as a share of the peak.", gt=0, le=1)
+    weight_decay: float = setting(0.0, "Decoupled weight decay.", ge=0, le=1)
+    validate_every: int = setting(
+        0, "Steps between looks at the validation pairs; 0: a twentieth of the training.", ge=0
     )
-    warmup_share: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the rate rises linearly.")
-    final_rate_share: float = Field(0.1, gt=0, le=1, description="Rate at the last step as a share of the peak.")
-    weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay.")
-    validate_every: int = Field(
-        0, ge=0, description="Steps between looks at the validation pairs; 0: a twentieth of the training."
-    )
-    validation_pairs: int = Field(10_000, ge=1, description="Most validation pairs looked at during training.")
-    patience: int = Field(6, ge=0, le=10_000, description="Looks without a gain after which training ends; 0: never.")
-    precision: Literal["auto", "float32", "bf16"] = Field(
-        "auto", description="Of the matrix products; auto: bf16 where the hardware has it, else float32."
+    validation_pairs: int = setting(10_000, "Most validation pairs looked at during training.", ge=1)
+    patience: int = setting(6, "Looks without a gain after which training ends; 0: never.", ge=0, le=10_000)
+    precision: Literal["auto", "float32", "bf16"] = setting(
+        "auto", "Of the matrix products; auto: bf16 where the hardware has it, else float32."
     )
     seed: Seed = 0
-    checkpoint_every: int = Field(100, ge=1, description="Steps between checkpoints.", json_schema_extra=Execution)
-    log_every: int = Field(10, ge=1, description="Steps between points of the curves.", json_schema_extra=Execution)
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto takes a GPU when there is one.", json_schema_extra=Execution
+    checkpoint_every: int = execution(100, "Steps between checkpoints.", ge=1)
+    log_every: int = execution(10, "Steps between points of the curves.", ge=1)
+    device: Literal["auto", "cpu", "cuda"] = execution("auto", "auto takes a GPU when there is one.")
+    num_threads: int = execution(0, "CPU threads; 0: all cores.", ge=0, le=1024)
+    num_processes: int = execution(0, "Processes that share each minibatch; 0: one per visible GPU.", ge=0, le=64)
+    num_producers: int = execution(0, "Threads that build minibatches; 0: by device.", ge=0, le=64)
+    resident: Literal["auto", "always", "never"] = execution(
+        "auto", "Keep features and neighborhoods in the device's memory; auto: on a GPU that has room."
     )
-    num_threads: int = Field(0, ge=0, le=1024, description="CPU threads; 0: all cores.", json_schema_extra=Execution)
-    num_processes: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="Processes that share each minibatch; 0: one per visible GPU.",
-        json_schema_extra=Execution,
-    )
-    num_producers: int = Field(
-        0, ge=0, le=64, description="Threads that build minibatches; 0: by device.", json_schema_extra=Execution
-    )
-    resident: Literal["auto", "always", "never"] = Field(
-        "auto",
-        description="Keep features and neighborhoods in the device's memory; auto: on a GPU that has room.",
-        json_schema_extra=Execution,
-    )
-    compile: bool = Field(
-        False,
-        description="Compile the network (torch.compile): slower on a CPU, worth a try on a GPU.",
-        json_schema_extra=Execution,
-    )
+    compile: bool = execution(False, "Compile the network (torch.compile): slower on a CPU, worth a try on a GPU.")
 
 
 class IndexSettings(Section):
     """The Annoy index of the embeddings (PinSage §3.5)."""
 
-    target_recall: float = Field(
-        0.95,
-        ge=0,
-        le=1,
-        description="Trees and nodes to inspect rise until recall@10 against exact search is this high.",
+    target_recall: float = setting(
+        0.95, "Trees and nodes to inspect rise until recall@10 against exact search is this high.", ge=0, le=1
     )
-    recall_queries: int = Field(500, ge=1, le=100_000, description="Queries that the recall is measured on.")
-    num_trees: int = Field(0, ge=0, le=1000, description="Trees of the index; 0: chosen by measuring, 10 to 640.")
-    search_k: int = Field(
-        0, ge=0, le=10_000_000, description="Nodes inspected per query; 0: chosen by measuring, 320 to 81,920."
+    recall_queries: int = setting(500, "Queries that the recall is measured on.", ge=1, le=100_000)
+    num_trees: int = setting(0, "Trees of the index; 0: chosen by measuring, 10 to 640.", ge=0, le=1000)
+    search_k: int = setting(0, "Nodes inspected per query; 0: chosen by measuring, 320 to 81,920.", ge=0, le=10_000_000)
+    max_size_gb: float = setting(16.0, "The index may not become larger than this, in GB.", gt=0, le=10_000)
+    max_minutes: float = execution(
+        240.0, "A build that would end later than this stops the run, in minutes.", gt=0, le=100_000
     )
-    max_size_gb: float = Field(16.0, gt=0, le=10_000, description="The index may not become larger than this, in GB.")
-    max_minutes: float = Field(
-        240.0,
-        gt=0,
-        le=100_000,
-        description="A build that would end later than this stops the run, in minutes.",
-        json_schema_extra=Execution,
-    )
-    build_threads: int = Field(
-        1, ge=1, le=256, description="Threads of the build; more than one build faster, and other bytes every time."
+    build_threads: int = setting(
+        1, "Threads of the build; more than one build faster, and other bytes every time.", ge=1, le=256
     )
     seed: Seed = 0
 
@@ -279,62 +238,50 @@ class IndexSettings(Section):
 class EvaluateSettings(Section):
     """Metrics and baselines (PinSage §4.2)."""
 
-    ranks: list[Annotated[int, Field(ge=1)]] = Field([10, 50, 500], min_length=1, description="K of each hit rate.")
-    mrr_scale: int = Field(100, ge=1, description="Scaled MRR is the mean of 1/ceil(rank/scale) (paper: 100).")
-    max_pairs: int = Field(50_000, ge=1, description="Most pairs of a split scored; a seeded sample beyond that.")
-    max_boards: int = Field(5000, ge=1, description="Most boards of a split scored; a seeded sample beyond that.")
-    methods: list[Baseline] = Field(
+    ranks: list[Annotated[int, Field(ge=1)]] = setting([10, 50, 500], "K of each hit rate.", min_length=1)
+    mrr_scale: int = setting(100, "Scaled MRR is the mean of 1/ceil(rank/scale) (paper: 100).", ge=1)
+    max_pairs: int = setting(50_000, "Most pairs of a split scored; a seeded sample beyond that.", ge=1)
+    max_boards: int = setting(5000, "Most boards of a split scored; a seeded sample beyond that.", ge=1)
+    methods: list[Baseline] = setting(
         ["combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "popularity"],
-        description="Methods that PinSage is compared with.",
+        "Methods that PinSage is compared with.",
     )
-    combined_steps: int = Field(200, ge=1, description="Training steps of the Combined baseline.")
-    pixie_walks: int = Field(1000, ge=1, le=1_000_000, description="Walks per query of the Pixie baseline.")
+    combined_steps: int = setting(200, "Training steps of the Combined baseline.", ge=1)
+    pixie_walks: int = setting(1000, "Walks per query of the Pixie baseline.", ge=1, le=1_000_000)
     seed: Seed = 0
 
 
 class ReportSettings(Section):
     """The page with pictures."""
 
-    num_queries: int = Field(14, ge=1, le=200, description="Rows of query pictures.")
-    num_neighbors: int = Field(5, ge=1, le=20, description="Pictures per method in a row.")
+    num_queries: int = setting(14, "Rows of query pictures.", ge=1, le=200)
+    num_neighbors: int = setting(5, "Pictures per method in a row.", ge=1, le=20)
     seed: Seed = 0
 
 
 class PromoteSettings(Section):
     """The gain that makes a challenger the champion."""
 
-    min_gain: float = Field(0.0, ge=-1, le=1, description="Validation hit rate it must gain over the champion.")
+    min_gain: float = setting(0.0, "Validation hit rate it must gain over the champion.", ge=-1, le=1)
 
 
 class ClusterSettings(Section):
     """The Dask cluster that walks and infers."""
 
-    address: str = Field(
-        "",
-        description="Scheduler address; empty: processes on this machine, or threads for a small catalog.",
-        json_schema_extra=Execution,
-    )
-    num_workers: int = Field(
-        2, ge=1, le=1024, description="Processes of the loopback cluster.", json_schema_extra=Execution
-    )
-    threads_per_worker: int = Field(
-        1, ge=1, le=256, description="Threads of each of them; they share one graph.", json_schema_extra=Execution
-    )
-    store: str = Field(
-        "",
-        description="fsspec URL between workers that share no folder with us; empty: all see the same folders.",
-        json_schema_extra=Execution,
+    address: str = execution("", "Scheduler address; empty: processes on this machine, or threads for a small catalog.")
+    num_workers: int = execution(2, "Processes of the loopback cluster.", ge=1, le=1024)
+    threads_per_worker: int = execution(1, "Threads of each of them; they share one graph.", ge=1, le=256)
+    store: str = execution(
+        "", "fsspec URL between workers that share no folder with us; empty: all see the same folders."
     )
 
 
 class TrackingSettings(Section):
     """The MLflow server."""
 
-    uri: str = Field(
-        "", description="MLflow tracking URI; empty: SQLite under the home folder.", json_schema_extra=Execution
-    )
-    experiment: str = Field("pinsage", min_length=1, description="MLflow experiment.", json_schema_extra=Execution)
-    model_name: str = Field("pinsage", min_length=1, description="Registered model.", json_schema_extra=Execution)
+    uri: str = execution("", "MLflow tracking URI; empty: SQLite under the home folder.")
+    experiment: str = execution("pinsage", "MLflow experiment.", min_length=1)
+    model_name: str = execution("pinsage", "Registered model.", min_length=1)
 
 
 class Settings(Section):

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.batches import kernels
+from pinsage.errors import ArtifactDamagedError
+from pinsage.store.arrays import check_pins
 
 Pins = NDArray[np.int32]
 FeatureRows = Callable[[Pins], NDArray[np.float32]]
@@ -114,11 +116,12 @@ class NeighborSampler:
             The sub-graph, with unique targets in order of first appearance, and int32 [n] positions.
 
         Raises:
-            IndexError: a target or a neighbor is not a pin of the table.
+            UnknownPinError: a target is not a pin of the table.
+            ArtifactDamagedError: a neighbor is not.
 
         Source: PinSage Algorithm 2, lines 1-6.
         """
-        self._check(targets)
+        check_pins(targets, len(self._neighbors))
         marks = self._marks()
         nodes, positions, sizes, local, weights, stray = kernels.expand(
             targets,
@@ -130,14 +133,12 @@ class NeighborSampler:
             self._num_layers,
         )
         if stray != kernels.NONE_STRAY:
-            raise IndexError(f"A neighbor is pin {stray}; there are {len(self._neighbors)} pins.")
+            raise ArtifactDamagedError(
+                f"The neighborhoods name pin {stray}, but pins run from 0 to {len(self._neighbors) - 1}. Delete the "
+                "artifact of the walk stage; the next run makes it again."
+            )
         counts = tuple(sizes.tolist())
         return Subgraph(nodes, counts, local, weights, _transposes(local, counts) if transposed else ()), positions
-
-    def _check(self, targets: Pins) -> None:
-        num_pins = len(self._neighbors)
-        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < num_pins:
-            raise IndexError(f"Pins {targets.min()} to {targets.max()} were asked for; there are {num_pins}.")
 
     def _marks(self) -> "_Marks":
         # Marks are made in the thread that uses them, so that no lock is taken for a minibatch.

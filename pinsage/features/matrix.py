@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError, PinSageError
-from pinsage.store.arrays import open_array
+from pinsage.store.arrays import check_pins, open_array
 
 Block = NDArray[np.float32] | NDArray[np.bool_]
 _CHUNK_PINS = 8192
@@ -75,11 +75,10 @@ class FeatureMatrix:
             into: float32 [n, D] to write to and give back; a new array without it.
 
         Raises:
-            IndexError: a pin is negative or not below P.
+            UnknownPinError: a pin is negative or not below P.
             ValueError: `into` has another shape or type.
         """
-        if len(pins) and not 0 <= int(pins.min()) <= int(pins.max()) < self.num_pins:
-            raise IndexError(f"Pins {pins.min()} to {pins.max()} were asked for; there are {self.num_pins}.")
+        check_pins(pins, self.num_pins)
         out = np.empty((len(pins), self.dim), dtype=np.float32) if into is None else into
         if out.shape != (len(pins), self.dim) or out.dtype != np.float32:
             raise ValueError(f"Rows of float32 {[len(pins), self.dim]} do not fit {out.dtype} {list(out.shape)}.")

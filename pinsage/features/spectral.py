@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pinsage.errors import InputError
 from pinsage.features.tall_blocks import WIDTH, Workers, change_basis, inner_products, sum_rows, through_pins
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import SpectralSettings
@@ -108,9 +109,15 @@ def fold_in(
         board_factors: float32 [B, C], the stage's `boards.npy`.
         boards: int32 [n], rows of it.
         settings: those of the stage.
+
+    Raises:
+        InputError: there is no such board.
     """
     if len(boards) and not 0 <= int(boards.min()) <= int(boards.max()) < len(board_factors):
-        raise IndexError(f"Boards {boards.min()} to {boards.max()} were asked for; there are {len(board_factors)}.")
+        raise InputError(
+            f"Boards {boards.min()} to {boards.max()} were asked for, but boards run from 0 to "
+            f"{len(board_factors) - 1}. Take boards of the same catalog."
+        )
     [vector] = _vectors(np.array([0, len(boards)]), boards, board_factors, settings)
     return np.asarray(vector)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pinsage.errors import ArtifactDamagedError
+from pinsage.errors import ArtifactDamagedError, UnknownPinError
 
 
 def open_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
@@ -31,6 +31,19 @@ def open_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) 
         wanted = ", ".join("any" if length is None else str(length) for length in shape)
         raise _damage_error(path, f"holds {array.dtype} {list(array.shape)} instead of {np.dtype(dtype)} [{wanted}]")
     return array
+
+
+def check_pins(pins: npt.NDArray[np.int32], num_pins: int) -> None:
+    """Check that row numbers of pins are those of a table of `num_pins` rows: compiled code checks no bounds.
+
+    Raises:
+        UnknownPinError: one of them is not.
+    """
+    if len(pins) and not 0 <= int(pins.min()) <= int(pins.max()) < num_pins:
+        wrong = int(pins.min()) if pins.min() < 0 else int(pins.max())
+        raise UnknownPinError(
+            f"Pin {wrong} was asked for, but pins run from 0 to {num_pins - 1}. Take pins of the same catalog."
+        )
 
 
 def _damage_error(path: Path, fact: str) -> ArtifactDamagedError:

@@ -55,7 +55,8 @@ def top_expected(
         each row summing to 1, or to 0 where nothing else can be reached, padded with 0; and the number of saves read.
 
     Raises:
-        SettingsError: a query is no pin of the graph, or the plan is out of bounds.
+        UnknownPinError: a query is no pin of the graph.
+        SettingsError: the plan is out of bounds.
 
     Source: PinSage §3.2 (importance-based neighborhoods); the estimate after forward push with a random residual
     (FORA, Wang et al., KDD 2017).

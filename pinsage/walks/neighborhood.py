@@ -72,7 +72,7 @@ def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettin
         settings: how visits are counted or computed, and T.
 
     Raises:
-        SettingsError: a pin is not of the graph.
+        UnknownPinError: a pin is not of the graph.
 
     Source: PinSage §3.2.
     """

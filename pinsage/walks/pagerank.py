@@ -52,7 +52,7 @@ def hard_negatives(
         int32 [Q, H], padded with -1, all -1 for an isolated pin; and the number of hops made.
 
     Raises:
-        SettingsError: a pin is not of the graph.
+        UnknownPinError: a pin is not of the graph.
 
     Source: PinSage §3.3 (hard negatives by personalized PageRank rank).
     """

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.cluster.exchange import Rows, StagedFiles
-from pinsage.errors import InputError, PinSageError
+from pinsage.errors import PinSageError, UnknownPinError
 from pinsage.settings import WalkSettings
 from pinsage.store import rows
 from pinsage.store.rows import Written
@@ -70,13 +70,13 @@ def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings
 
     Raises:
         ArtifactDamagedError: the graph cannot be opened.
-        InputError: the graph lacks some of the pins.
+        UnknownPinError: the graph lacks some of the pins.
         DiskFullError: there is no room for the rows.
     """
     began = time.perf_counter()
     prepared, counts, walking_s = prepare_graph(graph.folder()), [], 0.0
     if not 0 <= begin <= end <= prepared.num_pins:
-        raise InputError(
+        raise UnknownPinError(
             f"Pins {begin} to {end} were to be walked from, but the graph has {prepared.num_pins}. "
             "Take rows and graph from one run."
         )

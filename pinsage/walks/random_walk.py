@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import SettingsError
+from pinsage.store.arrays import check_pins
 from pinsage.walks.hops import HopTables
 from pinsage.walks.top_kernel import fill_top
 from pinsage.walks.visit_kernel import LANES, LONGEST_WALK, Counter, Hops, Pool, Walks
@@ -47,7 +48,8 @@ def top_visited(
         made, each of which follows two edges.
 
     Raises:
-        SettingsError: a query is no pin of the graph, or the plan is out of bounds.
+        UnknownPinError: a query is no pin of the graph.
+        SettingsError: the plan is out of bounds.
 
     Source: PinSage §3.2 (visit counts, L1-normalized), after Pixie (Eksombatchai et al., 2018).
     """
@@ -60,16 +62,12 @@ def top_visited(
 
 
 def check_queries(hops: HopTables, pins: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The query pins, contiguous; compiled code does not check bounds.
+    """The query pins, contiguous.
 
     Raises:
-        SettingsError: a query is no pin of the graph.
+        UnknownPinError: a query is no pin of the graph.
     """
-    if len(pins) and (pins.min() < 0 or pins.max() >= hops.num_pins):
-        raise SettingsError(
-            f"A walk was asked to start at pin {pins.min() if pins.min() < 0 else pins.max()}, "
-            f"but pins run from 0 to {hops.num_pins - 1}. Take pins of this graph's catalog."
-        )
+    check_pins(pins, hops.num_pins)
     return np.ascontiguousarray(pins, dtype=np.int32)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinsage.errors import ArtifactDamagedError, PinSageError
+from pinsage.errors import ArtifactDamagedError, PinSageError, UnknownPinError
 from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 
 NAMES = ("visual", "has_picture", "text", "has_text", "spectral", "has_saves", "log_degree")
@@ -85,7 +85,7 @@ def test_rows_are_gathered_into_memory_that_is_given(folders):
 @pytest.mark.parametrize("pins", [[-1], [0, 4]])
 def test_a_row_that_does_not_exist_is_refused(folders, pins):
     """No reading outside the map, and no counting from its end."""
-    with pytest.raises(IndexError, match="there are 4"):
+    with pytest.raises(UnknownPinError, match="run from 0 to 3"):
         opened(folders).rows(np.array(pins, dtype=np.int32))
 
 

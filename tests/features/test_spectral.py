@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
+from pinsage.errors import InputError
 from pinsage.features import spectral, tall_blocks
 from pinsage.features.spectral import factorize, fold_in, write_spectral_features
 from pinsage.features.tall_blocks import Workers
@@ -97,7 +98,7 @@ def test_folding_in_a_pin_gives_its_row(tmp_path, unit_rows):
 
 def test_folding_in_on_a_board_that_does_not_exist_is_refused():
     """No reading outside the table."""
-    with pytest.raises(IndexError, match="there are 3"):
+    with pytest.raises(InputError, match="run from 0 to 2"):
         fold_in(np.zeros((3, 2), np.float32), np.array([0, 3], np.int32), SpectralSettings())
 
 
