@@ -73,7 +73,7 @@ class Validator:
         """
         terms = np.stack([popularity_term(strength, self._log_degree) for strength in self.strengths])  # [G, C]
         with torch.inference_mode():
-            found = _ranks(self._embeddings(network), self._query, self._positive, terms=terms, enough=TOP)
+            found = rank_positives(self._embeddings(network), self._query, self._positive, terms=terms, enough=TOP)
         rates = (found < TOP).mean(axis=1)
         best = int(rates.argmax())
         return float(rates[best]), self.strengths[best]
@@ -95,28 +95,7 @@ def embed_pins(network: PinSageNetwork, rows: FeatureRows, sampler: NeighborSamp
     return vectors
 
 
-def rank_of_positives(
-    embeddings: Tensor,
-    query: NDArray[np.int32],
-    positive: NDArray[np.int32],
-    popularity: NDArray[np.float32] | None = None,
-) -> NDArray[np.float64]:
-    """The number of pins, besides the query, that score higher than the positive does: float64 [V].
-
-    Of the other pins that score the same half count, so that a network which maps all pins to one point is as good as
-    chance.
-
-    Args:
-        embeddings: float32 [C, d].
-        query, positive: int32 [V], rows of `embeddings`.
-        popularity: float32 [C], added to the score of each pin.
-    """
-    terms = np.zeros((1, len(embeddings)), np.float32) if popularity is None else popularity[None]
-    found: NDArray[np.float64] = _ranks(embeddings, query, positive, terms=terms, enough=len(embeddings))[0]
-    return found
-
-
-def _ranks(
+def rank_positives(
     embeddings: Tensor,
     query: NDArray[np.int32],
     positive: NDArray[np.int32],
@@ -124,7 +103,17 @@ def _ranks(
     terms: NDArray[np.float32],
     enough: int,
 ) -> NDArray[np.float64]:
-    """See `ranks`: float64 [G, V]. The query is no candidate of its own."""
+    """The number of pins, besides the query, that score higher than the positive does: float64 [G, V].
+
+    Of the other pins that score the same half count, so that a network which maps all pins to one point is as good as
+    chance.
+
+    Args:
+        embeddings: float32 [C, d].
+        query, positive: int32 [V], rows of `embeddings`.
+        terms: float32 [G, C], each added to the scores in turn.
+        enough: see `ranks`.
+    """
     found = [np.empty((len(terms), 0))]
     for first in range(0, len(query), _QUERIES_AT_ONCE):
         part = slice(first, first + _QUERIES_AT_ONCE)

@@ -17,7 +17,7 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit
-from pinsage.training.validation import rank_of_positives
+from pinsage.training.validation import rank_positives
 from pinsage.walks.neighborhood import Neighborhoods
 
 CLUSTERS, SIZE = 6, 6  # of each kind; pins that share all three
@@ -108,4 +108,5 @@ def test_a_fault_in_what_it_is_applied_to_is_caught(healthy, fault):
 
 def hit_rate(network, data):
     vectors = torch.from_numpy(embed_all(network, data.features, data.neighborhoods))
-    return float((rank_of_positives(vectors, data.validation.query, data.validation.positive) < 10).mean())
+    pairs, no_terms = data.validation, np.zeros((1, len(vectors)), np.float32)
+    return float((rank_positives(vectors, pairs.query, pairs.positive, terms=no_terms, enough=10) < 10).mean())

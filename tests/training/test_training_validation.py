@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.pairs.pairs import Pairs
 from pinsage.training import validation
-from pinsage.training.validation import Validator, rank_of_positives, ranks
+from pinsage.training.validation import Validator, rank_positives, ranks
 
 RNG = np.random.default_rng(0)
 
@@ -18,11 +18,17 @@ def pins(*values):
     return np.array(values, np.int32)
 
 
+def rank_all(embeddings, query, positive, term=None):
+    """The exact ranks, under one term for popularity or none."""
+    terms = np.zeros((1, len(embeddings)), np.float32) if term is None else term[None]
+    return rank_positives(embeddings, query, positive, terms=terms, enough=len(embeddings))[0]
+
+
 def test_ranks_equal_sorting_by_hand():
-    """The place of the positive among all pins but the query, best first."""
+    """The rank of the positive among all pins but the query, best first."""
     embeddings = RNG.normal(size=(40, 4)).astype(np.float32)
     query, positive = RNG.integers(20, size=300, dtype=np.int32), RNG.integers(20, 40, size=300, dtype=np.int32)
-    ranks = rank_of_positives(torch.from_numpy(embeddings), query, positive)
+    ranks = rank_all(torch.from_numpy(embeddings), query, positive)
     for q, i, rank in zip(query, positive, ranks, strict=True):
         order = [pin for pin in np.argsort(-(embeddings @ embeddings[q])) if pin != q]
         assert order.index(i) == rank
@@ -30,14 +36,14 @@ def test_ranks_equal_sorting_by_hand():
 
 def test_equal_scores_count_half():
     """All pins at one point: in the middle of the 19 others, as chance has it."""
-    assert rank_of_positives(torch.ones(20, 3), pins(0, 1), pins(5, 6)).tolist() == [9, 9]
+    assert rank_all(torch.ones(20, 3), pins(0, 1), pins(5, 6)).tolist() == [9, 9]
 
 
 def test_a_network_that_gives_no_numbers_has_the_last_ranks():
     """NaN is neither higher nor lower, and must not look like a hit."""
     vectors = torch.ones(20, 3)
     vectors[5:] = torch.nan
-    assert min(rank_of_positives(vectors, pins(0, 5), pins(5, 1))) >= 15
+    assert min(rank_all(vectors, pins(0, 5), pins(5, 1))) >= 15
 
 
 def slow_ranks(embeddings, query, positive, popularity):
@@ -52,7 +58,7 @@ def slow_ranks(embeddings, query, positive, popularity):
 
 @given(st.integers(0, 2**31), st.integers(2, 1200))
 @settings(max_examples=30, deadline=None)
-def test_places_equal_counting_by_hand(seed, num_pins):
+def test_ranks_equal_counting_by_hand(seed, num_pins):
     """With many equal scores, and with popularity beside them; more pins than a block has."""
     rng = np.random.default_rng(seed)
     embeddings = rng.integers(-1, 2, size=(num_pins, 2)).astype(np.float32)
@@ -60,13 +66,13 @@ def test_places_equal_counting_by_hand(seed, num_pins):
     query = rng.integers(num_pins, size=5, dtype=np.int32)
     positive = ((query + rng.integers(1, num_pins, size=5)) % num_pins).astype(np.int32)
     for term in (None, popularity):
-        found = rank_of_positives(torch.from_numpy(embeddings), query, positive, term)
+        found = rank_all(torch.from_numpy(embeddings), query, positive, term)
         assert found.tolist() == slow_ranks(embeddings, query, positive, 0 if term is None else term)
 
 
 @given(st.integers(0, 2**31), st.integers(1, 700))
 @settings(max_examples=30, deadline=None)
-def test_counting_may_end_when_the_place_is_bad_enough(seed, enough):
+def test_counting_may_end_when_the_rank_is_bad_enough(seed, enough):
     """Which ranks are below that number stays the same, and those are exact."""
     rng = np.random.default_rng(seed)
     scores = rng.integers(600, size=(20, 1500)).astype(np.float32)
