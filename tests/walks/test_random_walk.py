@@ -141,7 +141,7 @@ def test_no_queries_and_no_saves_give_empty_answers():
 @pytest.mark.parametrize("pin", [-1, 3])
 def test_a_query_outside_the_graph_is_refused(pin):
     """Compiled code would read past its arrays."""
-    with pytest.raises(UnknownPinError, match=f"pin {pin}, but pins run from 0 to 2"):
+    with pytest.raises(UnknownPinError, match=f"Pin {pin} was asked for, but pins run from 0 to 2"):
         top_visited(graph_of([(0, 0)], 3, 1), pins(0, pin), WalkPlan(5, 2, 0.5, 0), top=4)
 
 
