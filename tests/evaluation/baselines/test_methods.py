@@ -67,7 +67,7 @@ def test_without_validation_pairs_the_first_value_is_taken():
     ("pictures", "words", "left_out"),
     [(True, False, {"annotation"}), (False, True, {"visual"}), (False, False, {"visual", "annotation", "combined"})],
 )
-def test_methods_without_their_evidence_are_left_out_with_the_reason(caplog, pictures, words, left_out):
+def test_methods_without_their_inputs_are_left_out_with_the_reason(caplog, pictures, words, left_out):
     """No zeros for what cannot be measured; Combined makes do with one of the two."""
     with caplog.at_level(logging.WARNING):
         methods = made(DEFAULTS, two_communities(pictures=pictures, words=words))

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pinsage.evaluation.map_in_threads import map_in_threads
+from pinsage.evaluation.threads import map_in_threads
 
 
 def test_results_come_in_the_order_of_the_items():
