@@ -11,7 +11,7 @@ import torch
 from pinsage.batches.minibatch import NeighborSampler
 from pinsage.errors import DeviceMemoryError
 from pinsage.model.network import NetworkShape, SubgraphTensors
-from pinsage.training import device, memory
+from pinsage.training import device
 from pinsage.training.device import choose_precision, cpu_has_bf16, explain_full_device, step_gb
 from pinsage.training.loader import Resident, num_producers
 from pinsage.training.loop import fit
@@ -136,7 +136,7 @@ def test_a_step_that_does_not_fit_the_gpu_is_said_with_what_to_lower(world, monk
     subgraph, _ = NeighborSampler(*start.data.tables(), num_layers=2).sample(np.arange(100, dtype=np.int32))
     batch = Holder(subgraph)
     batch.step = 7
-    monkeypatch.setattr(memory, "_total_gb", lambda: 16.0)
+    monkeypatch.setattr(device, "_total_gb", lambda: 16.0)
     shape = NetworkShape((("visual", 6),), 2, 16, 8, "importance")
     with pytest.raises(DeviceMemoryError) as caught, explain_full_device(batch, shape, start.train):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
