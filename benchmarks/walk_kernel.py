@@ -29,7 +29,7 @@ from zipf_world import zipf_saves
 from pinsage.compiled.prefetch import prefetch
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.walks.hops import HopTables, empty
+from pinsage.walks.hops import HopTables, huge_page_array
 from pinsage.walks.random_walk import WalkPlan, top_visited
 
 PLANS = {"200 walks, top 50": (WalkPlan(200, 2, 0.5, 7), 50), "10 walks, top 3": (WalkPlan(10, 2, 0.5, 7), 3)}
@@ -91,7 +91,7 @@ def random_reads(array, count, places):
 
 def floor_of(num_saves: int) -> Contestant:
     """Random reads from an array as large as the hops of `num_saves`, or nearly; a read counts as a hop."""
-    array = empty(1 << (num_saves.bit_length() - 1), np.uint64)
+    array = huge_page_array(1 << (num_saves.bit_length() - 1), np.uint64)
     array[:] = 1
     places = np.empty(64, np.int64)
 
