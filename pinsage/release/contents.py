@@ -200,8 +200,8 @@ def _write_words_for_people(folder: Path, version: str, facts: Facts) -> None:
 
 
 _SEARCH_IN_WORDS = {
-    EXACT: f"Below {EXACT_SCAN_PINS:,} pins a scan of all embeddings, one matrix product, answers faster than the "
-    "index and misses nothing. `consumer.py` scans; the index is there for those who want it.",
+    EXACT: f"Below {EXACT_SCAN_PINS:,} pins a scan of all embeddings, one matrix product, takes milliseconds and "
+    "misses nothing, so `consumer.py` scans; the index is there for those who want more speed.",
     ANNOY: "`consumer.py` takes candidates from the Annoy index, mapped from disk, and scores them by the embeddings.",
 }
 

@@ -53,7 +53,7 @@ class CurrentRelease:
         try:
             version = self._releases.current().version
             if version != self._release.version:
-                self._release = Release.open(self._releases.folder(version), version)
+                self._release = self._releases.open(version)
                 log.info("now serving release %s", version)
             self._told = ""
         except PinSageError as error:
@@ -65,7 +65,7 @@ class CurrentRelease:
         pointer = self._releases.current()
         for version in (pointer.version, *pointer.previous):
             try:
-                return Release.open(self._releases.folder(version), version)
+                return self._releases.open(version)
             except PinSageError as error:
                 log.error("%s The release that served before it is tried.", error)
         raise ArtifactDamagedError(

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, InputError
 from pinsage.release.contents import ReleaseParts, write_contents
 from pinsage.release.pointer import VERSION, Pointer, order
+from pinsage.release.release import Release
 from pinsage.release.verification import verified_manifest
 from pinsage.store import manifest as manifests
 from pinsage.store.deployment import Store
 from pinsage.store.manifest import Manifest
 
 STAGE, CURRENT = "releases", "CURRENT"
+Checked = TypeVar("Checked")
 FORMAT = 1  # of the files of a release
 
 
@@ -25,7 +28,7 @@ class Releases:
     """The releases of a deployment's store."""
 
     def __init__(self, store: Store) -> None:
-        self._artifacts, self._bucket = store.releases, store.bucket(STAGE)
+        self._artifacts, self._bucket, self._is_remote = store.releases, store.bucket(STAGE), store.is_remote
 
     def __str__(self) -> str:
         return str(self._bucket)
@@ -58,6 +61,23 @@ class Releases:
         """
         name = f"{version}/{manifests.NAME}"
         return Manifest.parse(self._bucket.read(name) or b"", f"{self}/{name}")
+
+    def open(self, version: str) -> Release:
+        """The release of a version, after the files it serves were verified.
+
+        Raises:
+            InputError, ArtifactMissingError: as `folder`.
+            ArtifactDamagedError: a file is missing or is not what was published.
+        """
+        return self._checked(version, lambda folder: Release.open(folder, version))
+
+    def verify(self, version: str) -> Manifest:
+        """The manifest of a version, after every file was verified.
+
+        Raises:
+            InputError, ArtifactMissingError, ArtifactDamagedError: as `open`.
+        """
+        return self._checked(version, lambda folder: verified_manifest(folder, version))
 
     def current(self) -> Pointer:
         """The pointer to the release that serves.
@@ -115,7 +135,7 @@ class Releases:
         Raises:
             ArtifactDamagedError: the release is not what was published; CURRENT stays.
         """
-        verified_manifest(self.folder(version), version)
+        self.verify(version)
         with self._only_mover():
             if not is_wanted():
                 return False
@@ -133,7 +153,7 @@ class Releases:
         with self._only_mover():
             before = self._pointer_or_none() if version else self.current()
             target = version or self._before(self.current())
-            verified_manifest(self.folder(target), target)
+            self.verify(target)
             pointer = before.rolled_back_to(target) if before else Pointer.first(target)
             self._replace(pointer)
         return pointer
@@ -148,6 +168,16 @@ class Releases:
                 self._bucket.remove(f"{version}/{manifests.NAME}")  # first: half a release must not be found
                 self._bucket.remove(version)
         return removed
+
+    def _checked(self, version: str, check: Callable[[Path], Checked]) -> Checked:
+        folder = self.folder(version)
+        try:
+            return check(folder)
+        except ArtifactDamagedError:
+            if not self._is_remote:
+                raise
+            # The copy on this host may be what is damaged: it is fetched again then, and the store has the last word.
+            return check(self._artifacts.open(STAGE, version).folder)
 
     def _before(self, pointer: Pointer) -> str:
         for version in pointer.previous:

@@ -11,7 +11,6 @@ from tasks.command_line.terminal import stdout_console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pinsage.release.release import Release
     from pinsage.release.releases import Releases
 
 release_app = typer.Typer(no_args_is_help=True, help="The releases that a serving team takes.")
@@ -56,12 +55,10 @@ def verify(version: Version = "", home: Home = HOME) -> None:
 
     Example: pinsage release verify --home var
     """
-    from pinsage.release.verification import verified_manifest
-
     releases = _releases(home)
     version = version or releases.current().version
-    manifest = verified_manifest(releases.folder(version), version)
-    release = _open(releases, version)
+    manifest = releases.verify(version)
+    release = releases.open(version)
     size_mb = sum(entry.size_bytes for entry in manifest.files) / 1e6
     related = release.related(release.pin_ids.pin_id(0), 1)
     typer.echo(
@@ -84,7 +81,7 @@ def diff(
 
     releases = _releases(home)
     newer = newer or releases.current().version
-    both = [(_open(releases, version), releases.folder(version)) for version in (older, newer)]
+    both = [(releases.open(version), releases.folder(version)) for version in (older, newer)]
     found, console = difference(*both), stdout_console()
     console.print(f"{older} -> {newer}")
     console.print(_counted("pins added", found.num_added, found.added), markup=False)
@@ -111,12 +108,6 @@ def _releases(home: Path) -> "Releases":
     from pinsage.store.deployment import open_store
 
     return Releases(open_store(home.resolve()))
-
-
-def _open(releases: "Releases", version: str) -> "Release":
-    from pinsage.release.release import Release
-
-    return Release.open(releases.folder(version), version)
 
 
 def _counted(what: str, count: int, examples: Iterable[str]) -> str:

@@ -23,10 +23,10 @@ GATE = {"model_version": 1, "is_champion": True, "reason": "First version: there
 class ReleaseWorld:
     """A store, and artifacts to release in it."""
 
-    def __init__(self, folder: Path, place: str = "") -> None:
-        """Artifacts lie below `folder`, releases too unless `place` is a URL."""
+    def __init__(self, folder: Path, store: Store | None = None) -> None:
+        """Artifacts lie below `folder`, releases too unless there is another store for them."""
         self.artifacts = FolderArtifacts(folder / "made")
-        self.store = Store(folder, place or str(folder))
+        self.store = store or Store(folder, str(folder))
         self.releases = Releases(self.store)
 
     def parts(self, number: int, *, num_pins: int = NUM_PINS, dim: int = DIM, strength: float = 0.1) -> ReleaseParts:

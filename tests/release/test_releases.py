@@ -15,7 +15,6 @@ from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, DiskFullError, InputError
 from pinsage.release.contents import FILES
 from pinsage.release.pointer import VERSION, Pointer
-from pinsage.release.release import Release
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def test_parts_that_do_not_belong_together_are_refused(world, tmp_path, change, 
     with pytest.raises(InputError, match=sentence):
         world.releases.publish(replace(parts, inputs={**parts.inputs, "embed": embedded}), "test")
     assert world.releases.versions() == [before]
-    assert Release.open(world.releases.folder(before), before).related("pin-00000").version == before
+    assert world.releases.open(before).related("pin-00000").version == before
 
 
 def test_a_model_of_another_dimension_is_refused(world):
