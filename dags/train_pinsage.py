@@ -5,8 +5,8 @@ artifact named by what made it: a retry is safe, and a run over unchanged data a
 
 * **Trigger form**: every setting with its bounds; it starts from the deployment's preset (`PINSAGE_CONFIG`).
 * **A scheduled run or a backfill** sees the data as of the end of its data interval; a manual run sees all of it.
-* **Results**: the task `report` publishes a page with pictures, `promote` says whether the model became champion;
-  MLflow has one run per DAG run, with the same id in the tag `pinsage.run_id`.
+* **Results**: the task `report` publishes a page with pictures, `promote` says whether the model became champion,
+  `release` where the serving team finds it; MLflow has one run per DAG run, with its id in the tag `pinsage.run_id`.
 * **Bad input or settings** fail at once with a sentence in the task's log; anything else is retried.
 """
 
@@ -50,7 +50,8 @@ with DAG(
     index = StageTask(stage="index")
     evaluate = StageTask(stage="evaluate", limit=timedelta(hours=6))
     report = StageTask(stage="report")
-    promote = StageTask(stage="promote", publishes=[RELEASE])
+    promote = StageTask(stage="promote")
+    release = StageTask(stage="release", publishes=[RELEASE])
 
     ingest >> [pair, featurize_text, featurize_visual]
     pair >> connect >> [featurize_saves, walk]
@@ -61,4 +62,5 @@ with DAG(
         >> [index, evaluate]
         >> report
         >> promote
+        >> release
     )

@@ -265,6 +265,18 @@ class PromoteSettings(Section):
     min_gain: float = setting(0.0, "Validation hit rate it must gain over the champion.", ge=-1, le=1)
 
 
+class ReleaseSettings(Section):
+    """The releases that a serving team takes."""
+
+    keep: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        description="Newest releases kept; the current one and the one before it always are.",
+        json_schema_extra=Execution,
+    )
+
+
 class ClusterSettings(Section):
     """The Dask cluster that walks and infers."""
 
@@ -300,5 +312,6 @@ class Settings(Section):
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
     promote: PromoteSettings = PromoteSettings()
+    release: ReleaseSettings = ReleaseSettings()
     cluster: ClusterSettings = ClusterSettings()
     tracking: TrackingSettings = TrackingSettings()

@@ -7,7 +7,6 @@ import pyarrow as pa
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.index.choose import CurvePoint, choose_index
-from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts, Manifest
 from pinsage.store.parquet_files import write_parquet
@@ -19,8 +18,8 @@ def index(work: StageWork) -> Facts:
 
     Returns:
         pins, dim, max_popularity (0: the cosine alone ranks), trees, search_k, recall_at_10, queries_per_s (one core),
-        p99_ms, size_mb, whether an exact scan would be as fast on a catalog of this size, and the curve: a JSON list
-        of [trees, search_k, recall_at_10, queries_per_s, p99_ms, size_mb, build_s] of every setting that was measured.
+        p99_ms, size_mb, and the curve: a JSON list of [trees, search_k, recall_at_10, queries_per_s, p99_ms, size_mb,
+        build_s] of every setting that was measured.
     """
     settings, num_pins = work.settings.index, Catalog.open(work.inputs["ingest"]).num_pins
     embeddings = open_array(work.inputs["embed"] / "embeddings.npy", np.float32, (num_pins, None))
@@ -39,7 +38,6 @@ def index(work: StageWork) -> Facts:
         "queries_per_s": round(search.queries_per_s, 1),
         "p99_ms": round(search.p99_ms, 3),
         "size_mb": round(header.size_bytes / 1e6, 3),
-        "exact_scan_is_as_fast": header.num_pins < EXACT_SCAN_PINS,
         "curve": _curve(chosen.curve),
     }
 

@@ -13,7 +13,8 @@ class Stage:
     `inputs` are the stages whose artifacts it reads, `sections` the settings that decide what it makes, `identity` a
     function (`module:name`, given the settings and the pipeline's home folder) whose answer also enters the key: the
     digest of data from outside.
-    A stage with `has_artifact=False` acts on the world (the model registry) and runs every time; it must be idempotent.
+    A stage with `has_artifact=False` acts on the world (the model registry, the releases) and runs every time; it must
+    be idempotent.
     """
 
     name: str
@@ -67,6 +68,10 @@ _TABLE = (
     Stage(
         "promote", 1, ("ingest", "train", "embed", "index", "evaluate", "report"), ("promote",),
         "Register the model; make it champion if it beats the champion on validation.", has_artifact=False,
+    ),
+    Stage(
+        "release", 1, ("ingest", "featurize_text", "train", "embed", "index", "evaluate", "promote"), ("release",),
+        "Release the champion: index, embeddings and model in one folder, and CURRENT names it.", has_artifact=False,
     ),
 )  # fmt: skip
 

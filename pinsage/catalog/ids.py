@@ -22,6 +22,11 @@ class PinIds:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def array(self) -> pa.Array:
+        """All ids, ascending by their UTF-8 bytes: strings [P]."""
+        return self._ids
+
     def pin_id(self, row: int) -> str:
         """The id of a pin."""
         if not 0 <= row < len(self):
@@ -38,10 +43,15 @@ class PinIds:
         Raises:
             UnknownPinError: the catalog does not hold it; the message names ids that look alike.
         """
+        found = self.find(pin_id)
+        if found is None:
+            raise UnknownPinError(self._sentence(pin_id, self._place(pin_id)))
+        return found
+
+    def find(self, pin_id: str) -> int | None:
+        """The pin of an id; None if the catalog does not hold it."""
         place = self._place(pin_id)
-        if place < len(self) and self.pin_id(place) == pin_id:
-            return place
-        raise UnknownPinError(self._sentence(pin_id, place))
+        return place if place < len(self) and self.pin_id(place) == pin_id else None
 
     def _place(self, pin_id: str) -> int:
         """The place of an id among the ascending ids, or the one it would take: Arrow sorts by UTF-8 bytes."""

@@ -1,4 +1,4 @@
-"""An exact scan of all embeddings: it misses nothing, and on a small catalog it is as fast as any index.
+"""An exact scan of all embeddings: it misses nothing, and a small catalog is scanned within milliseconds.
 
 Letters: P pins, d embedding size, Q queries, k pins asked for.
 """
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pinsage.index.query import Neighbors, check_pin, unit_query
 
-EXACT_SCAN_PINS: Final = 50_000  # below this a scan answers as fast as any index
+EXACT_SCAN_PINS: Final = 50_000  # below this a release is scanned
 CHUNK_BYTES = 64_000_000
 
 

@@ -42,15 +42,12 @@ class Store:
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """The published artifacts."""
-        if not self.is_remote:
-            return FolderArtifacts(Path(self.place) / "artifacts")
-        from pinsage.store.cache import Cache  # what only a remote store needs, and fsspec, which takes a while
-        from pinsage.store.remote import RemoteBucket
-        from pinsage.store.remote_artifacts import RemoteArtifacts
+        return self._artifacts(f"{self.place}/artifacts")
 
-        folder = Path(os.environ.get(CACHE) or self.home / "cache" / "store")
-        cache = Cache(folder / "copies", _cache_bytes())
-        return RemoteArtifacts(RemoteBucket(f"{self.place}/artifacts"), cache, folder / "drafts")
+    @cached_property
+    def releases(self) -> ArtifactStore:
+        """The releases: published as artifacts are, of the one stage `releases`, beside the others."""
+        return self._artifacts(self.place)
 
     @cached_property
     def runs(self) -> RunStore:
@@ -77,6 +74,17 @@ class Store:
     def one_at_a_time(self, what: str) -> AbstractContextManager[None]:
         """Let one process of the deployment at a time do `what`, on all of its hosts."""
         return self.bucket("locks").hold(what)
+
+    def _artifacts(self, root: str) -> ArtifactStore:
+        if not self.is_remote:
+            return FolderArtifacts(Path(root))
+        from pinsage.store.cache import Cache  # what only a remote store needs, and fsspec, which takes a while
+        from pinsage.store.remote import RemoteBucket
+        from pinsage.store.remote_artifacts import RemoteArtifacts
+
+        folder = Path(os.environ.get(CACHE) or self.home / "cache" / "store")
+        cache = Cache(folder / "copies", _cache_bytes())
+        return RemoteArtifacts(RemoteBucket(root), cache, folder / "drafts")
 
 
 def open_store(home: Path) -> Store:

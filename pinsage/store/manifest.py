@@ -38,8 +38,13 @@ class Manifest:
     seconds: float = 0.0
 
     def to_json(self) -> str:
-        """The manifest as the text of its file."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        """The manifest as the text of its file, with a checksum of its own."""
+        return json.dumps({**asdict(self), "checksum": self.checksum}, indent=1, sort_keys=True) + "\n"
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the manifest's values, in hex."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -64,7 +69,10 @@ class Manifest:
         try:
             raw = json.loads(content)
             known = {field.name: raw[field.name] for field in fields(cls)}
-            return cls(**{**known, "files": [FileEntry(**entry) for entry in raw["files"]]})
+            manifest = cls(**{**known, "files": [FileEntry(**entry) for entry in raw["files"]]})
+            if raw.get("checksum", manifest.checksum) != manifest.checksum:  # those of earlier versions have none
+                raise ValueError("it does not match its own checksum")
+            return manifest
         except (ValueError, TypeError, KeyError) as error:
             raise _unreadable(shown_as, error) from None
 

@@ -14,6 +14,7 @@ from pinsage.config import load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
+from tasks.command_line.releases import HOME, Home, release_app
 from tasks.command_line.terminal import OneLineErrors, stdout_console
 from tasks.stages import STAGES
 
@@ -27,16 +28,15 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="The settings of a run.")
 import_app = typer.Typer(no_args_is_help=True, help="Public data sets as pins, boards and saves.")
 app.add_typer(config_app, name="config")
+app.add_typer(release_app, name="release")
 app.add_typer(import_app, name="import")
 
-Home = Annotated[Path, typer.Option("--home", envvar="PINSAGE_HOME", help="Data folder: artifacts, runs, MLflow.")]
 Dataset = Annotated[str, typer.Option(help="Folder or URL with pins, boards and saves Parquet tables.")]
 Preset = Annotated[Path | None, typer.Option(help="YAML file of settings, e.g. conf/demo.yaml.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; may be given again.")
 ]
 RunId = Annotated[str, typer.Option("--run", "--run-id", metavar="RUN_ID", help="The run; see `pinsage runs`.")]
-HOME = Path("var")
 AIRFLOW = "http://127.0.0.1:8080"
 
 

@@ -93,11 +93,17 @@ def _closing_lines(run: Run, store: ArtifactStore, mlflow: str) -> list[tuple[st
     lines = [
         ("Stages", _work_done(run)),
         ("Model", f"version {promoted['model_version']}. {promoted['reason']}"),
+        ("Release", _release(run)),
         ("Airflow", run.origin.get("airflow_url", "")),
         ("MLflow", mlflow),
         ("Report", str(_folder(run, store, "report") / "report.html")),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def _release(run: Run) -> str:
+    facts = run.result("release").facts
+    return f"{facts['folder']}. {facts['reason']}" if facts["folder"] else str(facts["reason"])
 
 
 def _mlflow_place(run: Run, home: Path) -> str:

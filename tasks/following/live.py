@@ -39,6 +39,7 @@ HEADLINES = {
     "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_scaled_mrr",
     "report": "query_rows size_mb",
     "promote": "model_version is_champion",
+    "release": "release is_current",
 }
 
 

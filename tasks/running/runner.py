@@ -80,7 +80,8 @@ def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork)
 def _work(
     stage: Stage, run: Run, store: Store, key: str, log_metrics: LogMetrics, on_progress: OnProgress
 ) -> StageWork:
-    inputs = {name: store.artifacts.open(name, run.result(name).key).folder for name in stage.inputs}
+    published = [name for name in stage.inputs if STAGES[name].has_artifact]
+    inputs = {name: store.artifacts.open(name, run.result(name).key).folder for name in published}
     scratch = store.scratch(stage.name, key)
     return StageWork(
         run.settings, inputs, scratch, scratch, store.home, run.run_id, log_metrics, on_progress=on_progress

@@ -16,10 +16,11 @@ _FOLDERS = ("out", "scratch", "home")
 class StageWork:
     """The work of one stage: read `inputs`, write files into `out`, return facts.
 
-    `inputs` maps a stage name to the folder of its published artifact. `out` is an empty folder that is published when
-    the function returns. `scratch` is a folder of this key alone that survives a killed attempt (checkpoints).
-    `log_metrics` sends the metrics of a training step to the experiment tracker, `on_progress` takes the progress of
-    work on the cluster. `home` is the pipeline's data folder. `identity` is what the stage's identity function said.
+    `inputs` maps a stage name to the folder of its published artifact, if it has one. `out` is an empty folder that is
+    published when the function returns. `scratch` is a folder of this key alone that survives a killed attempt
+    (checkpoints). `log_metrics` sends the metrics of a training step to the experiment tracker, `on_progress` takes the
+    progress of work on the cluster. `home` is the pipeline's data folder. `identity` is what the stage's identity
+    function said.
     """
 
     settings: Settings

@@ -68,7 +68,7 @@ def test_only_training_asks_for_the_gpu(dag):
 def test_catalog_model_and_release_are_assets(dag):
     """Other DAGs can wait for what this one makes."""
     outlets = {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
-    assert outlets == {"ingest": ["pinsage_catalog"], "train": ["pinsage_model"], "promote": ["pinsage_release"]}
+    assert outlets == {"ingest": ["pinsage_catalog"], "train": ["pinsage_model"], "release": ["pinsage_release"]}
 
 
 def test_a_fresh_deployment_waits_for_the_next_midnight():

@@ -1,5 +1,6 @@
 """Artifacts appear whole or not at all, once per key, and are refused when a byte changed: in a folder and on S3."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -238,3 +239,13 @@ def _run(target, *arguments) -> int | None:
     process.start()
     process.join(60)
     return process.exitcode
+
+
+def test_a_value_changed_in_a_manifest_is_refused():
+    """It is still JSON, and still has every field; one without a checksum is of an earlier version."""
+    text = recipe().to_json()
+    assert Manifest.parse(text.encode(), "m") == recipe()
+    with pytest.raises(ArtifactDamagedError, match="does not match its own checksum"):
+        Manifest.parse(text.replace('"num_walks": 3', '"num_walks": 7').encode(), "m")
+    old = {name: value for name, value in json.loads(text).items() if name != "checksum"}
+    assert Manifest.parse(json.dumps(old).encode(), "m") == recipe()

@@ -31,6 +31,7 @@ from tasks.stages import STAGES, Stage
 
 ROOT = Path(__file__).parents[2]
 TITLES = ["The ant", "The bee", "The cat", "The dog"]
+RELEASED = {"folder": "/r/v3", "reason": "CURRENT names it."}
 PROMOTED = {"model_version": 3, "reason": "A gain of +0.1.", "mlflow_url": "", "mlflow_run_id": "m1"}
 
 
@@ -76,6 +77,9 @@ def test_the_help_needs_nothing_heavy():
         (("run", "--set", "walk.num_walks=0", "--dataset", "x"), 2, "walk.num_walks = 0"),
         (("config", "validate", "--set", "walk.steps"), 2, "has no '='"),
         (("config", "show", "--preset", "nowhere.yaml"), 2, "nowhere.yaml cannot be read"),
+        (("release", "verify"), 1, "Nothing has been released yet"),
+        (("release", "rollback", "nothing"), 2, "'nothing' is no release. `pinsage release list` shows what there is."),
+        (("release", "diff", "x", "y"), 2, "'x' is no release"),
         (("stage", "bake"), 2, "'bake' is not a stage. The stages are: ingest,"),
         (("related", "1"), 1, "has ended its stage 'index'"),
         (("related", "1", "--run", "r9"), 2, "There is no run 'r9'"),
@@ -132,7 +136,7 @@ def finished(tmp_path) -> Run:
     """A run of four pins on a quarter circle, all stages recorded as ended."""
     run = open_store(tmp_path).runs.open_or_start("r1", load_settings(overrides={"data.dataset": "/data/zoo"}))
     published = {"ingest": write_catalog, "index": write_index, "evaluate": write_evaluation}
-    facts = {"promote": PROMOTED, "evaluate": {"pinsage_test_hit_rate_at_10": 0.25}}
+    facts = {"promote": PROMOTED, "release": RELEASED, "evaluate": {"pinsage_test_hit_rate_at_10": 0.25}}
     for stage in STAGES:
         with open_store(tmp_path).artifacts.publish(Manifest(stage, "k", 1, {}, {}, {}, "test")) as draft:
             published.get(stage, lambda folder: None)(draft.folder)
@@ -192,7 +196,7 @@ def test_runs_are_listed_with_data_set_progress_and_hit_rate(tmp_path, finished)
     """One line per run."""
     shown = pinsage("runs", "--home", tmp_path).stdout
     [line] = [line for line in shown.splitlines() if "r1" in line]
-    assert ["zoo" in line, "13 of 13" in line, "0.2500" in line] == [True] * 3
+    assert ["zoo" in line, "14 of 14" in line, "0.2500" in line] == [True] * 3
 
 
 def test_the_summary_shows_metrics_recommendations_and_addresses(tmp_path, finished):
@@ -205,6 +209,7 @@ def test_the_summary_shows_metrics_recommendations_and_addresses(tmp_path, finis
     assert "The bee · The cat" in shown
     assert "11 of 12 artifacts made in 22.0 s" in lines["Stages"]
     assert "version 3. A gain of +0.1." in lines["Model"]
+    assert "/r/v3. CURRENT names it." in lines["Release"]
     assert "run m1 in sqlite:///" in lines["MLflow"]
     assert lines["Report"].endswith("artifacts/report/k/report.html")
     assert "Airflow" not in lines

@@ -47,7 +47,6 @@ def test_the_curve_is_published_without_timings(world):
     }  # fmt: skip
     assert [row[:3] for row in json.loads(facts["curve"])] == [list(row.values())[:3] for row in table.to_pylist()]
     assert facts["queries_per_s"] > 0
-    assert facts["exact_scan_is_as_fast"] is True
 
 
 def test_the_index_is_the_same_twice(world, tmp_path):

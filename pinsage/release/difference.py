@@ -1,0 +1,94 @@
+"""The difference between two releases: pins, settings, figures, and how many neighbors of a pin stayed the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from pinsage.config import flat, validate
+from pinsage.evaluation.names import ALL, PINSAGE
+from pinsage.release.contents import METRICS, SETTINGS
+from pinsage.release.release import Release
+from pinsage.store.manifest import Fact
+
+DEPTH = 10
+QUERIES = 500
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The difference of a newer release from an older one.
+
+    Attributes:
+        added, removed: pin_ids of one that the other lacks, some of them; `num_added` and `num_removed` count all.
+        kept_neighbors: the share of the first ten related pins that are the same, of those that both releases know,
+            over a sample of common pins; None where there are none.
+        facts, settings, figures: by name the older and the newer value, where they differ.
+    """
+
+    num_added: int
+    num_removed: int
+    added: list[str]
+    removed: list[str]
+    kept_neighbors: float | None
+    facts: dict[str, tuple[Fact, Fact]]
+    settings: dict[str, tuple[Any, Any]]
+    figures: dict[str, tuple[float | None, float | None]]
+
+
+def difference(older: tuple[Release, Path], newer: tuple[Release, Path], *, seed: int = 0) -> Difference:
+    """The difference of two releases, each opened and with its folder.
+
+    Args:
+        older: the one before.
+        newer: the one after.
+        seed: of the sample of pins whose neighbors are compared.
+    """
+    ids = [release.pin_ids.array for release, _ in (older, newer)]
+    added, removed = (one.filter(pc.invert(pc.is_in(one, other))) for one, other in (ids[::-1], ids))
+    return Difference(
+        len(added), len(removed), added[:5].to_pylist(), removed[:5].to_pylist(),
+        kept_neighbors(older[0], newer[0], seed=seed),
+        _changed(older[0].facts, newer[0].facts),
+        _changed(_settings(older[1]), _settings(newer[1])),
+        _changed(_figures(older[1]), _figures(newer[1])),
+    )  # fmt: skip
+
+
+def kept_neighbors(older: Release, newer: Release, *, seed: int = 0) -> float | None:
+    """The share of the ten pins related to a pin that stayed the same, averaged over a sample of common pins.
+
+    A neighbor that only one release knows came or went with the catalog and does not count.
+    """
+    common = older.pin_ids.array.filter(pc.is_in(older.pin_ids.array, newer.pin_ids.array)).to_pylist()
+    if len(common) < 2:
+        return None
+    rng, known = np.random.default_rng(seed), set(common)
+    sample = [common[place] for place in rng.choice(len(common), min(QUERIES, len(common)), replace=False)]
+    shares = []
+    for pin_id in sample:
+        before, after = (set(release.related(pin_id, DEPTH).pin_ids) & known for release in (older, newer))
+        shares.append(len(before & after) / max(len(before), len(after), 1))
+    return float(np.mean(shares))
+
+
+def _changed(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    names = [*older, *(name for name in newer if name not in older)]
+    pairs = {name: (older.get(name), newer.get(name)) for name in names}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    return flat(validate(yaml.safe_load((folder / SETTINGS).read_text(encoding="utf-8"))))
+
+
+def _figures(folder: Path) -> dict[str, float]:
+    """PinSage's metrics on all test pairs."""
+    rows = pq.read_table(folder / METRICS).to_pylist()
+    ours = [row for row in rows if (row["method"], row["split"], row["view"]) == (PINSAGE, "test", ALL)]
+    return {str(row["metric"]): round(row["value"], 6) for row in ours}

@@ -1,0 +1,130 @@
+"""A release, opened: related pins with filters and diversity, by the index or by an exact scan.
+
+Letters: P pins, d embedding size, k pins asked for.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pinsage.catalog.ids import PinIds
+from pinsage.errors import InputError
+from pinsage.index.exact import ExactScan
+from pinsage.index.header import HEADER
+from pinsage.index.pin_index import PinIndex
+from pinsage.index.query import Neighbors
+from pinsage.release.contents import ANNOY, BOARDS, EMBEDDINGS, PINS, POPULARITY
+from pinsage.release.diversity import SCORES_ALONE, Diversity, diverse
+from pinsage.release.filters import NO_FILTERS, NO_PINS, Boards, Filters, Pins, rows_of
+from pinsage.release.verification import read_pins, verified_manifest
+from pinsage.store.arrays import open_array
+from pinsage.store.manifest import Facts
+
+SERVED = (HEADER, PINS, BOARDS, EMBEDDINGS, POPULARITY)  # and the index, which checks itself when it is opened
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Related pins by falling score (or in the order of diversity), and the version that found them."""
+
+    version: str
+    pin_ids: list[str]
+    scores: list[float]
+
+
+class Release:
+    """One version, mapped read-only. What it answers never changes, so it may be asked from many threads."""
+
+    def __init__(self, version: str, facts: Facts, folder: Path) -> None:
+        """Open the files of a verified folder; use `open`."""
+        num_pins, dim = int(facts["pins"] or 0), int(facts["dim"] or 0)
+        self.version, self.facts = version, facts
+        self.pin_ids = PinIds(read_pins(folder)["pin_id"].combine_chunks())
+        self._embeddings = open_array(folder / EMBEDDINGS, np.float32, (num_pins, dim))
+        popularity = open_array(folder / POPULARITY, np.float32, (num_pins,))
+        index = PinIndex.open(folder)
+        self._search: PinIndex | ExactScan
+        self._search = index if facts["search"] == ANNOY else ExactScan(self._embeddings, popularity)
+        self._boards_path = folder / BOARDS
+
+    @classmethod
+    def open(cls, folder: Path, version: str) -> "Release":
+        """The release `version` in a folder, after its files were verified.
+
+        Raises:
+            ArtifactDamagedError: a file is missing or is not what was published.
+        """
+        manifest = verified_manifest(folder, version, SERVED)
+        return cls(version, manifest.facts, folder)
+
+    def related(
+        self, pin_id: str, k: int = 10, *, filters: Filters = NO_FILTERS, diversity: Diversity = SCORES_ALONE
+    ) -> Answer:
+        """The pins that go best with a pin, without itself; fewer than k where the filters leave fewer.
+
+        Raises:
+            UnknownPinError: the release has no such pin; the message names ids that look alike.
+            InputError: k is below 1.
+        """
+        pin = self.pin_ids.row(pin_id)
+        beside = self._boards.pins_beside(pin) if filters.same_board else NO_PINS
+        excluded = np.union1d(self._excluded(filters), beside)
+        return self._answer(
+            lambda count: self._search.related(pin, count), self._embeddings[pin], k, excluded, diversity
+        )
+
+    def related_to_vector(
+        self,
+        vector: NDArray[np.float32],
+        k: int = 10,
+        *,
+        filters: Filters = NO_FILTERS,
+        diversity: Diversity = SCORES_ALONE,
+    ) -> Answer:
+        """The pins that go best with an embedding from outside: float32 [d], not zero; its length does not matter.
+
+        Raises:
+            InputError: the vector has another size, is zero or holds NaN, or k is below 1.
+        """
+        unit = vector / max(float(np.linalg.norm(vector)), 1e-30)
+        return self._answer(
+            lambda count: self._search.related_to_vector(vector, count), unit, k, self._excluded(filters), diversity
+        )
+
+    def _excluded(self, filters: Filters) -> Pins:
+        on_boards = self._boards.pins_on(filters.boards) if filters.boards else NO_PINS
+        return np.union1d(rows_of(filters.pins, self.pin_ids), on_boards)
+
+    def _answer(
+        self,
+        search: Callable[[int], Neighbors],
+        query: NDArray[np.float32],
+        k: int,
+        excluded: Pins,
+        diversity: Diversity,
+    ) -> Answer:
+        if k < 1:
+            raise InputError(f"{k} related pins cannot be given. Ask for at least 1.")
+        pins, scores = self._candidates(search, k * diversity.pool if diversity.is_wanted else k, excluded)
+        if diversity.is_wanted:
+            places = diverse(scores, self._embeddings[pins], query, k, diversity)
+            pins, scores = pins[places], scores[places]
+        return Answer(self.version, self.pin_ids.pin_ids(pins), scores.tolist())
+
+    def _candidates(self, search: Callable[[int], Neighbors], wanted: int, excluded: Pins) -> Neighbors:
+        """The `wanted` best pins that are not excluded: so many more are looked at as are excluded among the best."""
+        count = wanted
+        while True:
+            pins, scores = search(count)
+            keep = ~np.isin(pins, excluded)
+            if keep.sum() >= wanted or len(pins) < count or count >= self._search.num_pins:
+                return pins[keep][:wanted], scores[keep][:wanted]
+            count = min(2 * count + min(len(excluded), wanted), self._search.num_pins)
+
+    @cached_property
+    def _boards(self) -> Boards:
+        return Boards.read(self._boards_path)

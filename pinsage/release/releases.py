@@ -1,0 +1,201 @@
+"""The releases of a deployment: published whole, pointed at by CURRENT after they were verified, taken back.
+
+`releases/<version>/` is published like an artifact. `releases/CURRENT` is one small file that is replaced at once, so a
+reader finds the old version or the new one; whatever fails before that leaves the old one serving.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, InputError
+from pinsage.release.contents import ReleaseParts, write_contents
+from pinsage.release.pointer import VERSION, Pointer, order
+from pinsage.release.release import Release
+from pinsage.release.verification import verified_manifest
+from pinsage.store import manifest as manifests
+from pinsage.store.deployment import Store
+from pinsage.store.manifest import Manifest
+
+STAGE, CURRENT = "releases", "CURRENT"
+Checked = TypeVar("Checked")
+FORMAT = 1  # of the files of a release
+
+
+class Releases:
+    """The releases of a deployment's store."""
+
+    def __init__(self, store: Store) -> None:
+        self._artifacts, self._bucket, self._is_remote = store.releases, store.bucket(STAGE), store.is_remote
+
+    def __str__(self) -> str:
+        return str(self._bucket)
+
+    def folder(self, version: str) -> Path:
+        """The folder of a version on this host; its files are not looked at.
+
+        Raises:
+            InputError: it is no name of a version.
+            ArtifactMissingError: there is no such release.
+        """
+        # A version becomes a folder's name: nothing that could lead out of the releases passes.
+        if not VERSION.fullmatch(version):
+            raise InputError(f"'{version}' is no release. `pinsage release list` shows what there is.")
+        if not self._artifacts.has(STAGE, version):
+            raise ArtifactMissingError(f"There is no release {version}. `pinsage release list` shows what there is.")
+        return self._artifacts.folder(STAGE, version)
+
+    def versions(self) -> list[str]:
+        """All releases, the newest first."""
+        found = [name.split("/") for name in self._bucket.names()]
+        names = {parts[0] for parts in found if len(parts) == 2 and parts[1] == manifests.NAME}
+        return sorted(filter(VERSION.fullmatch, names), key=order, reverse=True)
+
+    def manifest(self, version: str) -> Manifest:
+        """The manifest of a release; its files are not looked at.
+
+        Raises:
+            ArtifactDamagedError: it cannot be read.
+        """
+        name = f"{version}/{manifests.NAME}"
+        return Manifest.parse(self._bucket.read(name) or b"", f"{self}/{name}")
+
+    def open(self, version: str) -> Release:
+        """The release of a version, after the files it serves were verified.
+
+        Raises:
+            InputError, ArtifactMissingError: as `folder`.
+            ArtifactDamagedError: a file is missing or is not what was published.
+        """
+        return self._checked(version, lambda folder: Release.open(folder, version))
+
+    def verify(self, version: str) -> Manifest:
+        """The manifest of a version, after every file was verified.
+
+        Raises:
+            InputError, ArtifactMissingError, ArtifactDamagedError: as `open`.
+        """
+        return self._checked(version, lambda folder: verified_manifest(folder, version))
+
+    def current(self) -> Pointer:
+        """The pointer to the release that serves.
+
+        Raises:
+            ArtifactMissingError: nothing has been released.
+            ArtifactDamagedError: CURRENT is no pointer.
+        """
+        content = self._bucket.read(CURRENT)
+        if content is None:
+            raise ArtifactMissingError(
+                f"Nothing has been released yet: {self} has no {CURRENT}. A run whose model becomes champion does that."
+            )
+        return Pointer.parse(content, f"{self}/{CURRENT}")
+
+    def find(self, model_version: int, index_key: str) -> str | None:
+        """The newest release of a model version and an index; None if there is none."""
+        for version in self.versions():
+            with suppress(ArtifactDamagedError):  # which is no release any more, and keeps no other from being one
+                facts = self.manifest(version).facts
+                if (facts.get("model_version"), facts.get("index_key")) == (model_version, index_key):
+                    return version
+        return None
+
+    def has_served(self, version: str) -> bool:
+        """Return whether CURRENT names a version, or has named it."""
+        pointer = self._pointer_or_none()
+        return pointer is not None and pointer.has_served(version)
+
+    def publish(self, parts: ReleaseParts, code_version: str) -> str:
+        """Publish a release, without pointing at it; returns its version.
+
+        A version is the time of its making in UTC, the number of the model and the begin of the index's key: it sorts,
+        and two that are made in the same second have the same name only if they answer the same.
+
+        Raises:
+            InputError: the parts do not belong together.
+            DiskFullError: the disk has no room for it.
+        """
+        version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-v{parts.model_version}-{parts.index_key[:8]}"
+        inputs = {stage: Manifest.read(folder).key for stage, folder in parts.inputs.items()}
+        recipe = Manifest(STAGE, version, FORMAT, {}, inputs, {}, code_version)
+        with self._artifacts.publish(recipe) as draft:
+            draft.facts.update(write_contents(parts, version, draft.folder))
+        return version
+
+    def point(self, version: str, is_wanted: Callable[[], bool] = lambda: True) -> bool:
+        """Verify a release and let CURRENT name it; returns whether it did.
+
+        Args:
+            version: a published release.
+            is_wanted: asked at the last moment, while nobody else moves CURRENT: of two releases at once the one whose
+                model is no champion any more must not follow the other.
+
+        Raises:
+            ArtifactDamagedError: the release is not what was published; CURRENT stays.
+        """
+        self.verify(version)
+        with self._only_mover():
+            if not is_wanted():
+                return False
+            before = self._pointer_or_none()
+            self._replace(before.moved_to(version) if before else Pointer.first(version))
+        return True
+
+    def roll_back(self, version: str = "") -> Pointer:
+        """Let CURRENT name an earlier release, after verifying it: `version`, or the one that served before.
+
+        Raises:
+            ArtifactMissingError: there is no such release, or none that served before.
+            ArtifactDamagedError: it is not what was published; CURRENT stays.
+        """
+        with self._only_mover():
+            before = self._pointer_or_none() if version else self.current()
+            target = version or self._before(self.current())
+            self.verify(target)
+            pointer = before.rolled_back_to(target) if before else Pointer.first(target)
+            self._replace(pointer)
+        return pointer
+
+    def prune(self, keep: int) -> list[str]:
+        """Remove all but the newest `keep` releases, the current one and the one before it; returns the removed."""
+        with self._only_mover():
+            pointer, versions = self.current(), self.versions()
+            kept = {*versions[:keep], pointer.version, *pointer.previous[:1]}
+            removed = [version for version in versions if version not in kept]
+            for version in removed:
+                self._bucket.remove(f"{version}/{manifests.NAME}")  # first: half a release must not be found
+                self._bucket.remove(version)
+        return removed
+
+    def _checked(self, version: str, check: Callable[[Path], Checked]) -> Checked:
+        folder = self.folder(version)
+        try:
+            return check(folder)
+        except ArtifactDamagedError:
+            if not self._is_remote:
+                raise
+            # The copy on this host may be what is damaged: it is fetched again then, and the store has the last word.
+            return check(self._artifacts.open(STAGE, version).folder)
+
+    def _before(self, pointer: Pointer) -> str:
+        for version in pointer.previous:
+            if self._artifacts.has(STAGE, version):
+                return version
+        raise ArtifactMissingError(
+            f"No release served before {pointer.version}. `pinsage release list` shows what there is."
+        )
+
+    def _pointer_or_none(self) -> Pointer | None:
+        """The pointer; None where there is none yet, or where it is damaged, since it is replaced then."""
+        try:
+            return self.current()
+        except (ArtifactMissingError, ArtifactDamagedError):
+            return None
+
+    def _replace(self, pointer: Pointer) -> None:
+        self._bucket.replace(CURRENT, pointer.to_json())
+
+    def _only_mover(self) -> AbstractContextManager[None]:
+        return self._bucket.hold(".lock")

@@ -1,0 +1,109 @@
+"""The stage release: a champion is released once, anything else is not, and a rollback holds."""
+
+import shutil
+
+import pytest
+from evaluation_world import NUM_PINS, World, write_dataset
+
+from pinsage.release.current import CurrentRelease
+from pinsage.release.releases import Releases
+from pinsage.store.deployment import open_store
+from pinsage.store.run import StageResult
+from tasks.running.runner import run_stage
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """All stages before promote."""
+    folder = tmp_path_factory.mktemp("release")
+    world = World(folder / "home", write_dataset(folder / "data"))
+    for stage in ("index", "evaluate", "report"):
+        world.publish(stage)
+    return world
+
+
+@pytest.fixture
+def home(published, tmp_path, monkeypatch):
+    """A copy of the data folder in which nothing was promoted yet."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return shutil.copytree(published.home, tmp_path / "home")
+
+
+def run_at(home):
+    return open_store(home).runs.open("world")
+
+
+def stage(name, home) -> dict:
+    """The facts of a stage, run now."""
+    return run_stage(name, run_at(home), home).facts
+
+
+def gate_says(home, **facts) -> None:
+    """Overwrite what the stage promote said."""
+    run = run_at(home)
+    before = run.result("promote")
+    run.record(StageResult("promote", before.key, 0.0, False, {**before.facts, **facts}))
+
+
+def test_the_champion_is_released_and_served(home):
+    """The real registry, the real artifacts: what was trained answers, by the owner's ids."""
+    stage("promote", home)
+    facts = stage("release", home)
+    assert (facts["is_new"], facts["is_current"], facts["reason"]) == (
+        True, True, "Version 1 is released, CURRENT names it.",
+    )  # fmt: skip
+    release = CurrentRelease(open_store(home)).release()
+    assert release.version == facts["release"]
+    assert (release.facts["pins"], release.facts["model_version"], release.facts["run_id"]) == (NUM_PINS, 1, "world")
+    assert len(release.related("pin-00", 5).pin_ids) == 5
+
+
+def test_releasing_again_releases_nothing_again(home):
+    """Whatever is repeated."""
+    stage("promote", home)
+    first = stage("release", home)
+    again = stage("release", home)
+    assert (again["release"], again["is_new"], again["is_current"]) == (first["release"], False, True)
+    assert Releases(open_store(home)).versions() == [first["release"]]
+
+
+def test_a_model_that_is_not_champion_is_not_released(home):
+    """And the fact says why."""
+    stage("promote", home)
+    gate_says(home, is_champion=False, model_version=7)
+    facts = stage("release", home)
+    assert (facts["release"], facts["reason"]) == ("", "Version 7 is not the champion: nothing to release.")
+    assert Releases(open_store(home)).versions() == []
+
+
+def test_a_model_that_lost_the_championship_meanwhile_is_not_pointed_at(home):
+    """The gate said yes, but the registry names another version by now."""
+    stage("promote", home)
+    gate_says(home, model_version=2)
+    facts = stage("release", home)
+    assert (facts["is_new"], facts["is_current"]) == (True, False)
+    assert "Another version became champion meanwhile" in facts["reason"]
+
+
+def test_a_rollback_is_not_undone_by_a_retry(home):
+    """A release that has served once is not pointed at again."""
+    stage("promote", home)
+    releases = Releases(open_store(home))
+    first = stage("release", home)["release"]
+    other = first.replace("-v1-", "-v2-")
+    store = open_store(home).bucket("releases")
+    store.replace("CURRENT", store.read("CURRENT").replace(first.encode(), other.encode()))
+    pointer = releases.current().moved_to(first).rolled_back_to(other)
+    store.replace("CURRENT", pointer.to_json())
+    facts = stage("release", home)
+    assert (facts["release"], facts["is_current"]) == (first, False)
+    assert releases.current().version == other
+
+
+def test_a_release_whose_writer_died_before_pointing_is_pointed_at(home):
+    """The retry finds it and goes on from there."""
+    stage("promote", home)
+    first = stage("release", home)["release"]
+    open_store(home).bucket("releases").remove("CURRENT")
+    facts = stage("release", home)
+    assert (facts["release"], facts["is_new"], facts["is_current"]) == (first, False, True)
