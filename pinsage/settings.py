@@ -320,11 +320,6 @@ class ClusterSettings(Section):
     threads_per_worker: int = Field(
         1, ge=1, le=256, description="Threads of each of them; they share one graph.", json_schema_extra=Execution
     )
-    store: str = Field(
-        "",
-        description="fsspec URL between workers that share no folder with us; empty: all see the same folders.",
-        json_schema_extra=Execution,
-    )
 
 
 class TrackingSettings(Section):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pinsage.errors import SettingsError
 from pinsage.store.artifact import ArtifactStore, FolderArtifacts
 from pinsage.store.bucket import Bucket, FolderBucket
+from pinsage.store.cache import Cache
 from pinsage.store.run import RunStore
 
 STORE = "PINSAGE_STORE"
@@ -44,13 +45,21 @@ class Store:
         """The published artifacts."""
         if not self.is_remote:
             return FolderArtifacts(Path(self.place) / "artifacts")
-        from pinsage.store.cache import Cache  # what only a remote store needs, and fsspec, which takes a while
-        from pinsage.store.remote import RemoteBucket
+        from pinsage.store.remote import RemoteBucket  # fsspec and what is below it takes a while to import
         from pinsage.store.remote_artifacts import RemoteArtifacts
 
+        drafts = self.cache.root.with_name("drafts")  # on the cache's file system: a draft becomes a copy by a rename
+        return RemoteArtifacts(RemoteBucket(f"{self.place}/artifacts"), self.cache, drafts)
+
+    @cached_property
+    def cache(self) -> Cache:
+        """The copies on this host of what lies in a remote store, for all of its processes.
+
+        Raises:
+            SettingsError: PINSAGE_CACHE_GB is no size.
+        """
         folder = Path(os.environ.get(CACHE) or self.home / "cache" / "store")
-        cache = Cache(folder / "copies", _cache_bytes())
-        return RemoteArtifacts(RemoteBucket(f"{self.place}/artifacts"), cache, folder / "drafts")
+        return Cache(folder / "copies", _cache_bytes())
 
     @cached_property
     def runs(self) -> RunStore:
