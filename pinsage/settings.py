@@ -283,9 +283,6 @@ class ClusterSettings(Section):
     address: str = execution("", "Scheduler address; empty: processes on this machine, or threads for a small catalog.")
     num_workers: int = execution(2, "Processes of the loopback cluster.", ge=1, le=1024)
     threads_per_worker: int = execution(1, "Threads of each of them; they share one graph.", ge=1, le=256)
-    store: str = execution(
-        "", "fsspec URL between workers that share no folder with us; empty: all see the same folders."
-    )
 
 
 class TrackingSettings(Section):

@@ -6,12 +6,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from pinsage.cluster.between import exchange_through
+from pinsage.cluster.through_store import open_exchange
 from pinsage.cluster.workers import workers
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
 from pinsage.model.file import load_network
 from pinsage.model.popularity import popularity_term
+from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts
 from tasks.running.work import StageWork
 
@@ -43,7 +44,7 @@ def _embed(work: StageWork, between: Path, *, num_pins: int) -> EmbeddingFacts:
     job = InferenceJob(work.inputs, scratch=between, embeddings=work.out / "embeddings.npy")
     cluster_settings = work.settings.cluster
     with (
-        exchange_through(cluster_settings.store, work.home / "leases") as exchange,
+        open_exchange(open_store(work.home), cluster_settings) as exchange,
         workers(cluster_settings, work.on_progress, num_pins=num_pins) as cluster,
     ):
         num_parts = _PARTS_PER_THREAD * cluster.num_threads

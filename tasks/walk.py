@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pinsage.cluster.between import exchange_through
+from pinsage.cluster.through_store import open_exchange
 from pinsage.cluster.workers import workers
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.sessions import walk_graph_folder
+from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts
 from pinsage.walks.partition import PartitionResult, allocate, check_coverage, num_parts, ranges, walk_partition
 from tasks.running.work import StageWork
@@ -49,7 +50,7 @@ def _walk(work: StageWork, num_pins: int) -> tuple[list[PartitionResult], dict[s
         collecting += time.monotonic() - started
 
     with (
-        exchange_through(cluster_settings.store, work.home / "leases") as exchange,
+        open_exchange(open_store(work.home), cluster_settings) as exchange,
         workers(cluster_settings, work.on_progress, num_pins=num_pins) as cluster,
     ):
         starting = time.monotonic() - began

@@ -14,16 +14,16 @@ _NUMBERS = count()
 
 @pytest.fixture(scope="session")
 def s3():
-    """An S3 server that all tests of a session share."""
-    with s3_server() as server:
+    """An S3 server that all tests of a session share; this process and those it starts find it."""
+    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
         yield server
 
 
 @pytest.fixture
-def s3_url(s3, monkeypatch):
-    """The URL of an empty place of the server; this process and those it starts find it there."""
-    for name, value in s3.environment.items():
-        monkeypatch.setenv(name, value)
+def s3_url(s3):
+    """The URL of an empty place of the server."""
     return f"{s3.make_bucket(f'bucket-{next(_NUMBERS)}')}/pinsage"
 
 

@@ -1,4 +1,4 @@
-"""Files to the workers and rows back from them: through folders that everyone sees, or through a store in between.
+"""Files to the workers and rows back from them: here through folders that all see, in `through_store.py` without.
 
 The parent stages folders for the workers, tells them where rows go, and collects part after part. What travels with a
 part (`StagedFiles`, `Rows`) is a few words; the bytes go through the file system or the store, never through the
@@ -7,13 +7,15 @@ was made, and a part that is done twice does no harm.
 """
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pinsage.errors import PinSageError
+from pinsage.errors import PinSageError, SettingsError
+from pinsage.store.deployment import STORE
 from pinsage.store.disk import full_disk_named
 from pinsage.store.rows import PartWriter, RowFile, Written
 
@@ -62,7 +64,12 @@ class FilesInPlace:
         return str(self.path)
 
     def folder(self) -> Path:
-        """The folder itself."""
+        """The folder itself.
+
+        Raises:
+            SettingsError: this host does not see it.
+        """
+        _check_shared(self.path)
         return self.path
 
 
@@ -81,8 +88,10 @@ class RowsInPlace:
 
         Raises:
             DiskFullError: there is no room for them.
+            SettingsError: this host does not see the folder.
             PinSageError: they are not rows of the arrays.
         """
+        _check_shared(self.path)
         with full_disk_named(self.path), ExitStack() as stack:
             layouts = {name: RowFile.open(self.path / f"{name}.npy") for name in names}
             files = {name: stack.enter_context(layout.open_at(first, last)) for name, layout in layouts.items()}
@@ -117,5 +126,13 @@ class SharedFolders:
             if RowFile.open(path).checksum(written.first, written.last) != checksum:
                 raise PinSageError(
                     f"Rows {written.first} to {written.last} of {path} are not those their worker wrote. "
-                    "Check that all workers share one file system, or set cluster.store, and run the stage again."
+                    f"Check that all workers share one file system, or set {STORE} to a URL, and run the stage again."
                 )
+
+
+def _check_shared(folder: Path) -> None:
+    if not folder.is_dir():
+        raise SettingsError(
+            f"{socket.gethostname()} does not see the folder {folder}. Let all workers of cluster.address share it "
+            f"under this name, or set {STORE} to a URL that all of them reach."
+        )

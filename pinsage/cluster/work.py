@@ -21,7 +21,7 @@ from uuid import uuid4
 from distributed import Client, Future, KilledWorker
 
 from pinsage.cluster.workers import OnResult, Part, keep_nothing
-from pinsage.errors import ClusterError, DiskFullError, PinSageError, StoreDamagedError
+from pinsage.errors import ClusterError, DiskFullError, PinSageError, StoreError
 from pinsage.progress import OnProgress, ProgressReporter, ignore_progress
 
 log = logging.getLogger(__name__)
@@ -82,8 +82,8 @@ def _attempt(function: Callable[..., Any], part: Part) -> Any:
     try:
         return function(*part)
     except PinSageError as error:
-        # A full disk and a damaged store may heal, but not within Dask's retries, which follow at once.
-        if error.retry_can_help and not isinstance(error, DiskFullError | StoreDamagedError):
+        # A full disk may heal, but not within Dask's retries, which follow at once; a store was asked for long already.
+        if error.retry_can_help and not isinstance(error, DiskFullError | StoreError):
             raise
         return _Refused(error)
 

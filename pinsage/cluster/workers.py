@@ -49,8 +49,8 @@ def workers(
     Raises:
         ClusterError, SettingsError: as `pinsage.cluster.connection.open_cluster`.
     """
-    # Never where a cluster or a store is named: whoever names one wants it used, however small the catalog.
-    if not settings.address and not settings.store and num_pins <= SMALL_PINS:
+    # Never where a cluster is named: whoever names one wants it used, however small the catalog.
+    if not settings.address and num_pins <= SMALL_PINS:
         yield Threads(settings.num_workers * settings.threads_per_worker, on_progress)
         return
     from pinsage.cluster.connection import open_cluster  # Dask takes more than a second to import

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pinsage.errors import SettingsError
 from pinsage.store.artifact import ArtifactStore, FolderArtifacts
 from pinsage.store.bucket import Bucket, FolderBucket
+from pinsage.store.cache import Cache
 from pinsage.store.run import RunStore
 
 STORE = "PINSAGE_STORE"
@@ -50,6 +51,16 @@ class Store:
         return self._artifacts(self.place)
 
     @cached_property
+    def cache(self) -> Cache:
+        """The copies on this host of what lies in a remote store, for all of its processes.
+
+        Raises:
+            SettingsError: PINSAGE_CACHE_GB is no size.
+        """
+        folder = Path(os.environ.get(CACHE) or self.home / "cache" / "store")
+        return Cache(folder / "copies", _cache_bytes())
+
+    @cached_property
     def runs(self) -> RunStore:
         """The records of runs."""
         return RunStore(self.bucket("runs"))
@@ -78,13 +89,11 @@ class Store:
     def _artifacts(self, root: str) -> ArtifactStore:
         if not self.is_remote:
             return FolderArtifacts(Path(root))
-        from pinsage.store.cache import Cache  # what only a remote store needs, and fsspec, which takes a while
-        from pinsage.store.remote import RemoteBucket
+        from pinsage.store.remote import RemoteBucket  # fsspec and what is below it takes a while to import
         from pinsage.store.remote_artifacts import RemoteArtifacts
 
-        folder = Path(os.environ.get(CACHE) or self.home / "cache" / "store")
-        cache = Cache(folder / "copies", _cache_bytes())
-        return RemoteArtifacts(RemoteBucket(root), cache, folder / "drafts")
+        drafts = self.cache.root.with_name("drafts")  # on the cache's file system: a draft becomes a copy by a rename
+        return RemoteArtifacts(RemoteBucket(root), self.cache, drafts)
 
 
 def open_store(home: Path) -> Store:

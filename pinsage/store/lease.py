@@ -9,7 +9,7 @@ when the file has not changed for LEASE_S by the waiter's own clock; no two cloc
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 from uuid import uuid4
@@ -44,15 +44,33 @@ class Files(Protocol):
 @contextmanager
 def hold_lease(bucket: Files, name: str) -> Iterator[None]:
     """Hold the lease called `name` within the block; wait for it."""
-    own, is_over = _take(bucket, name), threading.Event()
-    renewing = threading.Thread(target=_renew, args=[bucket, own, is_over], name=f"lease {name}", daemon=True)
-    renewing.start()
+    own = _take(bucket, name)
+    try:
+        with every(LEASE_S / 6, lambda: bucket.replace(own, uuid4().bytes)):
+            yield
+    finally:
+        bucket.replace(own, _GIVEN_BACK)
+
+
+@contextmanager
+def every(seconds: float, renew: Callable[[], None]) -> Iterator[None]:
+    """Call `renew` in a thread again and again within the block; where the store fails it, that is a warning."""
+    is_over = threading.Event()
+
+    def repeat() -> None:
+        while not is_over.wait(seconds):
+            try:
+                renew()
+            except StoreError as error:
+                log.warning("A sign of life did not reach the store: %s", error)
+
+    thread = threading.Thread(target=repeat, name="sign of life", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         is_over.set()
-        renewing.join()
-        bucket.replace(own, _GIVEN_BACK)
+        thread.join()
 
 
 def _take(bucket: Files, name: str) -> str:
@@ -82,11 +100,3 @@ def _is_highest(bucket: Files, name: str, own: str) -> bool:
     for number in earlier:
         bucket.remove(number)
     return True
-
-
-def _renew(bucket: Files, own: str, is_over: threading.Event) -> None:
-    while not is_over.wait(LEASE_S / 6):
-        try:
-            bucket.replace(own, uuid4().bytes)
-        except StoreError as error:
-            log.warning("The lease %s could not be renewed: %s", own, error)

@@ -23,6 +23,7 @@ from pinsage.store.lease import hold_lease
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
+_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}  # which have no folders
 PATIENCE_S = 90.0  # an object store that is started anew is back by then
 _NOT_PASSING = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 # Our own pauses come on top: within them botocore would try each call five times over, and s3fs each of those again.
@@ -136,7 +137,8 @@ class RemoteBucket:
 
     def _write(self, name: str, action: Callable[[Any, str], Result]) -> Result:
         def write(fs: Any, path: str) -> Result:
-            fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            if self.url.partition("://")[0] not in _OBJECT_STORES:  # there it would make a bucket of any misspelt name
+                fs.makedirs(path.rpartition("/")[0], exist_ok=True)
             return action(fs, path)
 
         try:

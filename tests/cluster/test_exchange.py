@@ -1,27 +1,29 @@
-"""Files reach workers and rows come back the same through shared folders and through a store."""
+"""Files reach workers and rows come back the same through shared folders and through a store on S3."""
 
-import fcntl
-import os
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pinsage.cluster import staged_files
-from pinsage.cluster.between import exchange_through
+from pinsage.cluster import through_store
+from pinsage.cluster.through_store import open_exchange
 from pinsage.errors import ClusterError, DiskFullError, PinSageError, SettingsError, StoreDamagedError
+from pinsage.settings import ClusterSettings
+from pinsage.store.manifest import Manifest
 from pinsage.store.rows import allocate
 
 ROWS = np.arange(40, dtype=np.int32).reshape(10, 4)
+ELSEWHERE = ClusterSettings(address="tcp://elsewhere:8786")
 
 
 @pytest.fixture(autouse=True)
 def local(tmp_path, monkeypatch):
     """A folder of "the worker's host", which is this process."""
     folder = tmp_path / "local"
-    folder.mkdir()
-    monkeypatch.setattr(staged_files, "local_folder", lambda: folder)
+    monkeypatch.setattr(through_store, "local_folder", lambda: folder)
+    through_store._store_of_worker.cache_clear()
     return folder
 
 
@@ -44,154 +46,147 @@ def out(tmp_path):
     return folder
 
 
-def store_of(tmp_path):
-    return f"file://{tmp_path}/store"
+def stored(store):
+    """The names of what jobs have in the store, without the job's own name."""
+    return [name.partition("/")[2] for name in store.bucket("scratch").names()]
 
 
-def stored(tmp_path, kind):
-    return sorted(path for path in (tmp_path / "store" / kind).rglob("*") if path.is_file())
-
-
-def handed_in(rows, first, last):
+def hand_in(rows, first, last):
     with rows.part(["x"], first, last) as writer:
         writer.append({"x": ROWS[first:last]})
     return writer.finish()
 
 
-@pytest.mark.parametrize("through", ["folders", "store"])
-def test_files_go_and_rows_come(tmp_path, inputs, out, through):
+def test_files_go_and_rows_come(store, inputs, out):
     """Two parts, the later one first and twice, as after a death."""
-    with exchange_through(store_of(tmp_path) if through == "store" else "", tmp_path / "leases") as exchange:
+    with open_exchange(store, ELSEWHERE) as exchange:
         folder = exchange.stage(inputs).folder()
         assert (folder / "a.npy").read_bytes() == b"a" * 1000
-        assert (folder == inputs) == (through == "folders")
+        assert (folder == inputs) != store.is_remote
         rows = exchange.rows(out)
-        written = [handed_in(rows, *part) for part in ((4, 10), (4, 10), (0, 4))]
+        written = [hand_in(rows, *part) for part in ((4, 10), (4, 10), (0, 4))]
         for part in written[1:]:
             exchange.collect(out, part)
     np.testing.assert_array_equal(np.load(out / "x.npy"), ROWS)
-    assert stored(tmp_path, "parts") == []
+    assert [path.name for path in out.iterdir()] == ["x.npy"]
+    assert stored(store) == []
 
 
-def test_what_the_store_has_is_not_sent_again_and_not_fetched_again(tmp_path, inputs):
-    """By a later job too; a copy on the host outlives its worker."""
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        first = exchange.stage(inputs).folder()
-    times = {path: path.stat().st_mtime_ns for path in (*stored(tmp_path, "inputs"), *first.iterdir())}
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        assert exchange.stage(inputs).folder() == first
-    assert len(times) == 4
-    assert {path: path.stat().st_mtime_ns for path in times} == times
+def test_workers_of_this_machine_need_no_store(store_on_s3, inputs):
+    """They see the folders of the stage that started them."""
+    with open_exchange(store_on_s3, ClusterSettings()) as exchange:
+        assert exchange.stage(inputs).folder() == inputs
 
 
-def test_a_staged_file_that_rots_in_the_store_is_refused_and_sent_again(tmp_path, inputs):
-    """The worker compares with what the parent said; the next run puts a good one there."""
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
+def test_an_artifact_is_opened_where_it_was_published(store_on_s3, inputs, local):
+    """Nothing is sent; the worker's host fetches it once, with the folder in it that is asked for."""
+    with store_on_s3.artifacts.publish(Manifest("connect", "k1", 1, {}, {}, {}, "test")) as draft:
+        shutil.copytree(inputs, draft.folder / "walked")
+    published = store_on_s3.artifacts.open("connect", "k1").folder
+    with open_exchange(store_on_s3, ELSEWHERE) as exchange:
+        whole, below = exchange.stage(published), exchange.stage(published / "walked")
+        assert stored(store_on_s3) == ["open"]
+        assert (below.folder() / "a.npy").read_bytes() == b"a" * 1000
+        assert below.folder() == whole.folder() / "walked"
+        assert below.folder().is_relative_to(local)
+        exchange.unstage(whole)
+    assert store_on_s3.artifacts.has("connect", "k1")
+
+
+def test_a_staged_file_that_rots_in_the_store_is_refused(store_on_s3, inputs):
+    """The worker compares with what the parent said."""
+    with open_exchange(store_on_s3, ELSEWHERE) as exchange:
         staged = exchange.stage(inputs)
-        [path] = [path for path in stored(tmp_path, "inputs") if path.stat().st_size == 1000]
-        path.write_bytes(b"a" * 999 + b"b")
-        with pytest.raises(StoreDamagedError, match=r"inputs/\w+ is not the a\.npy that was put there"):
+        staged.scratch.replace("files/staged/a.npy", b"a" * 999 + b"b")
+        with pytest.raises(StoreDamagedError, match=r"files/staged does not hold what was put there"):
             staged.folder()
-        assert (exchange.stage(inputs).folder() / "a.npy").read_bytes() == b"a" * 1000
 
 
-@pytest.mark.parametrize("through", ["folders", "store"])
-def test_rows_that_changed_on_the_way_are_refused(tmp_path, out, through):
-    """A bit flips after the worker's last look."""
-    with exchange_through(store_of(tmp_path) if through == "store" else "", tmp_path / "leases") as exchange:
-        written = handed_in(exchange.rows(out), 0, 10)
-        path = out / "x.npy" if through == "folders" else next(p for p in stored(tmp_path, "parts") if p.name == "x-0")
-        content = bytearray(path.read_bytes())
+@pytest.mark.parametrize("damage", ["flip", "cut", "delete"])
+def test_rows_that_changed_on_the_way_are_refused(store, out, damage):
+    """After the worker's last look."""
+    with open_exchange(store, ELSEWHERE) as exchange:
+        rows = exchange.rows(out)
+        written = hand_in(rows, 0, 10)
+        content = bytearray(rows.scratch.read("rows/x-0") if store.is_remote else (out / "x.npy").read_bytes())
         content[-10] ^= 1
-        path.write_bytes(content)
+        damaged = bytes(content[:-4] if damage == "cut" else content)
+        if not store.is_remote:
+            (out / "x.npy").write_bytes(damaged)
+        elif damage == "delete":
+            rows.scratch.remove("rows/x-0")
+        else:
+            rows.scratch.replace("rows/x-0", damaged)
         with pytest.raises(PinSageError, match=r"[Rr]ows 0 to 10 .*their\s+worker wrote"):
             exchange.collect(out, written)
 
 
-def test_rows_that_come_after_the_job_are_thrown_away(tmp_path, out):
+def test_rows_that_come_after_the_job_are_thrown_away(store_on_s3, out):
     """A worker that was given up finishes its part when everything has been cleared away."""
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
+    with open_exchange(store_on_s3, ELSEWHERE) as exchange:
         rows = exchange.rows(out)
     with pytest.raises(ClusterError, match="has ended"):
-        handed_in(rows, 0, 4)
-    assert stored(tmp_path, "parts") == []
+        hand_in(rows, 0, 4)
+    assert stored(store_on_s3) == []
 
 
-def test_half_a_part_leaves_nothing(tmp_path, out):
-    """An error in the middle of the rows: no file under the part's name, none beside it."""
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
+def test_half_a_part_leaves_nothing(store_on_s3, out, local):
+    """An error in the middle of the rows: no file in the store, none on the worker."""
+    with open_exchange(store_on_s3, ELSEWHERE) as exchange:
         with pytest.raises(ZeroDivisionError), exchange.rows(out).part(["x"], 0, 4) as writer:
             writer.append({"x": ROWS[:2]})
             raise ZeroDivisionError
-        assert [path.name for path in stored(tmp_path, "parts")] == ["open"]
+        assert stored(store_on_s3) == ["open"]
+    assert list(local.iterdir()) == []
 
 
-def test_the_next_run_clears_away_what_a_killed_one_left(tmp_path, out):
-    """Its lease is there, but nobody holds it; that of a living run is respected."""
-    for job in ("dead", "alive"):
-        (tmp_path / "store/parts" / job).mkdir(parents=True)
-        (tmp_path / "store/parts" / job / "x-0").write_bytes(b"rows")
-        (tmp_path / "leases").mkdir(exist_ok=True)
-        (tmp_path / "leases" / job).write_text(store_of(tmp_path))
-    with (tmp_path / "leases/alive").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with exchange_through(store_of(tmp_path), tmp_path / "leases"):
-            pass
-    assert [path.parent.name for path in stored(tmp_path, "parts")] == ["alive"]
-    assert [path.name for path in (tmp_path / "leases").iterdir()] == ["alive"]
+def test_the_next_job_clears_away_what_a_killed_one_left(store_on_s3):
+    """Nobody has renewed it for long; what lives is respected."""
+    jobs = store_on_s3.bucket("scratch")
+    for job, age_s in (("dead", 2 * 3600), ("alive", 100)):
+        jobs.replace(f"{job}/open", str(time.time() - age_s).encode())
+        jobs.replace(f"{job}/rows/x-0", b"rows")
+    with open_exchange(store_on_s3, ELSEWHERE):
+        pass
+    assert jobs.names() == ["alive/open", "alive/rows/x-0"]
 
 
-def test_files_that_are_unstaged_leave_the_store(tmp_path, inputs):
+def test_a_job_that_lasts_is_renewed(store_on_s3, monkeypatch):
+    """So that no other takes it for abandoned."""
+    monkeypatch.setattr(through_store, "_RENEW_S", 0.05)
+    with open_exchange(store_on_s3, ELSEWHERE):
+        jobs = store_on_s3.bucket("scratch")
+        [name], began = jobs.names(), time.monotonic()
+        first = jobs.read(name)
+        while jobs.read(name) == first:
+            assert time.monotonic() - began < 60
+
+
+def test_files_that_are_unstaged_leave_the_store(store_on_s3, inputs):
     """The arrays between two passes."""
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        exchange.unstage(exchange.stage(inputs))
-    assert stored(tmp_path, "inputs") == []
+    with open_exchange(store_on_s3, ELSEWHERE) as exchange:
+        staged = exchange.stage(inputs)
+        assert len(stored(store_on_s3)) == 3
+        exchange.unstage(staged)
+        assert stored(store_on_s3) == ["open"]
 
 
-def test_copies_that_nobody_asked_for_make_room(tmp_path, inputs, local):
-    """When other files are fetched, not before."""
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        old = exchange.stage(inputs).folder()
-        os.utime(old, (0, time.time() - 7200))
-        (inputs / "c.npy").write_bytes(b"c")
-        new = exchange.stage(inputs).folder()
-    assert [path for path in (local / "pinsage-loans").iterdir() if path.is_dir()] == [new]
+def test_a_worker_that_does_not_see_the_folder_says_so(tmp_path, store):
+    """Files to read and rows to write; the sentence names the folder and what to do."""
+    with open_exchange(store, ClusterSettings()) as exchange:
+        with pytest.raises(SettingsError, match=r"does not see the folder .*elsewhere\. .* PINSAGE_STORE"):
+            exchange.stage(tmp_path / "elsewhere").folder()
+        with pytest.raises(SettingsError, match=r"does not see the folder .*elsewhere\."):
+            hand_in(exchange.rows(tmp_path / "elsewhere"), 0, 4)
 
 
-def test_a_store_that_is_no_url_is_an_error(tmp_path):
-    """The sentence names the setting."""
-    with (
-        pytest.raises(SettingsError, match=r"cluster\.store 'sky://here' cannot be opened"),
-        exchange_through("sky://here", tmp_path / "leases"),
-    ):
-        pytest.fail("opened the sky")
-
-
-def test_a_store_that_cannot_be_written_is_an_error(tmp_path):
-    """Its folder is a file."""
-    (tmp_path / "store").write_text("in the way")
-    with (
-        pytest.raises(ClusterError, match=r"store/parts/\w+/open cannot be read or written"),
-        exchange_through(store_of(tmp_path), tmp_path / "leases"),
-    ):
-        pytest.fail("wrote below a file")
-
-
-def test_rows_for_a_full_disk_are_an_error_that_names_the_folder(tmp_path, monkeypatch):
+def test_rows_for_a_full_disk_are_an_error_that_names_the_folder(tmp_path, store, monkeypatch):
     """The array is on a device without room."""
     allocate(tmp_path / "x.npy", np.int32, (10, 4))
     opened = open("/dev/full", "wb", buffering=0)  # noqa: SIM115 - the part closes it
     monkeypatch.setattr("pinsage.store.rows.RowFile.open_at", lambda *rows: opened)
     with (
-        exchange_through("", tmp_path) as exchange,
+        open_exchange(store, ClusterSettings()) as exchange,
         pytest.raises(DiskFullError, match=f"The disk of {tmp_path} on .* is full"),
     ):
-        handed_in(exchange.rows(Path(tmp_path)), 0, 4)
-
-
-def test_a_folder_is_staged_without_those_below_it(tmp_path, inputs):
-    """The graph with sessions does not travel with that of boards alone."""
-    (inputs / "below").mkdir()
-    (inputs / "below" / "c.npy").write_bytes(b"c")
-    with exchange_through(store_of(tmp_path), tmp_path / "leases") as exchange:
-        assert sorted(path.name for path in exchange.stage(inputs).folder().iterdir()) == ["a.npy", "b.npy"]
+        hand_in(exchange.rows(Path(tmp_path)), 0, 4)

@@ -45,10 +45,9 @@ def test_threads_are_as_many_as_the_cluster_would_have():
 
 @pytest.mark.parametrize(
     ("settings", "num_pins"),
-    [(ClusterSettings(), SMALL_PINS + 1), (ClusterSettings(address="tcp://a:1"), 1),
-     (ClusterSettings(store="file:///s"), 1)],
-)  # fmt: skip
-def test_a_large_catalog_and_whoever_names_a_cluster_or_a_store_get_one(monkeypatch, settings, num_pins):
+    [(ClusterSettings(), SMALL_PINS + 1), (ClusterSettings(address="tcp://a:1"), 1)],
+)
+def test_a_large_catalog_and_whoever_names_a_cluster_get_one(monkeypatch, settings, num_pins):
     """The cluster is asked for with the same settings."""
     asked = []
     monkeypatch.setattr("pinsage.cluster.connection.open_cluster", lambda *which: asked.append(which) or nullcontext())

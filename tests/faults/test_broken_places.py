@@ -4,7 +4,6 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 
-import dask
 import numpy as np
 import pytest
 from separate_cluster import scheduler_process, worker_process
@@ -49,15 +48,13 @@ def test_a_disk_that_fills_while_workers_write_is_named(work, tiny_disk):
         walk(replace(work, out=tiny_disk))
 
 
-def test_a_full_disk_of_a_worker_is_named(work, tiny_disk, tmp_path):
+def test_a_full_disk_of_a_worker_is_named(work, tiny_disk, tmp_path, store_on_s3):
     """The graph does not fit into the folder that the worker was given."""
-    stored = with_settings(work, cluster__store=f"file://{tmp_path}/store")
-    with (
-        dask.config.set({"temporary-directory": str(tiny_disk)}),
-        pytest.raises(DiskFullError, match=rf"^The disk of {tiny_disk}/\S+ on \S+ is full"),
-    ):
-        walk(stored)
-    assert list((tmp_path / "store/parts").iterdir()) == []
+    with scheduler_process(tmp_path) as (_, address), worker_process(address, tiny_disk):
+        stored = with_settings(work, cluster__address=address)
+        with pytest.raises(DiskFullError, match=rf"^The disk of {tiny_disk}/\S+ on \S+ is full"):
+            walk(stored)
+    assert store_on_s3.bucket("scratch").names() == []
 
 
 def test_a_graph_cut_short_after_our_look_is_named_by_the_worker(work, monkeypatch):

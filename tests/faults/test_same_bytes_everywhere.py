@@ -1,8 +1,9 @@
 """The walk stage writes the same bytes however the work is cut, whoever does it and whatever lies in between.
 
-{1, 2, 7 partitions} x {threads, processes} x {cluster of this machine, separate scheduler} x {shared folders, store}.
+{1, 2, 7 partitions} x {threads, processes} x {cluster of this machine, separate scheduler} x {shared folders, S3}.
 """
 
+import shutil
 from contextlib import contextmanager, nullcontext
 
 import dask
@@ -15,7 +16,7 @@ from pinsage.cluster.workers import Threads
 from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
 from pinsage.settings import ClusterSettings
-from pinsage.store.manifest import file_entries
+from pinsage.store.manifest import Manifest, file_entries
 from tasks.running.work import StageWork
 from tasks.walk import walk
 
@@ -36,7 +37,7 @@ def connect(tmp_path_factory):
 def expected(connect, tmp_path_factory):
     """The files as one worker with one thread makes them in one partition."""
     with open_cluster(ClusterSettings(num_workers=1)) as cluster:
-        return walked(cluster, connect, tmp_path_factory.mktemp("expected"), partitions=1, store="")
+        return walked(cluster, connect, tmp_path_factory.mktemp("expected"), partitions=1)
 
 
 @pytest.fixture(scope="module", params=["this machine", "separate scheduler"])
@@ -46,8 +47,8 @@ def place(request):
 
 
 @pytest.fixture(scope="module", params=list(SHAPES))
-def cluster(request, place, tmp_path_factory):
-    """Two threads or two processes, in folders that nobody else uses; and those folders."""
+def cluster(request, place, s3, tmp_path_factory):
+    """Two threads or two processes that know the S3 server, in folders that nobody else uses; and those folders."""
     folder = tmp_path_factory.mktemp("cluster")
     with running(place, *SHAPES[request.param], folder) as settings, open_cluster(settings) as cluster:
         yield cluster, folder
@@ -63,10 +64,10 @@ def running(place, workers, threads, folder):
             yield ClusterSettings(address=address)
 
 
-def walked(cluster, connect, folder, *, partitions, store):
+def walked(cluster, connect, folder, *, partitions, address=""):
     """The files that the stage writes with the default settings, on a cluster that is there already."""
     (folder / "out").mkdir()
-    chosen = {"walk.num_partitions": partitions, "cluster.store": store}
+    chosen = {"walk.num_partitions": partitions, "cluster.address": address}
     work = StageWork(load_settings(overrides=chosen), {"connect": connect}, folder / "out", folder, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tasks.walk.workers", lambda settings, on_progress, num_pins: nullcontext(cluster))
@@ -78,19 +79,21 @@ def walked(cluster, connect, folder, *, partitions, store):
 @pytest.mark.parametrize("partitions", [1, 2, 7])
 def test_shared_folders_give_the_same_bytes(cluster, connect, expected, tmp_path, partitions):
     """Workers write into our arrays."""
-    assert walked(cluster[0], connect, tmp_path, partitions=partitions, store="") == expected
+    assert walked(cluster[0], connect, tmp_path, partitions=partitions) == expected
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 7])
-def test_a_store_in_between_gives_the_same_bytes(cluster, connect, expected, tmp_path, partitions):
+def test_a_store_in_between_gives_the_same_bytes(cluster, connect, expected, tmp_path, store_on_s3, partitions):
     """Workers fetch the graph once per host into their own folder; nothing of the job stays in the store."""
-    store = f"file://{tmp_path}/store"
-    assert walked(cluster[0], connect, tmp_path, partitions=partitions, store=store) == expected
-    assert list(cluster[1].rglob("pinsage-loans/*/pin_boards.npy"))
-    assert list((tmp_path / "store/parts").iterdir()) == []
+    with store_on_s3.artifacts.publish(Manifest("connect", f"k{partitions}", 1, {}, {}, {}, "test")) as draft:
+        shutil.copytree(connect, draft.folder, dirs_exist_ok=True)
+    graph = store_on_s3.artifacts.folder("connect", f"k{partitions}")
+    assert walked(cluster[0], graph, tmp_path, partitions=partitions, address="tcp://elsewhere:8786") == expected
+    assert len(list(cluster[1].rglob(f"pinsage/cache/store/copies/connect-k{partitions}-*/files/pin_boards.npy"))) == 1
+    assert store_on_s3.bucket("scratch").names() == []
 
 
 @pytest.mark.parametrize("partitions", [1, 7])
 def test_threads_of_this_process_give_the_same_bytes(connect, expected, tmp_path, partitions):
     """A small catalog needs no cluster."""
-    assert walked(Threads(2), connect, tmp_path, partitions=partitions, store="") == expected
+    assert walked(Threads(2), connect, tmp_path, partitions=partitions) == expected

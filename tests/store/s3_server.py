@@ -31,7 +31,7 @@ class S3Server:
 
     def make_bucket(self, name: str) -> str:
         """The URL of a new, empty bucket."""
-        requests.put(f"{self.address}/{name}", timeout=10).raise_for_status()
+        requests.put(f"{self.address}/{name}", timeout=120).raise_for_status()
         return f"s3://{name}"
 
 
@@ -64,7 +64,7 @@ def _await(address: str, child: "subprocess.Popen[bytes]") -> None:
     for _ in range(600):
         assert child.poll() is None, "the S3 server ended by itself"
         try:
-            requests.get(address, timeout=5)
+            requests.get(address, timeout=120)
         except requests.ConnectionError:
             time.sleep(0.05)
         else:

@@ -1,8 +1,10 @@
 """The stage embed on a real Dask cluster."""
 
-import dask
+import shutil
+
 import numpy as np
 import pytest
+from separate_cluster import separate_cluster
 
 from pinsage.cluster.exchange import SharedFolders
 from pinsage.cluster.workers import Threads
@@ -10,7 +12,7 @@ from pinsage.config import load_settings
 from pinsage.inference import InferenceJob, embed_by_parts
 from pinsage.model.file import save_network
 from pinsage.model.network import NetworkShape, PinSageNetwork
-from pinsage.store.manifest import file_entries
+from pinsage.store.manifest import Manifest
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.embed import embed
 from tasks.running.work import StageWork
@@ -18,10 +20,9 @@ from tasks.running.work import StageWork
 P, T = 9000, 3  # three chunks of 4,096 pins, the last one short
 
 
-@pytest.mark.parametrize(("store", "small_pins"), [("", P), ("", 0), ("store", P)])
-def test_workers_make_the_bytes_that_one_process_makes(tmp_path, monkeypatch, store, small_pins):
-    """Two threads or processes, parts of whole chunks, in shared folders or with a store between: the same file."""
-    monkeypatch.setattr("pinsage.cluster.workers.SMALL_PINS", small_pins)
+@pytest.fixture
+def inputs(tmp_path):
+    """What earlier stages made, in folders that have not been published."""
     rng = np.random.default_rng(0)
     names = ("train", "featurize_visual", "featurize_text", "featurize_saves", "walk")
     inputs = {name: tmp_path / name for name in names}
@@ -34,8 +35,7 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path, monkeypatch, st
     np.save(inputs["featurize_saves"] / "spectral.npy", rng.normal(size=(P, 4)).astype(np.float32))
     np.save(inputs["featurize_saves"] / "has_saves.npy", np.ones(P, bool))
     saves = np.unique(rng.integers([P, 50], size=(20_000, 2)), axis=0).astype(np.int32)
-    degrees = np.bincount(saves[:, 0], minlength=P)
-    np.save(inputs["featurize_saves"] / "log_degree.npy", np.log1p(degrees).astype(np.float32))
+    np.save(inputs["featurize_saves"] / "log_degree.npy", np.log1p(np.bincount(saves[:, 0], minlength=P)).astype("f4"))
     weights = np.full((P, T), 1 / T, np.float32)
     Neighborhoods(rng.integers(P, size=(P, T), dtype=np.int32), weights).save(inputs["walk"])
     content = (("visual", 5), ("has_picture", 1), ("text", 3), ("has_text", 1))
@@ -43,15 +43,38 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path, monkeypatch, st
     network = PinSageNetwork(NetworkShape(blocks, 2, 16, 8, "importance"))
     network.popularity = 0.1
     save_network(network, inputs["train"])
-    url = f"file://{tmp_path}/{store}" if store else ""
-    settings = load_settings(overrides={"cluster.num_workers": 2, "cluster.store": url})
+    return inputs
 
-    with dask.config.set({"temporary-directory": str(tmp_path)}):
-        facts = embed(StageWork(settings, inputs, tmp_path / "out", tmp_path / "scratch", tmp_path))
 
+@pytest.mark.parametrize("small_pins", [P, 0])
+def test_workers_make_the_bytes_that_one_process_makes(tmp_path, inputs, monkeypatch, small_pins):
+    """Two threads or processes, parts of whole chunks: the same file."""
+    monkeypatch.setattr("pinsage.cluster.workers.SMALL_PINS", small_pins)
+    settings = load_settings(overrides={"cluster.num_workers": 2})
+    facts = embed(StageWork(settings, inputs, tmp_path / "out", tmp_path / "scratch", tmp_path))
+    check(facts, inputs, tmp_path)
+
+
+def test_workers_that_share_only_a_store_make_the_same_bytes(tmp_path, inputs, store_on_s3):
+    """Artifacts are opened where they were published, arrays between passes go through the store and leave it."""
+    for stage in inputs:
+        with store_on_s3.artifacts.publish(Manifest(stage, "k", 1, {}, {}, {}, "test")) as draft:
+            shutil.copytree(inputs[stage], draft.folder, dirs_exist_ok=True)
+    published = {stage: store_on_s3.artifacts.folder(stage, "k") for stage in inputs}
+    with separate_cluster(tmp_path) as address:
+        settings = load_settings(overrides={"cluster.address": address})
+        facts = embed(StageWork(settings, published, tmp_path / "out", tmp_path / "scratch", store_on_s3.home))
+    check(facts, inputs, tmp_path)
+    assert store_on_s3.bucket("scratch").names() == []
+    copies = {path.name.partition("-")[0] for path in tmp_path.glob("host*/*/pinsage/cache/store/copies/*")}
+    assert copies == {*inputs, "scratch"}
+
+
+def check(facts, inputs, tmp_path):
+    """The stage's files are those that one thread of this process makes in one part."""
     assert facts == {"num_pins": P, "num_zero_embeddings": 0, "popularity": 0.1}
     popularity = np.load(tmp_path / "out/popularity.npy")
-    np.testing.assert_allclose(popularity, 0.1 * np.log1p(degrees), rtol=1e-5)
+    np.testing.assert_allclose(popularity, 0.1 * np.load(inputs["featurize_saves"] / "log_degree.npy"), rtol=1e-5)
     assert popularity.dtype == np.float32
     vectors = np.load(tmp_path / "out/embeddings.npy")
     assert (vectors.dtype, vectors.shape) == (np.float32, (P, 8))
@@ -59,7 +82,3 @@ def test_workers_make_the_bytes_that_one_process_makes(tmp_path, monkeypatch, st
     here = InferenceJob(inputs, tmp_path / "scratch", tmp_path / "here.npy")
     embed_by_parts(here, SharedFolders(), Threads(1), num_parts=1)
     np.testing.assert_array_equal(np.load(here.embeddings), vectors)
-    if store:  # the arrays between passes went away, the artifacts may be used again
-        names = {path.name for path in (tmp_path / "store/inputs").iterdir()}
-        assert names == {entry.sha256 for folder in inputs.values() for entry in file_entries(folder)}
-        assert list((tmp_path / "store/parts").iterdir()) == []
