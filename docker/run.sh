@@ -6,6 +6,7 @@ data=$(cd "${PINSAGE_DATA:-$(dirname "$0")/data}" && pwd)
 dataset=$1 preset=$2
 shift 2
 settings=
+[ -t 1 ] && notty= || notty=-T  # a table that moves on a terminal, lines elsewhere
 while [ "$1" != -- ]; do
     settings="$settings --set $1"
     shift
@@ -16,7 +17,7 @@ case $dataset in
     "")
         preset=${preset:-conf/demo.yaml}
         dataset=/data/demo
-        [ -d "$data/demo" ] || "$@" run --rm -T --user "$(id -u):$(id -g)" --volume "$data:/out" client pinsage demo-data /out/demo
+        [ -d "$data/demo" ] || "$@" run --rm $notty --user "$(id -u):$(id -g)" --volume "$data:/out" client pinsage demo-data /out/demo
         ;;
     *://*) ;;
     *)
@@ -34,4 +35,4 @@ case $dataset in
         ;;
 esac
 # shellcheck disable=SC2086 # settings are words
-exec "$@" run --rm -T client pinsage trigger --dataset "$dataset" ${preset:+--preset "$preset"} $settings
+exec "$@" run --rm $notty client pinsage trigger --dataset "$dataset" ${preset:+--preset "$preset"} $settings
