@@ -10,10 +10,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check lint clean
+.PHONY: help setup run stop test check lint clean docker-up docker-run docker-down
 
 help:  ## what can be made
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
 
 setup: $(STAMP)  ## create the virtual environment, or bring it up to date
 
@@ -40,3 +40,24 @@ lint: $(STAMP)  ## format, lint and types alone
 
 clean: stop  ## stop the servers, remove the virtual environment and all data of the pipeline in var/
 	rm -rf $(VENV) var
+
+# The deployment in docker/. GPU=1 gives worker-gpu a GPU; COMPOSE="docker-compose" for the old client;
+# OBJECT_STORE= (empty) where docker/secrets/store.env names an object store of yours.
+COMPOSE ?= docker compose
+OBJECT_STORE ?= --profile object-store
+export PINSAGE_WORKER_CPUS ?= $(shell nproc)
+export PINSAGE_WORKER_GPU_CPUS ?= $(shell nproc)
+DOCKER := $(COMPOSE) --project-name pinsage --file docker/compose.yaml $(if $(GPU),--file docker/compose.gpu.yaml)
+
+docker-up:  ## build the image, start the whole deployment, wait until it is healthy
+	@docker/make-secrets.sh
+	@mkdir -p docker/data
+	$(DOCKER) build airflow-init
+	$(DOCKER) $(OBJECT_STORE) up --detach
+	@docker/wait.sh $(DOCKER)
+
+docker-run:  ## run the DAG there over DATASET (a folder in docker/data or a URL; none: the demo)
+	@docker/run.sh "$(DATASET)" "$(PRESET)" $(foreach pair,$(SET),'$(pair)') -- $(DOCKER)
+
+docker-down:  ## stop the deployment; its data stays in Docker's volumes
+	$(DOCKER) --profile object-store --profile client down

@@ -320,3 +320,11 @@ def test_the_first_version_becomes_champion_and_stays_it():
     only = version(1, 0.3)
     assert decide(only, None, metric="hit_rate_at_10", min_gain=0.1).promoted
     assert decide(only, only, metric="hit_rate_at_10", min_gain=0.1).reason == "Version 1 is the champion already."
+
+
+def test_links_to_mlflow_lead_to_where_people_see_it(tmp_path, monkeypatch):
+    """Stages beside the server may know it by a name that no browser finds."""
+    server = Server(load_settings(overrides={"tracking.uri": "http://mlflow:5000/"}).tracking, tmp_path)
+    assert server.pages == "http://mlflow:5000"
+    monkeypatch.setenv("PINSAGE_MLFLOW_PAGES", "https://mlflow.example/")
+    assert server.pages == "https://mlflow.example"

@@ -45,6 +45,11 @@ class Server:
         self._is_alone = False
 
     @property
+    def pages(self) -> str:
+        """The address of its pages: PINSAGE_MLFLOW_PAGES where people see the server elsewhere than the stages do."""
+        return (os.environ.get("PINSAGE_MLFLOW_PAGES") or self.uri).rstrip("/")
+
+    @property
     def is_remote(self) -> bool:
         """True if a server answers over HTTP, as against a database opened by this process."""
         return self.uri.startswith(("http://", "https://"))

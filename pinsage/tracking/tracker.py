@@ -75,8 +75,7 @@ class Tracker:
         """The page of the run on the MLflow server; empty where MLflow is a database without a server."""
         if not self.server.is_remote:
             return ""
-        address = self.server.uri.rstrip("/")
-        return f"{address}/#/experiments/{self.server.experiment_id}/runs/{self.mlflow_run_id}?{VIEW}"
+        return f"{self.server.pages}/#/experiments/{self.server.experiment_id}/runs/{self.mlflow_run_id}?{VIEW}"
 
     def log_metrics(self, metrics: Mapping[str, float], step: int) -> None:
         """Take the metrics of a step; they reach MLflow within about two seconds, each step of a metric once.

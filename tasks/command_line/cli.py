@@ -70,6 +70,9 @@ def trigger(
     password: Annotated[
         str, typer.Option(envvar="PINSAGE_AIRFLOW_PASSWORD", help="Better given as the variable.", show_default=False)
     ] = "",
+    pages: Annotated[
+        str, typer.Option(envvar="PINSAGE_AIRFLOW_PAGES", help="Address of its pages, where it is another for you.")
+    ] = "",
 ) -> None:
     """Run the DAG on an Airflow that is up, here or elsewhere, and follow it; settings not named are its own.
 
@@ -78,7 +81,7 @@ def trigger(
     from tasks.following.airflow_api import DAG_ID, AirflowApi, User
     from tasks.following.remote_run import RemoteRun
 
-    api = AirflowApi(url.rstrip("/"), DAG_ID, User(user, password) if user else None)
+    api = AirflowApi(url.rstrip("/"), DAG_ID, User(user, password) if user else None, pages=pages)
     RemoteRun(api, named_settings(_settings(preset, overrides, dataset)), stdout_console()).perform()
 
 

@@ -75,10 +75,14 @@ class User:
 
 
 class AirflowApi:
-    """One Airflow at an address, on behalf of a user or, where nobody logs in, of none."""
+    """One Airflow at an address, on behalf of a user or, where nobody logs in, of none.
 
-    def __init__(self, url: str, dag_id: str, user: User | None = None) -> None:
+    `pages` is the address of its pages, where people see it elsewhere than this process does.
+    """
+
+    def __init__(self, url: str, dag_id: str, user: User | None = None, *, pages: str = "") -> None:
         self.url = url
+        self.pages = pages or url
         self.dag_id = dag_id
         self._user = user
         self._session = requests.Session()
@@ -104,7 +108,7 @@ class AirflowApi:
 
     def run_page(self, run_id: str) -> str:
         """The page of a run."""
-        return f"{self.url}/dags/{self.dag_id}/runs/{run_id}"
+        return f"{self.pages}/dags/{self.dag_id}/runs/{run_id}"
 
     def is_healthy(self) -> bool:
         """Return whether the server answers and its scheduler and DAG processor report in."""

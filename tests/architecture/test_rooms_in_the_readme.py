@@ -11,6 +11,7 @@ README = ROOT / "README.md"
 BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->"
 PINSAGE = ROOT / "pinsage"
 OTHERS = {
+    "docker": "The deployment in containers: Airflow on Celery, Postgres, Redis, MLflow, Dask, an object store.",
     "conf": "Presets of the settings: the demo, the paper's numbers.",
     "tests": "A mirror of the code, with architecture/ (directions of imports), faults/ and end_to_end/ beside it.",
     "benchmarks": "The programs that give the figures, and their raw numbers.",

@@ -174,3 +174,10 @@ def test_the_report_of_a_stage_is_what_its_task_returned(server):
     assert api.report("r1", "pair") == {"stage": "pair", "key": "k"}
     assert api.report("r1", "train") == {}
     assert asked[0][1] == "/api/v2/dags/d/dagRuns/r1/taskInstances/pair/xcomEntries/return_value?deserialize=true"
+
+
+def test_links_lead_to_where_people_see_airflow():
+    """A process beside the server may know it by a name that no browser finds."""
+    assert AirflowApi("http://api-server:8080", "d").run_page("r") == "http://api-server:8080/dags/d/runs/r"
+    api = AirflowApi("http://api-server:8080", "d", pages="https://airflow.example")
+    assert api.run_page("r") == "https://airflow.example/dags/d/runs/r"
