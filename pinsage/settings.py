@@ -121,7 +121,9 @@ class VisualSettings(Section):
 class SpectralSettings(Section):
     """Leading singular vectors of the normalized pin-board matrix as features of a pin; not in the paper."""
 
-    dim: int = Field(256, ge=0, le=1024, description="Columns of the spectral features; 0 does without them.")
+    dim: Literal["auto"] | Annotated[int, Field(ge=0, le=1024)] = Field(
+        "auto", description="Columns of the spectral features; auto: as of an embedding; 0 does without them."
+    )
     iterations: int = Field(
         3, ge=1, le=100, description="Passes over the saves, and one more; many are exact, few mix in what comes after."
     )
@@ -165,7 +167,10 @@ class ModelSettings(Section):
 
     num_layers: int = Field(1, ge=0, le=4, description="K, convolutions (paper: 2); 0 leaves the dense head alone.")
     hidden_dim: int = Field(256, ge=1, le=4096, description="m, width of a convolution (paper: 2,048).")
-    embedding_dim: int = Field(256, ge=2, le=4096, description="d, size of an embedding (paper: 1,024).")
+    embedding_dim: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = Field(
+        "auto",
+        description="d, size of an embedding (paper: 1,024); auto: 512, 256 or 128, what fits all pins into 1 GiB.",
+    )
     pooling: Literal["importance", "mean", "max"] = Field(
         "importance", description="How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )
