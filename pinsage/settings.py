@@ -116,7 +116,9 @@ class VisualSettings(Section):
 class SpectralSettings(Section):
     """Leading singular vectors of the normalized pin-board matrix as features of a pin; not in the paper."""
 
-    dim: int = setting(256, "Columns of the spectral features; 0 does without them.", ge=0, le=1024)
+    dim: Literal["auto"] | Annotated[int, Field(ge=0, le=1024)] = setting(
+        "auto", "Columns of the spectral features; auto: as of an embedding; 0 does without them."
+    )
     iterations: int = setting(
         3, "Passes over the saves, and one more; many are exact, few mix in what comes after.", ge=1, le=100
     )
@@ -152,7 +154,9 @@ class ModelSettings(Section):
 
     num_layers: int = setting(1, "K, convolutions (paper: 2); 0 leaves the dense head alone.", ge=0, le=4)
     hidden_dim: int = setting(256, "m, width of a convolution (paper: 2,048).", ge=1, le=4096)
-    embedding_dim: int = setting(256, "d, size of an embedding (paper: 1,024).", ge=2, le=4096)
+    embedding_dim: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = setting(
+        "auto", "d, size of an embedding (paper: 1,024); auto: 512, 256 or 128, what fits all pins into 1 GiB."
+    )
     pooling: Literal["importance", "mean", "max"] = setting(
         "importance", "How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."
     )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import InputError
 from pinsage.features.tall_blocks import WIDTH, Workers, change_basis, inner_products, sum_rows, through_pins
+from pinsage.features.width import vector_width
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import SpectralSettings
 from pinsage.store.manifest import Facts
@@ -66,7 +67,7 @@ def write_spectral_features(
     np.save(folder / "boards.npy", factors.boards)
     np.save(folder / "singular_values.npy", factors.singular_values.astype(np.float32))
     return {
-        "dim": settings.dim,
+        "dim": factors.boards.shape[1],
         "rank": int(np.count_nonzero(factors.singular_values)),
         "iterations": settings.iterations,
         "energy_captured": round(factors.energy, 6),
@@ -80,11 +81,12 @@ def factorize(graph: BipartiteGraph, settings: SpectralSettings, workers: Worker
 
     Columns beyond the rank of the matrix are zero.
     """
-    if settings.dim == 0:
+    dim = vector_width(settings.dim, graph.num_pins)
+    if dim == 0:
         return Factors(np.zeros((graph.num_boards, 0), np.float32), np.zeros(0), 0.0)
     pin_scale = _power(graph.pin_degrees, -2 * settings.pin_exponent)
     board_scale = _power(graph.board_degrees, -settings.board_exponent)[:, None]
-    block = _random_block(graph.num_boards, settings)
+    block = _random_block(graph.num_boards, dim + settings.oversampling, settings.seed)
     image = np.empty_like(block)
     for iteration in range(settings.iterations):
         block *= board_scale
@@ -95,7 +97,11 @@ def factorize(graph: BipartiteGraph, settings: SpectralSettings, workers: Worker
         log.info("spectral: iteration %d of %d", iteration + 1, settings.iterations)
     block *= board_scale
     through_pins(graph.pin_offsets, graph.pin_boards, pin_scale, block, image, workers)
-    return _rayleigh_ritz(block, image, settings, _total_energy(graph, pin_scale, board_scale[:, 0]), workers)
+    values = _rayleigh_ritz(block, image, settings.power, workers)[:dim]
+    factors = np.ascontiguousarray(block[:, :dim])
+    _choose_signs(factors)
+    energy = np.square(values).sum() / _total_energy(graph, pin_scale, board_scale[:, 0])
+    return Factors(factors, values, float(energy))
 
 
 def fold_in(
@@ -122,10 +128,10 @@ def fold_in(
     return np.asarray(vector)
 
 
-def _random_block(num_boards: int, settings: SpectralSettings) -> NDArray[np.float32]:
+def _random_block(num_boards: int, least: int, seed: int) -> NDArray[np.float32]:
     """Gaussian, float32 [B, k], where k is a multiple of WIDTH: columns that cost the same are put to use."""
-    num_columns = -(-(settings.dim + settings.oversampling) // WIDTH) * WIDTH
-    return np.random.default_rng(settings.seed).standard_normal((num_boards, num_columns), dtype=np.float32)
+    num_columns = -(-least // WIDTH) * WIDTH
+    return np.random.default_rng(seed).standard_normal((num_boards, num_columns), dtype=np.float32)
 
 
 def _orthonormalize(block: NDArray[np.float32], workers: Workers) -> None:
@@ -136,29 +142,21 @@ def _orthonormalize(block: NDArray[np.float32], workers: Workers) -> None:
 
 
 def _rayleigh_ritz(
-    block: NDArray[np.float32],
-    image: NDArray[np.float32],
-    settings: SpectralSettings,
-    total_energy: float,
-    workers: Workers,
-) -> Factors:
-    """The best singular vectors within the block.
+    block: NDArray[np.float32], image: NDArray[np.float32], power: float, workers: Workers
+) -> NDArray[np.float64]:
+    """Turn the block into the best singular vectors within it, and return their singular values: float64 [k].
 
     Args:
-        block: Q, the orthonormal basis, each row scaled by its board; what is left in it is of no use.
+        block: Q, the orthonormal basis, each row scaled by its board.
         image: what `through_pins` makes of it.
-        settings: which columns are kept, and how they are scaled.
-        total_energy: the sum of the squared entries of the matrix.
+        power: of the singular value that scales a column.
         workers: the threads.
     """
     product = inner_products(block, image, workers)  # Qᵀ AᵀA Q
     values, vectors = np.linalg.eigh((product + product.T) / 2)
     values, vectors = values[::-1], vectors[:, ::-1]
-    change_basis(block, vectors * _power_of_large(values, (settings.power - 1) / 2, _RANK_TOLERANCE), workers)
-    factors = np.ascontiguousarray(block[:, : settings.dim])
-    _choose_signs(factors)
-    singular_values = _power_of_large(values, 0.5, _RANK_TOLERANCE)[: settings.dim]
-    return Factors(factors, singular_values, float(np.square(singular_values).sum() / total_energy))
+    change_basis(block, vectors * _power_of_large(values, (power - 1) / 2, _RANK_TOLERANCE), workers)
+    return _power_of_large(values, 0.5, _RANK_TOLERANCE)
 
 
 def _choose_signs(factors: NDArray[np.float32]) -> None:

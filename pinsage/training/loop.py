@@ -12,6 +12,7 @@ from typing import cast
 import torch
 
 from pinsage.batches.producer import BatchProducer
+from pinsage.features.width import MOST_NUMBERS, vector_width
 from pinsage.model.network import NetworkShape, PinSageNetwork
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.settings import ModelSettings, TrainSettings
@@ -26,8 +27,6 @@ from pinsage.training.schedule import resolve_settings
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 from pinsage.training.steps import Callbacks, Pace, Steps
 from pinsage.training.validation import STRENGTHS, Validator
-
-_MOST_ID_NUMBERS = 2**28  # of id embeddings by themselves: 1 GiB, and the optimizer keeps three times as much
 
 
 @dataclass(frozen=True)
@@ -179,20 +178,16 @@ def _validator(data: TrainingData, model: ModelSettings, train: TrainSettings) -
 
 
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
-    has_ids = model.linear_path and _has_ids(data, model)
+    num_pins = data.features.num_pins
+    dim = vector_width(model.embedding_dim, num_pins)
+    fits = model.id_embedding == "always" or (model.id_embedding == "auto" and num_pins * dim <= MOST_NUMBERS)
+    has_ids = model.linear_path and fits
     return NetworkShape(
         blocks=tuple(data.features.widths.items()),
         num_layers=model.num_layers,
         hidden_dim=model.hidden_dim,
-        embedding_dim=model.embedding_dim,
+        embedding_dim=dim,
         pooling=model.pooling,
         has_linear_path=has_ids or (model.linear_path and "spectral" in data.features.widths),
-        num_pins=data.features.num_pins if has_ids else 0,
+        num_pins=num_pins if has_ids else 0,
     )
-
-
-def _has_ids(data: TrainingData, model: ModelSettings) -> bool:
-    """Return whether each pin gets a vector of its own."""
-    if model.id_embedding == "auto":
-        return data.features.num_pins * model.embedding_dim <= _MOST_ID_NUMBERS
-    return model.id_embedding == "always"
