@@ -8,7 +8,8 @@ import yaml
 from pydantic import ValidationError
 
 from pinsage.errors import SettingsError
-from pinsage.settings import Section, Settings
+from pinsage.section import Section
+from pinsage.settings import Settings
 
 Flat = dict[str, Any]
 

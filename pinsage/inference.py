@@ -115,6 +115,7 @@ def embed_by_parts(job: InferenceJob, exchange: Exchange, workers: Workers, *, n
     borders = _borders(features.num_pins, num_parts)
     for each in passes(network.shape):
         folder, name = _place(job, each)
+        # Room for all rows first: parts write to their places in any order.
         rows.allocate(folder / f"{name}.npy", np.float32, (features.num_pins, _width(network, each)))
         step = tables.step(each, exchange.rows(folder), name)
         workers.run(
@@ -152,6 +153,7 @@ class _Tables:
 
 def embed_part(step: Step, first: int, last: int) -> Written:
     """Do one pass for the pins `first` to `last` - 1, on a worker, and hand in their rows."""
+    # One thread a part: sums keep their order on every machine, and the parts fill the cores.
     torch.set_num_threads(1)
     with step.out.part([step.name], first, last) as writer, torch.inference_mode():
         for part in chunks(first, last):
@@ -173,6 +175,7 @@ def _compute(step: Step, part: slice) -> Tensor:
 
 def _vectors(made: StagedFiles | None, by: Pass) -> "np.memmap[Any, np.dtype[np.float32]] | None":
     """The vectors of all pins from an earlier pass: float32 [P, ·]; None without such a pass."""
+    # Copy-on-write, as torch takes no read-only memory; nobody writes to it.
     return None if made is None else _map(made.folder() / f"{by.name}.npy", "c")
 
 
@@ -224,7 +227,7 @@ def _map(path: Path, mode: Literal["r", "c"]) -> "np.memmap[Any, np.dtype[np.flo
 def _check(path: Path) -> EmbeddingFacts:
     vectors, num_zero = _map(path, "r"), 0
     for part in chunks(0, len(vectors)):
-        lengths = np.linalg.norm(vectors[part], axis=1)
+        lengths = np.linalg.norm(vectors[part], axis=1)  # [n]
         if not np.isfinite(lengths).all():
             pin = part.start + int((~np.isfinite(lengths)).argmax())
             raise PinSageError(f"The embedding of pin {pin} is not finite. Look at its features and train again.")

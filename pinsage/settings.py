@@ -6,41 +6,16 @@ what) never does.
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Execution: dict[str, Any] = {"execution": True}
+from pinsage.section import Section, Seed, Share, execution, setting
 
-
-def setting(default: Any, meaning: str, **bounds: Any) -> Any:
-    """A field with its default, what it means and its bounds, as pydantic names them."""
-    return Field(default, description=meaning, **bounds)
-
-
-def execution(default: Any, meaning: str, **bounds: Any) -> Any:
-    """A field that says where or how to compute, not what: it enters no key."""
-    return Field(default, description=meaning, json_schema_extra=Execution, **bounds)
-
-
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 Baseline = Literal[
     "combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "ease", "svd", "als", "bpr",
     "item2vec", "popularity",
 ]  # fmt: skip
-Seed = Annotated[int, Field(ge=0, lt=2**31, description="Seed of this part's random draws.")]
-
-
-class Section(BaseModel):
-    """A frozen group of settings that refuses unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
-
-    def content(self) -> dict[str, Any]:
-        """The fields that decide what is computed, as plain JSON values; `execution` fields are left out."""
-        fields = type(self).model_fields
-        kept = {name for name, field in fields.items() if field.json_schema_extra != Execution}
-        return self.model_dump(mode="json", include=kept)
 
 
 class DataSettings(Section):
@@ -272,12 +247,8 @@ class PromoteSettings(Section):
 class ReleaseSettings(Section):
     """The releases that a serving team takes."""
 
-    keep: int = Field(
-        10,
-        ge=1,
-        le=10_000,
-        description="Newest releases kept; the current one and the one before it always are.",
-        json_schema_extra=Execution,
+    keep: int = execution(
+        10, "Newest releases kept; the current one and the one before it always are.", ge=1, le=10_000
     )
 
 

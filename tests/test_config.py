@@ -6,7 +6,8 @@ import pytest
 
 from pinsage.config import flat, load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
-from pinsage.settings import Section, Settings
+from pinsage.section import Section
+from pinsage.settings import Settings
 
 PRESETS = sorted((Path(__file__).parents[1] / "conf").glob("*.yaml"))
 

@@ -89,7 +89,7 @@ class BatchBuilder:
         parts = [query[own], positive[own], self._share.negatives(negatives), hard.pins[own].ravel()]
         # All roles in one expansion: a pin that is a query here and a negative there is embedded once.
         subgraph, positions = self._sampler.sample(np.concatenate(parts), transposed=True)
-        ends = np.cumsum([len(part) for part in parts[:-1]])
+        ends = np.cumsum([len(part) for part in parts[:-1]])  # where the roles meet
         features = self._rows(subgraph.nodes)
         at_query, at_positive, at_negatives, at_hard = np.split(positions, ends)
         return Minibatch(
@@ -104,8 +104,10 @@ class BatchBuilder:
             negative_mask=accidental_mask(negatives, query[own], positive[own]),
             hard_mask=accidental_mask(hard.pins[own], query[own], positive[own]),
             positive_mask=accidental_mask(positive, query[own], positive[own]),
+            # From expected counts, not from those of this minibatch: the correction must not depend on what was drawn.
             positive_log_q=self._log_q(positive).astype(features.dtype),
             negative_log_q=self._log_q(negatives).astype(features.dtype),
+            # Each of a query's candidates is as likely as any other, so one number holds for all.
             hard_log_q=float(np.log(max(1, count) / max(1, self._candidates.shape[1]))),
             num_replaced=hard.num_replaced,
         )

@@ -54,7 +54,7 @@ def expand(targets, neighbors, weights, marks, nodes, stamp, num_layers):  # typ
         if stray != NONE_STRAY:
             break
     num_rows = count if num_layers and stray == NONE_STRAY else 0
-    table = np.empty((num_rows, neighbors.shape[1]), np.int32)
+    table = np.empty((num_rows, neighbors.shape[1]), np.int32)  # [n_{K-1}, T]
     own_weights = np.empty((num_rows, neighbors.shape[1]), weights.dtype)
     if num_rows:
         count, stray = _rewrite(table, own_weights, neighbors, weights, base, marks, nodes)
@@ -115,7 +115,7 @@ def transpose(table, num_nodes):  # type: ignore[no-untyped-def]
     for place in range(len(flat)):
         prefetch(cursor, flat[min(place + _COUNTS_AHEAD, last)])
         cursor[flat[place]] += 1
-    offsets, total = np.empty(num_nodes + 1, np.int32), np.int32(0)
+    offsets, total = np.empty(num_nodes + 1, np.int32), np.int32(0)  # [num_nodes + 1]
     for node in range(num_nodes + 1):
         offsets[node] = total
         total += cursor[node]

@@ -123,6 +123,7 @@ class NeighborSampler:
         """
         check_pins(targets, len(self._neighbors))
         marks = self._marks()
+        # Neighbors are checked by the kernel on its way, targets above: both are numbers that it would write to.
         nodes, positions, sizes, local, weights, stray = kernels.expand(
             targets,
             self._neighbors,

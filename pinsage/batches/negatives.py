@@ -58,6 +58,7 @@ def accidental_mask(negatives: Pins, query: Pins, positive: Pins) -> NDArray[np.
     Returns:
         bool [B, S] or [B, h].
     """
-    rows = np.atleast_2d(negatives)
+    rows = np.atleast_2d(negatives)  # [1, S] or [B, h]
+    # By chance a negative is a pin's own positive; counted, it would push apart what is to be pulled together.
     counts: NDArray[np.bool_] = (rows != query[:, None]) & (rows != positive[:, None])
     return counts

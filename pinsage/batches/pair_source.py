@@ -47,6 +47,7 @@ class PairOrder:
         start = step * self._batch_size
         parts, wanted = [], self._batch_size
         while wanted:
+            # A minibatch may end one epoch and begin the next; a small set may even pass through several.
             epoch, first = divmod(start, self._num_rows)
             part = self._permutation(epoch)[first : first + wanted]
             parts.append((epoch, part))
@@ -106,8 +107,8 @@ class CoMembers:
     def _draw(self, epoch: int, saves: NDArray[np.int64]) -> Pairs:
         offsets, pins = self._boards.offsets, self._boards.pins
         # Looked up rather than kept: a board for each save would take as much memory as the saves.
-        board = np.searchsorted(offsets, saves, side="right") - 1
+        board = np.searchsorted(offsets, saves, side="right") - 1  # [n]
         first, size = offsets[board], offsets[board + 1] - offsets[board]
-        draws = draw_by_hash(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)
+        draws = draw_by_hash(saves.astype(np.uint64), np.full(len(saves), epoch, np.uint64), self._seed)  # [n]
         other = first + (draws % (size - 1).astype(np.uint64)).astype(np.int64)
         return Pairs(pins[saves], pins[other + (other >= saves)])  # past the query itself

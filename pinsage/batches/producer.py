@@ -73,6 +73,7 @@ class BatchProducer(Generic[Batch]):
         with self._changed:
             while self._next_used not in self._finished:
                 self._changed.wait()
+            # In the order of steps, whoever was first: what a step trains on must not depend on the threads.
             batch = self._finished.pop(self._next_used)
             self._next_used += 1
             self._changed.notify_all()

@@ -11,6 +11,7 @@ HALF = np.uint64(32)
 @njit(nogil=True, cache=True)
 def mix(bits: np.uint64) -> np.uint64:
     """SplitMix64's output function: 64 bits, each depending on all bits given (Steele, Lea and Flood, 2014)."""
+    # Stafford's variant 13 of MurmurHash3's finalizer, the constants that SplitMix64 is published with.
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
@@ -20,6 +21,7 @@ def mix(bits: np.uint64) -> np.uint64:
 def stream(seed: np.uint64, pin: int) -> np.uint64:
     """The first state of the random stream of a start pin."""
     # Mixed twice, lest the streams of neighboring pins be one stream shifted by a step.
+    # Counted from 1, or the stream of pin 0 would be the seed's own.
     return mix(mix(seed) + GOLDEN * np.uint64(pin + 1))
 
 

@@ -25,6 +25,7 @@ def move_largest_first(keys: NDArray[np.uint64], begin: int, end: int, count: in
                 left += 1
                 right -= 1
         # Only the side with the cut goes on; what lies between `right` and `left` is in its place.
+        # On average a constant factor of the keys is left out each round, so the whole is linear.
         if cut <= right:
             high = right
         elif cut > left:

@@ -25,6 +25,7 @@ def find(entries: NDArray[np.uint64], bits: int, base: int, key: np.uint64) -> n
     mask, place = (np.int64(1) << bits) - 1, place_of(key, bits)
     entry = entries[base + place]
     while (entry >> HALF != key) & (entry != 0):  # one branch, not two: which one ends it cannot be predicted
+        # The next place, not a second hash: it is in the same cache line most of the time.
         place = (place + 1) & mask
         entry = entries[base + place]
     return base + place

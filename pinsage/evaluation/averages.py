@@ -57,7 +57,7 @@ def pair_averages(view: PairView, ranking: Ranking, settings: EvaluateSettings) 
     of_pairs[f"ndcg@{NDCG_DEPTH}"] = discounts(ranks, NDCG_DEPTH)
     averages = [over_pairs(metric, values, positives) for metric, values in of_pairs.items()]
     distinct, places = _distinct(positives)
-    has_some = (distinct.lengths > 0).astype(np.float64)
+    has_some = (distinct.lengths > 0).astype(np.float64)  # [R]
     return [*averages, Average(f"recall@{RECALL_DEPTH}", recall(ranks[places], distinct, RECALL_DEPTH), has_some)]
 
 
@@ -95,8 +95,8 @@ def over_pairs(
 def popularity_averages(view: PairView, ranking: Ranking, percentiles: Values) -> tuple[Average, Average]:
     """Mean percentile of the degree of the recommended pins, per query, and of the positives, per pair."""
     positives = view.targets.positives
-    is_pin = (ranking.top >= 0) & (positives.lengths > 0)[:, None]
-    recommended = np.where(is_pin, percentiles[ranking.top], 0).sum(axis=1)
+    is_pin = (ranking.top >= 0) & (positives.lengths > 0)[:, None]  # [R, k]
+    recommended = np.where(is_pin, percentiles[ranking.top], 0).sum(axis=1)  # [R]
     counts = is_pin.sum(axis=1)
     means = Average("recommended", recommended / np.maximum(counts, 1), (counts > 0).astype(np.float64))
     return means, over_pairs("positives", percentiles[positives.pins], positives)
@@ -104,5 +104,6 @@ def popularity_averages(view: PairView, ranking: Ranking, percentiles: Values) -
 
 def _distinct(positives: PinLists) -> tuple[PinLists, NDArray[np.int64]]:
     """Each positive of a row once, and its first place in the lists."""
+    # Row and pin in one number, which sorts and compares as one.
     keys, places = np.unique((positives.rows << 32) | positives.pins, return_index=True)
     return PinLists.of(keys >> 32, (keys & 0xFFFFFFFF).astype(np.int32), len(positives)), places

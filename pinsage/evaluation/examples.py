@@ -29,7 +29,7 @@ def example_queries(
         int32 [≤ NUM_QUERIES].
     """
     distinct = np.random.default_rng(seed).permutation(np.unique(queries))
-    content = has_picture[distinct].astype(np.int8) + has_words[distinct]
+    content = has_picture[distinct].astype(np.int8) + has_words[distinct]  # 0, 1 or 2
     return distinct[np.argsort(-content, kind="stable")][:NUM_QUERIES]
 
 
@@ -43,6 +43,6 @@ def examples_table(scorers: Mapping[str, Scorer], queries: NDArray[np.int32]) ->
 
 
 def _rows(method: str, pins: NDArray[np.int32], scores: NDArray[np.float32], queries: NDArray[np.int32]) -> pa.Table:
-    row, place = np.nonzero(pins >= 0)
+    row, place = np.nonzero(pins >= 0)  # of the pins found, [pins]
     columns = [queries[row], [method] * len(row), (place + 1).astype(np.int8), pins[row, place], scores[row, place]]
     return pa.table(dict(zip(SCHEMA.names, columns, strict=True)), schema=SCHEMA)

@@ -26,8 +26,8 @@ def resample(sums: Matrix, counts: Matrix, seed: int, num_draws: int = NUM_DRAWS
         seed: of the samples.
         num_draws: D.
     """
-    drawn = [(weights @ sums, weights @ counts) for weights in _weights(len(sums), seed, num_draws)]
-    above, below = (np.concatenate(part) for part in zip(*drawn, strict=True))
+    drawn = [(weights @ sums, weights @ counts) for weights in _weights(len(sums), seed, num_draws)]  # [some, M] each
+    above, below = (np.concatenate(part) for part in zip(*drawn, strict=True))  # [D, M] each
     figures: Matrix = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
     return figures
 
@@ -45,4 +45,5 @@ def _weights(num_rows: int, seed: int, num_draws: int) -> Iterator[Matrix]:
         num = min(size, num_draws - start)
         places = rng.integers(num_rows, size=(num, num_rows))
         places += np.arange(num)[:, None] * num_rows
+        # How often each row was drawn: a product with the sums takes the place of gathering them for every draw.
         yield np.bincount(places.ravel(), minlength=num * num_rows).reshape(num, num_rows).astype(np.float64)

@@ -48,7 +48,7 @@ def discounts(ranks: Ranks, k: int) -> NDArray[np.float64]:
 
 def recall(ranks: Ranks, positives: PinLists, k: int) -> NDArray[np.float64]:
     """The share of each row's positives that are among the first `k` pins, float64 [R]; 0 where there are none."""
-    found = np.bincount(positives.rows, hits(ranks, k), len(positives))
+    found = np.bincount(positives.rows, hits(ranks, k), len(positives))  # [R]
     return found / np.maximum(positives.lengths, 1)
 
 
@@ -57,7 +57,7 @@ def ndcg(ranks: Ranks, positives: PinLists, k: int) -> NDArray[np.float64]:
 
     Source: LightGCN's evaluation (He et al., SIGIR 2020): the best has min(number of positives, k) hits.
     """
-    gains = np.bincount(positives.rows, discounts(ranks, k), len(positives))
+    gains = np.bincount(positives.rows, discounts(ranks, k), len(positives))  # [R]
     best = np.concatenate([[1.0], np.cumsum(1 / np.log2(2 + np.arange(k)))])  # of 0 positives nothing is found either
     shares: NDArray[np.float64] = gains / best[np.minimum(positives.lengths, k)]
     return shares
@@ -71,7 +71,7 @@ def coverage(top: NDArray[np.int32], num_pins: int) -> float:
 def popularity_percentiles(pin_degrees: NDArray[np.int64]) -> NDArray[np.float64]:
     """The share of pins on fewer boards than each pin, those on as many counted half; float64 [P], above 0 to 1."""
     ordered = np.sort(pin_degrees)
-    below, up_to = (np.searchsorted(ordered, pin_degrees, side) for side in ("left", "right"))
+    below, up_to = (np.searchsorted(ordered, pin_degrees, side) for side in ("left", "right"))  # [P] each
     return (below + up_to) / (2 * max(len(ordered), 1))
 
 

@@ -42,6 +42,6 @@ class PinLists:
     def take(self, rows: NDArray[np.int64]) -> "PinLists":
         """Some of the rows, in the order that is asked for."""
         lengths = self.lengths[rows]
-        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)  # [rows + 1]
         places = np.repeat(self.offsets[rows] - offsets[:-1], lengths) + np.arange(offsets[-1])
         return PinLists(offsets, self.pins[places])

@@ -56,8 +56,8 @@ class Ranking:
 
 def ranks(scorer: Scorer, pairs: Pairs) -> NDArray[np.float64]:
     """The rank of each pair's positive among all pins except the query: float64 [N], 1 to P - 1; see `rank_chunks`."""
-    queries, rows = np.unique(pairs.query, return_inverse=True)
-    order = np.argsort(rows, kind="stable")
+    queries, rows = np.unique(pairs.query, return_inverse=True)  # [R], [N]
+    order = np.argsort(rows, kind="stable")  # [N]
     targets = Targets(PinLists.of(rows[order], pairs.positive[order], len(queries)))
     found = np.empty(len(pairs), np.float64)
     found[order] = rank_chunks(query_chunks(scorer, queries), [targets])[0].ranks
@@ -102,8 +102,8 @@ def top(scorer: Scorer, queries: NDArray[np.int32], k: int) -> tuple[NDArray[np.
     Returns:
         int32 [R, k] pins, best first (of equals the smaller pin), padded with -1; float32 [R, k] scores, padded with 0.
     """
-    pins = np.full((len(queries), k), -1, np.int32)
-    best = np.zeros((len(queries), k), np.float32)
+    pins = np.full((len(queries), k), -1, np.int32)  # [R, k]
+    best = np.zeros((len(queries), k), np.float32)  # [R, k]
     for start, scores in query_chunks(scorer, queries):
         part = pins[start : start + len(scores)]
         _fill_top(scores, part)
@@ -134,11 +134,11 @@ def mean_scores(scorer: Scorer, boards: PinLists) -> NDArray[np.float32]:
 
     A pin that is unranked for some pins of the board counts 0 there; one that is unranked for all stays unranked.
     """
-    found = np.full((len(boards), scorer.num_pins), UNRANKED, np.float32)
+    found = np.full((len(boards), scorer.num_pins), UNRANKED, np.float32)  # [n, P]
     size = _rows_at_once(scorer.num_pins)
     for board in range(len(boards)):
         pins = boards.part(board, board + 1).pins
-        total, is_ranked = np.zeros(scorer.num_pins), np.zeros(scorer.num_pins, np.bool_)
+        total, is_ranked = np.zeros(scorer.num_pins), np.zeros(scorer.num_pins, np.bool_)  # [P] each
         for start in range(0, len(pins), size):
             scores = scorer.scores(pins[start : start + size])
             known = scores > UNRANKED

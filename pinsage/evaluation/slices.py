@@ -38,7 +38,7 @@ def _quantiles(values: NDArray[np.int64], num_parts: int, among: NDArray[np.bool
     if not among.any():
         return {}
     inner = np.arange(1, num_parts) / num_parts
-    bounds = np.unique(np.quantile(values[among], inner, method="inverted_cdf"))
-    part = np.searchsorted(bounds, values, "left")
+    bounds = np.unique(np.quantile(values[among], inner, method="inverted_cdf"))  # of the parts, at most num_parts - 1
+    part = np.searchsorted(bounds, values, "left")  # [N]
     chosen = [among & (part == number) for number in np.unique(part[among])]
     return {f"{values[some].min()}-{values[some].max()}": some for some in chosen}

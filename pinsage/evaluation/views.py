@@ -71,8 +71,8 @@ def split_views(
         settings: the limits and the seed.
     """
     pairs = sample_pairs(name, held_out, settings)
-    queries, rows = np.unique(pairs.query, return_inverse=True)
-    order = np.argsort(rows, kind="stable")
+    queries, rows = np.unique(pairs.query, return_inverse=True)  # [Q], [N]
+    order = np.argsort(rows, kind="stable")  # [N]
     rows, positive, board = rows[order], pairs.positive[order], pairs.board[order]
     known = training_partners(queries, train, graph.num_pins)
     everything = PairView(ALL, Targets(PinLists.of(rows, positive, len(queries))), board)
@@ -94,13 +94,14 @@ def sample_pairs(name: str, pairs: HeldOutPairs, settings: EvaluateSettings) -> 
 
 def training_partners(queries: NDArray[np.int32], train: Pairs, num_pins: int) -> PinLists:
     """The pins that training pairs each query with, in either direction, ascending and each once."""
-    row_of = np.full(num_pins, -1, np.int32)
+    row_of = np.full(num_pins, -1, np.int32)  # [P]
     row_of[queries] = np.arange(len(queries), dtype=np.int32)
     keys = [np.zeros(0, np.int64)]
     for start in range(0, len(train), _CHUNK_PAIRS):
         query, positive = (side[start : start + _CHUNK_PAIRS] for side in (train.query, train.positive))
+        # In both directions: whoever has seen (a, b) knows the answer to b as well.
         keys += [_keys(row_of[one], other) for one, other in ((query, positive), (positive, query))]
-    found = np.unique(np.concatenate(keys))
+    found = np.unique(np.concatenate(keys))  # row and pin in one number, ascending
     return PinLists.of(found >> 32, (found & 0xFFFFFFFF).astype(np.int32), len(queries))
 
 
@@ -108,7 +109,8 @@ def board_view(held_out: HeldOutPairs, graph: BipartiteGraph, settings: Evaluate
     """Boards that have held-out pins and training pins, at most `max_boards` of them."""
     keys = np.unique(_keys(held_out.board, held_out.positive))
     boards, pins = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
-    found = np.unique(boards)
+    found = np.unique(boards)  # [B]
+    # A board without training pins has nothing to ask with.
     found = found[graph.board_degrees[found] > 0]
     if len(found) > settings.max_boards:
         rng = np.random.default_rng(settings.seed)

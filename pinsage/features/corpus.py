@@ -49,10 +49,10 @@ def read_corpus(words_of_pins: Iterable[list[str]], *, min_count: int) -> Corpus
     """
     numbers: dict[str, int] = {}
     offsets, seen = _number_words(words_of_pins, numbers, may_grow=True)
-    counts, spelled = np.bincount(seen, minlength=len(numbers)), list(numbers)
+    counts, spelled = np.bincount(seen, minlength=len(numbers)), list(numbers)  # of every word seen, rare ones included
     kept = [number for number in range(len(spelled)) if counts[number] >= min_count]
     kept.sort(key=lambda number: (-counts[number], spelled[number]))
-    rows = np.full(len(spelled), -1, dtype=np.int32)
+    rows = np.full(len(spelled), -1, dtype=np.int32)  # -1: too rare
     rows[kept] = np.arange(len(kept), dtype=np.int32)
     return _drop_unknown([spelled[number] for number in kept], offsets, rows[seen])
 
@@ -67,6 +67,7 @@ def _number_words(
     words_of_pins: Iterable[list[str]], numbers: dict[str, int], *, may_grow: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Number the words in order of appearance, -1 for other ones, and return where each pin's words begin."""
+    # Arrays of numbers: a list would hold a Python object of 28 bytes and a pointer for every word.
     found, ends = array("i"), array("q", [0])
     for words in words_of_pins:
         if may_grow:
@@ -83,5 +84,5 @@ def _drop_unknown(vocabulary: list[str], offsets: NDArray[np.int64], rows: NDArr
     is_known = rows >= 0
     known = rows[is_known]
     kept_before = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(is_known, dtype=np.int64)])
-    counts = np.bincount(known, minlength=len(vocabulary)).astype(np.int64)
+    counts = np.bincount(known, minlength=len(vocabulary)).astype(np.int64)  # [V]
     return Corpus(vocabulary, counts, kept_before[offsets], known, len(rows))

@@ -59,19 +59,20 @@ def _histogram(colors: NDArray[np.int32]) -> NDArray[np.float64]:
 def _layout(colors: NDArray[np.int32]) -> NDArray[np.float64]:
     """Brightness, red against green and yellow against blue of each cell, 0 for middle gray: [N, 48]."""
     cells = colors.reshape(len(colors), GRID, _CELL, GRID, _CELL, 3).sum(axis=(2, 4))  # [N, 4, 4, 3]
-    red, green, blue = np.moveaxis(cells, -1, 0)
-    luma = (cells @ _LUMA) - 128 * 256 * _CELL**2
-    opponents = np.stack([luma, 128 * (red - green), 64 * (red + green) - 128 * blue], axis=-1)
+    red, green, blue = np.moveaxis(cells, -1, 0)  # [N, 4, 4] each
+    luma = (cells @ _LUMA) - 128 * 256 * _CELL**2  # [N, 4, 4]
+    opponents = np.stack([luma, 128 * (red - green), 64 * (red + green) - 128 * blue], axis=-1)  # [N, 4, 4, 3]
     return opponents.reshape(len(colors), -1).astype(np.float64)
 
 
 def _edges(luma: NDArray[np.int32]) -> NDArray[np.float64]:
     """The strength of edges in 8 directions for each cell: [N, 128]. A step votes for its two nearest ones."""
-    across, down = np.zeros_like(luma), np.zeros_like(luma)
+    across, down = np.zeros_like(luma), np.zeros_like(luma)  # [N, 64, 64] each
+    # Central differences; the outermost pixels have a neighbor on one side only and vote for nothing.
     across[:, :, 1:-1] = luma[:, :, 2:] - luma[:, :, :-2]
     down[:, 1:-1] = luma[:, 2:] - luma[:, :-2]
     step = (down + 255) * _STEPS + across + 255  # [N, 64, 64]
-    row = np.arange(SIDE) // _CELL
+    row = np.arange(SIDE) // _CELL  # of cells, for each row of pixels: [64]
     cell = (row[:, None] * GRID + row) * ORIENTATIONS  # [64, 64]
     size = GRID**2 * ORIENTATIONS
     votes = [
@@ -94,11 +95,11 @@ def _votes() -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
 
 def _count_bins(bins: NDArray[np.int64], weights: NDArray[np.float64] | None, size: int) -> NDArray[np.float64]:
     """The (weighted) number of entries of each bin in each row of `bins` [N, n]: [N, size]."""
-    placed = bins + np.arange(len(bins))[:, None] * size
+    placed = bins + np.arange(len(bins))[:, None] * size  # a range of bins of its own for each row: [N, n]
     return np.bincount(placed.ravel(), weights, len(bins) * size).reshape(len(bins), size).astype(np.float64)
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    lengths = np.sqrt((rows * rows).sum(axis=1, keepdims=True))  # [N, 1]
     unit: NDArray[np.float64] = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
     return unit

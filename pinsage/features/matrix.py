@@ -119,13 +119,14 @@ class FeatureMatrix:
         Raises:
             PinSageError: a feature is NaN or infinite.
         """
-        count, mean = 0, np.zeros(self.dim)
+        count, mean = 0, np.zeros(self.dim)  # [D]
         squares = np.zeros(self.dim)  # summed squared distances from the mean
         for first in range(0, self.num_pins, _CHUNK_PINS):
             chunk = self.rows(np.arange(first, min(first + _CHUNK_PINS, self.num_pins), dtype=np.int32))
+            # Before the sums, which one NaN would turn into NaN without saying where it was.
             self._check_finite(chunk, first)
             count, mean, squares = _merge((count, mean, squares), chunk.astype(np.float64))
-        deviation = np.sqrt(squares / max(count, 1))
+        deviation = np.sqrt(squares / max(count, 1))  # [D]
         is_constant = deviation <= 1e-6 * np.abs(mean)
         return mean.astype(np.float32), np.where(is_constant, 1.0, deviation).astype(np.float32)
 

@@ -85,7 +85,7 @@ def factorize(graph: BipartiteGraph, settings: SpectralSettings, workers: Worker
     if dim == 0:
         return Factors(np.zeros((graph.num_boards, 0), np.float32), np.zeros(0), 0.0)
     pin_scale = _power(graph.pin_degrees, -2 * settings.pin_exponent)
-    board_scale = _power(graph.board_degrees, -settings.board_exponent)[:, None]
+    board_scale = _power(graph.board_degrees, -settings.board_exponent)[:, None]  # [B, 1]
     block = _random_block(graph.num_boards, dim + settings.oversampling, settings.seed)
     image = np.empty_like(block)
     for iteration in range(settings.iterations):
@@ -136,7 +136,7 @@ def _random_block(num_boards: int, least: int, seed: int) -> NDArray[np.float32]
 
 def _orthonormalize(block: NDArray[np.float32], workers: Workers) -> None:
     """Make the columns orthonormal, those that depend on others zero."""
-    values, vectors = np.linalg.eigh(inner_products(block, block, workers))
+    values, vectors = np.linalg.eigh(inner_products(block, block, workers))  # [k], [k, k]
     # The block went through AᵀA, whose values are squares already, and its Gram matrix squares them again.
     change_basis(block, vectors * _power_of_large(values, -0.5, _RANK_TOLERANCE**2), workers)
 
@@ -153,7 +153,8 @@ def _rayleigh_ritz(
         workers: the threads.
     """
     product = inner_products(block, image, workers)  # Qᵀ AᵀA Q
-    values, vectors = np.linalg.eigh((product + product.T) / 2)
+    values, vectors = np.linalg.eigh((product + product.T) / 2)  # [k], [k, k]
+    # Descending, for eigh gives them ascending.
     values, vectors = values[::-1], vectors[:, ::-1]
     change_basis(block, vectors * _power_of_large(values, (power - 1) / 2, _RANK_TOLERANCE), workers)
     return _power_of_large(values, 0.5, _RANK_TOLERANCE)
@@ -187,14 +188,14 @@ def _vectors(
     """The vectors of the pins whose boards are given: float32 [n, C]."""
     vectors = sum_rows(offsets, boards, factors)
     if settings.unit_rows:
-        lengths = np.sqrt(np.einsum("nc,nc->n", vectors, vectors, dtype=np.float64))
+        lengths = np.sqrt(np.einsum("nc,nc->n", vectors, vectors, dtype=np.float64))  # [n]
         return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)[:, None]
     return vectors * _power(np.diff(offsets), -settings.pin_exponent)[:, None]
 
 
 def _total_energy(graph: BipartiteGraph, pin_scale: NDArray[np.float32], board_scale: NDArray[np.float32]) -> float:
     """The sum of the squared entries of the matrix."""
-    by_board = sum_rows(np.asarray(graph.board_offsets), np.asarray(graph.board_pins), pin_scale[:, None])
+    by_board = sum_rows(np.asarray(graph.board_offsets), np.asarray(graph.board_pins), pin_scale[:, None])  # [B, 1]
     return float(by_board[:, 0].astype(np.float64) @ np.square(board_scale, dtype=np.float64))
 
 

@@ -68,7 +68,7 @@ def inner_products(left: NDArray[np.float32], right: NDArray[np.float32], worker
     def chunk(first: int) -> NDArray[np.float64]:
         return _inner_products(left[first : first + CHUNK_ROWS], right[first : first + CHUNK_ROWS])
 
-    total = np.zeros((left.shape[1], right.shape[1]))
+    total = np.zeros((left.shape[1], right.shape[1]))  # [k, k]
     for part in workers.map(chunk, range(0, len(left), CHUNK_ROWS)):
         total += part
     return total
@@ -91,7 +91,7 @@ def sum_rows(offsets: NDArray[np.int64], columns: NDArray[np.int32], table: NDAr
         columns: int32, rows of `table`: the caller has looked that they are.
         table: float32 [B, width].
     """
-    sums = np.zeros((len(offsets) - 1, table.shape[1]), np.float32)
+    sums = np.zeros((len(offsets) - 1, table.shape[1]), np.float32)  # [n, width]
     for row in range(len(sums)):
         for place in range(offsets[row], offsets[row + 1]):
             vector = table[np.uint64(columns[place])]
@@ -129,7 +129,7 @@ def _through_pins(
 @njit(nogil=True, cache=True)
 def _inner_products(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
     """Add the products four rows at a time: a sum is loaded and stored once for four products."""
-    total = np.zeros((left.shape[1], right.shape[1]))
+    total = np.zeros((left.shape[1], right.shape[1]))  # [k, k]
     wide = np.zeros((4, right.shape[1]))
     for start in range(0, len(left), 4):
         count = min(4, len(left) - start)

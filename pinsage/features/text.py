@@ -39,7 +39,7 @@ class WordVectors:
     def open(cls, folder: Path) -> "WordVectors":
         """The word vectors that the stage featurize_text published, for pins that came later."""
         table = pq.read_table(folder / "vocabulary.parquet", page_checksum_verification=True)
-        vectors = open_array(folder / "words.npy", np.float32, (len(table), None))
+        vectors = open_array(folder / "words.npy", np.float32, (len(table), None))  # [V, D]
         return cls(table["word"].to_pylist(), table["count"].to_numpy(), vectors)
 
     def write(self, folder: Path) -> None:
@@ -106,7 +106,7 @@ def write_text_features(corpus: Corpus, words: WordVectors, folder: Path) -> Fac
     for first, chunk in mean_vectors(corpus, words.vectors):
         text[first : first + len(chunk)] = chunk
     text.flush()
-    has_text = np.diff(corpus.offsets) > 0
+    has_text = np.diff(corpus.offsets) > 0  # [P]
     np.save(folder / "has_text.npy", has_text)
     words.write(folder)
     return _facts(corpus, has_text, dim=shape[1])
@@ -131,6 +131,7 @@ class _Sentences:
     """The corpus in the shape gensim wants: something it can walk through once per epoch."""
 
     def __init__(self, corpus: Corpus) -> None:
+        # Not a generator: gensim walks through once to build its vocabulary and once per epoch.
         self.corpus = corpus
 
     def __iter__(self) -> Iterator[list[str]]:

@@ -54,8 +54,8 @@ class VectorCache:
             vectors: float32 [n, D]; rows of pictures that were not found are zero.
         """
         wanted = _digests_of(pictures)
-        vectors = np.zeros((len(pictures), *self._record["vector"].shape), dtype=np.float32)
-        place = np.searchsorted(self._digests, wanted)
+        vectors = np.zeros((len(pictures), *self._record["vector"].shape), dtype=np.float32)  # [n, D]
+        place = np.searchsorted(self._digests, wanted)  # [n]
         found = np.zeros(len(pictures), dtype=np.bool_)
         inside = place < len(self._digests)
         found[inside] = self._digests[place[inside]] == wanted[inside]

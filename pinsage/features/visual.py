@@ -90,7 +90,7 @@ def encode_pictures(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixe
             faults.append("")
         except UnreadablePictureError as error:
             faults.append(str(error))
-    vectors = np.zeros((len(pictures), encoder.dim), dtype=np.float32)
+    vectors = np.zeros((len(pictures), encoder.dim), dtype=np.float32)  # [n, D]
     if readable:
         vectors[[not fault for fault in faults]] = encoder.encode(np.stack(readable))
     if not np.isfinite(vectors).all():

@@ -36,12 +36,14 @@ def build_graph(
     if len(pins) != len(boards):
         raise DatasetError(f"Saves have {len(pins)} pins and {len(boards)} boards. Give both columns of one table.")
     check_counts(len(pins), {"pins": num_pins, "boards": num_boards})
+    # Before the compiled passes, which write wherever a number points.
     _check_bounds("pin", pins, num_pins)
     _check_bounds("board", boards, num_boards)
     pins, boards = np.ascontiguousarray(pins, dtype=np.int32), np.ascontiguousarray(boards, dtype=np.int32)
     # Checked rather than believed: it costs one pass, and saves from elsewhere come in any order.
     if not are_ascending(boards, pins):
         boards, pins = _sort_saves(boards, pins, num_boards, num_pins)
+    # Grouping keeps the order given, so the boards of a pin ascend without a sort.
     pin_offsets, pin_boards = group_by_key(pins, boards, num_pins)
     return BipartiteGraph(pin_offsets, pin_boards, run_offsets(boards, num_boards), pins)
 

@@ -49,8 +49,10 @@ class BipartiteGraph:
         dtypes = (np.int64, np.int32, np.int64, np.int32)
         arrays = [open_array(folder / f"{name}.npy", dtype, (None,)) for name, dtype in zip(NAMES, dtypes, strict=True)]
         graph = cls(*arrays, *_open_weights(folder, len(arrays[1])))
+        # Offsets are few and checked at once; the columns are read only by those who walk.
         _check_rows(folder / "pin_offsets.npy", graph.pin_offsets, len(graph.pin_boards))
         _check_rows(folder / "board_offsets.npy", graph.board_offsets, len(graph.board_pins))
+        # Both sides hold the same saves, so one that was cut short shows here.
         if len(graph.pin_boards) != len(graph.board_pins):
             raise _damage_error(folder, f"{len(graph.pin_boards)} saves by pin and {len(graph.board_pins)} by board")
         return graph

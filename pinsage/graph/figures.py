@@ -33,7 +33,7 @@ def graph_figures(graph: BipartiteGraph) -> Figures:
 
 
 def _num_connected(graph: BipartiteGraph) -> int:
-    is_connected = np.zeros(graph.num_pins, np.bool_)
+    is_connected = np.zeros(graph.num_pins, np.bool_)  # [P]
     _mark_connected(graph.board_offsets, graph.board_pins, is_connected)
     return int(np.count_nonzero(is_connected))
 

@@ -33,7 +33,8 @@ def group_by_key(
     while bits and (num_rows - 1) >> (bits - 1) < MOST_BUCKETS:
         bits -= 1
     starts = _bucket_starts(keys, bits, ((num_rows - 1) >> bits) + 1)
-    places, parted = np.empty(len(keys), np.uint16), np.empty(len(keys), np.int32)
+    places, parted = np.empty(len(keys), np.uint16), np.empty(len(keys), np.int32)  # [N] each
+    # A copy, for the first pass moves its cursors and the second one needs the starts.
     _partition(keys, values, bits, starts[:-1].copy(), places, parted)
     _place(places, parted, bits, starts, offsets, out)
     return offsets, out
@@ -44,6 +45,7 @@ def run_offsets(keys: NDArray[np.int32], num_rows: int) -> NDArray[np.int64]:
     """The first place of each row in ascending `keys`, which lie between 0 and R - 1: int64 [R+1]."""
     offsets, row = np.zeros(num_rows + 1, np.int64), 0
     for place in range(len(keys)):
+        # Rows without values get the place of the next one: they are empty, not missing.
         while row < keys[place]:
             row += 1
             offsets[row] = place
@@ -54,7 +56,7 @@ def run_offsets(keys: NDArray[np.int32], num_rows: int) -> NDArray[np.int64]:
 @njit(nogil=True, cache=True)
 def rows_of(offsets: NDArray[np.int64]) -> NDArray[np.int32]:
     """The row of every value, int32 [N]: what `np.repeat` gives, without its int64."""
-    rows = np.empty(offsets[-1], np.int32)
+    rows = np.empty(offsets[-1], np.int32)  # [N]
     for row in range(len(offsets) - 1):
         rows[offsets[row] : offsets[row + 1]] = row
     return rows
@@ -73,6 +75,7 @@ def are_ascending(first: NDArray[np.int32], second: NDArray[np.int32]) -> bool:
 def _bucket_starts(keys: NDArray[np.int32], bits: int, num_buckets: int) -> NDArray[np.int64]:
     starts = np.zeros(num_buckets + 1, np.int64)
     for key in keys:
+        # Counted one place up, so that the running sum below leaves starts and not ends.
         starts[(key >> bits) + 1] += 1
     for bucket in range(num_buckets):
         starts[bucket + 1] += starts[bucket]
@@ -117,6 +120,7 @@ def _place(
         at = begin
         for row in range(min(1 << bits, len(offsets) - 1 - first_row)):
             count = cursor[row]
+            # The count has been read and its cell becomes the cursor: one small array, not two.
             cursor[row] = at
             at += count
             offsets[first_row + row + 1] = at

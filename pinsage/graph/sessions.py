@@ -47,7 +47,7 @@ def add_sessions(graph: BipartiteGraph, sessions: BipartiteGraph) -> BipartiteGr
     )
     if graph.pin_weights is None or graph.board_weights is None:
         return joined
-    ones = np.ones(sessions.num_saves, np.float32)
+    ones = np.ones(sessions.num_saves, np.float32)  # [S of the sessions]
     pin_weights = _join(offsets, graph.pin_weights, more, ones)
     return replace(joined, pin_weights=pin_weights, board_weights=np.concatenate([graph.board_weights, ones]))
 

@@ -78,7 +78,7 @@ def _times_and_weights(
     graph: BipartiteGraph, catalog: Catalog, *, by_rating: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The time (int64 [S], microseconds or UNTIMED) and the weight (float32 [S]) of each save, beside `board_pins`."""
-    times, weights = np.empty(graph.num_saves, np.int64), np.empty(graph.num_saves, np.float32)
+    times, weights = np.empty(graph.num_saves, np.int64), np.empty(graph.num_saves, np.float32)  # [S] each
     num_found = 0
     for block in board_blocks(catalog, weights=by_rating):
         num_found += _look_up(block, graph, times, weights)
@@ -93,7 +93,7 @@ def _times_and_weights(
 def _look_up(block: BoardBlock, graph: BipartiteGraph, times: NDArray[np.int64], weights: NDArray[np.float32]) -> int:
     """Copy the time and the weight of every save of the block's boards; returns how many the block knows."""
     # The catalog has a board's saves by time, the graph by pin: sorted alike, both are read once, side by side.
-    order = np.argsort((block.board.astype(np.int64) << 32) | block.pin)
+    order = np.argsort((block.board.astype(np.int64) << 32) | block.pin)  # [N]
     kept = (block.board[order], block.pin[order], block.saved_at[order], block.weight[order])
     return int(_copy(*kept, graph.board_offsets, graph.board_pins, times, weights))
 
@@ -113,6 +113,7 @@ def _copy(
     for row in range(len(boards)):
         if boards[row] != last_board:
             last_board = boards[row]
+            # Both sides have the boards in ascending order, so each save is looked at once.
             save = board_offsets[last_board]
         while save < board_offsets[last_board + 1] and board_pins[save] < pins[row]:
             save += 1
@@ -142,4 +143,5 @@ def _halve(
 ) -> None:
     for save in range(len(weights)):
         time = oldest if times[save] == UNTIMED else times[save]
+        # Bounded below before it is multiplied: a product with 0 would forget the rating.
         weights[save] *= max(2.0 ** (-(newest - time) / half_life_us), LIGHTEST)

@@ -103,7 +103,7 @@ def _write_annoy(
     embeddings: NDArray[np.float32], popularity: NDArray[np.float32] | None, path: Path, plan: IndexPlan
 ) -> int:
     """Write the index file; returns the size of an item."""
-    more = np.empty((len(embeddings), 0)) if popularity is None else _popularity_columns(popularity)
+    more = np.empty((len(embeddings), 0)) if popularity is None else _popularity_columns(popularity)  # [P, 0 or more]
     stored_dim = int(embeddings.shape[1] + more.shape[1])
     _check_room(path.parent, expected_bytes(len(embeddings), stored_dim, plan.num_trees))
     annoy = AnnoyIndex(stored_dim, METRIC)
@@ -135,7 +135,7 @@ def _popularity_columns(popularity: NDArray[np.float32]) -> NDArray[np.float64]:
 def _check_unit_length(embeddings: NDArray[np.float32]) -> None:
     if embeddings.ndim != 2 or 0 in embeddings.shape:
         raise InputError(f"Embeddings of shape {list(embeddings.shape)} cannot be indexed. Give one row per pin.")
-    lengths = np.sqrt(np.einsum("pd,pd->p", embeddings, embeddings))
+    lengths = np.sqrt(np.einsum("pd,pd->p", embeddings, embeddings))  # [P]
     bad = np.flatnonzero(~(np.abs(lengths - 1) <= UNIT_TOLERANCE))
     if len(bad):
         raise InputError(

@@ -62,7 +62,7 @@ def kth_scores(
         queries: int64 [Q], pins.
         k: at least 1.
     """
-    least = np.empty(len(queries), np.float32)
+    least = np.empty(len(queries), np.float32)  # [Q]
     size = max(1, CHUNK_BYTES // (4 * len(embeddings)))
     for start in range(0, len(queries), size):
         chunk = queries[start : start + size]

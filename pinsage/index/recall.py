@@ -54,7 +54,7 @@ class Sample:
             seed: of the draw.
         """
         num_pins, depth = len(embeddings), min(RECALL_DEPTH, len(embeddings) - 1)
-        queries = np.random.default_rng(seed).choice(num_pins, min(num_queries, num_pins), replace=False)
+        queries = np.random.default_rng(seed).choice(num_pins, min(num_queries, num_pins), replace=False)  # [Q]
         queries = np.sort(queries) if depth else queries[:0]  # a catalog of one pin has no neighbors to find
         return cls(queries, kth_scores(embeddings, popularity, queries, max(depth, 1)), depth)
 

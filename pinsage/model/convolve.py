@@ -53,7 +53,7 @@ class Convolve(nn.Module):
         """
         # W · concat(h, n) = W₁h + W₂n: no copy of the two side by side.
         for_own, for_summary = self.combine.weight.tensor_split([own.shape[1]], dim=1)
-        mixed = torch.addmm(F.linear(own, for_own, self.combine.bias), summary, for_summary.t())
+        mixed = torch.addmm(F.linear(own, for_own, self.combine.bias), summary, for_summary.t())  # [n, m]
         return unit_length(mixed.relu_())
 
 

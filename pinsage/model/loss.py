@@ -57,8 +57,8 @@ def max_margin(scores: Scores, margin: float) -> Tensor:
 
     Source: PinSage Eq. 1.
     """
-    threshold = (scores.positive - margin)[:, None]
-    loss = _mean_where(torch.relu(scores.shared - threshold), scores.shared_mask)
+    threshold = (scores.positive - margin)[:, None]  # [b, 1]
+    loss = _mean_where(torch.relu(scores.shared - threshold), scores.shared_mask)  # [b]
     if scores.hard.shape[1]:
         loss = loss + _mean_where(torch.relu(scores.hard - threshold), scores.hard_mask)
     return loss.mean()

@@ -199,7 +199,7 @@ class PinSageNetwork(nn.Module):
         Returns:
             float [n, d].
         """
-        output = self.head_output(torch.relu(self.head_hidden(hidden)))
+        output = self.head_output(torch.relu(self.head_hidden(hidden)))  # [n, d]
         return unit_length(output if linear is None else output + linear)
 
     def convolution(self, layer: int) -> Convolve:

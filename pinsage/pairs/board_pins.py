@@ -26,10 +26,10 @@ class BoardPins:
     @classmethod
     def of(cls, boards: NDArray[np.int32], pins: NDArray[np.int32]) -> "BoardPins":
         """The boards of saves, int32 each, of which those of a board lie together; a lone save is left out."""
-        begins = np.flatnonzero(np.diff(boards, prepend=-1))
+        begins = np.flatnonzero(np.diff(boards, prepend=-1))  # of boards
         sizes = np.diff(begins, append=len(boards))
         is_shared = sizes > 1
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[is_shared], dtype=np.int64)])
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes[is_shared], dtype=np.int64)])  # [B + 1]
         # No copy where every board is shared.
         return cls(offsets, pins if is_shared.all() else pins[np.repeat(is_shared, sizes)])
 

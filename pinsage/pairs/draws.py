@@ -25,7 +25,7 @@ def _chunk_hashes(ids: pa.Array) -> Hashes:
     texts = ids.cast(pa.large_string())
     _, ends, data = texts.buffers()
     # A slice of an Arrow array keeps the buffers of the whole, and says where it begins in them.
-    offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = np.frombuffer(ends, np.int64)[texts.offset : texts.offset + len(texts) + 1]  # [N + 1]
     hashes: Hashes = _text_hashes(np.frombuffer(data or b"", np.uint8), offsets)
     return hashes
 
@@ -48,6 +48,7 @@ def _text_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
     hashes = np.empty(len(offsets) - 1, np.uint64)
     for text in range(len(hashes)):
         begin, end = offsets[text], offsets[text + 1]
+        # The length first, or texts that end in zero bytes would be equal to shorter ones.
         state = _first(np.uint64(end - begin))
         for word_begin in range(begin, end, 8):
             word = np.uint64(0)
@@ -62,5 +63,6 @@ def _text_hashes(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
 def _pair_draws(first: Hashes, second: Hashes, seed: np.uint64) -> Any:
     draws, begin = np.empty(len(first), np.uint64), _first(seed)
     for pair in range(len(first)):
+        # One after the other, not by a sum: (a, b) and (b, a) are different draws.
         draws[pair] = _first(_first(begin ^ first[pair]) ^ second[pair])
     return draws

@@ -47,6 +47,7 @@ def _place(keys: NDArray[np.int64], shift: np.uint64, key: np.int64) -> np.uint6
     # The key is two pins in two halves: folded, both decide the place.
     place = ((bits ^ (bits >> np.uint64(32))) * GOLDEN) >> shift
     while keys[place] != key and keys[place] != _EMPTY:
+        # The length is a power of two, so a mask takes the place round the end without a division.
         place = (place + np.uint64(1)) & np.uint64(len(keys) - 1)
     return place
 

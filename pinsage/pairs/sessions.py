@@ -35,10 +35,11 @@ def session_numbers(boards: NDArray[np.int32], length: int) -> NDArray[np.int32]
     """
     if length < 2:
         return np.full(len(boards), -1, np.int32)
-    begins = np.flatnonzero(np.diff(boards, prepend=-1))
+    begins = np.flatnonzero(np.diff(boards, prepend=-1))  # of boards
     sizes = np.diff(begins, append=len(boards))
+    # Rounded up, but a single save left over joins the session before it.
     num_sessions = -(-sizes // length) - (sizes % length == 1)
-    places = np.arange(len(boards)) - np.repeat(begins, sizes)
+    places = np.arange(len(boards)) - np.repeat(begins, sizes)  # of each save on its board, [N]
     within = np.minimum(places // length, np.repeat(num_sessions - 1, sizes))  # -1 where there are none
-    first = np.repeat(np.cumsum(num_sessions) - num_sessions, sizes)
+    first = np.repeat(np.cumsum(num_sessions) - num_sessions, sizes)  # session of each save's board, [N]
     return np.where(within < 0, -1, first + within).astype(np.int32)

@@ -180,7 +180,7 @@ def _training_saves(
 
 def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tuple[int, int]:
     """Write the training saves and the pins that none of them touches; returns how many there are of each."""
-    is_cold = np.ones(catalog.num_pins, np.bool_)
+    is_cold = np.ones(catalog.num_pins, np.bool_)  # [P]
     with Int32Writer.open(folder / "saves.parquet", ("board", "pin")) as file:
         for boards, pins in saves:
             file.write(*sort_by_board_and_pin(boards, pins))
@@ -192,6 +192,7 @@ def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tupl
 
 def _num_known(folder: Path, num_held_out: int) -> tuple[int, int]:
     """The numbers of validation and of test pairs that are training pairs, too."""
+    # The held-out pairs are the fewer: they are held, and the training pairs stream past them.
     known = PairTable(num_held_out)
     for name in ("validation", "test"):
         for pairs in _pairs_of(folder / f"{name}.parquet"):
@@ -214,7 +215,9 @@ def _pairs_of(path: Path) -> Iterator[Pairs]:
 def _splits_by_hash(
     queries: NDArray[np.uint64], positives: NDArray[np.uint64], settings: PairSettings
 ) -> NDArray[np.int8]:
+    # Without direction: (a, b) in training would give away the answer to (b, a) in test.
     first, second = np.minimum(queries, positives), np.maximum(queries, positives)
+    # By the ids and not by the rows: a pair stays in its split when the catalog grows.
     draws = draw_by_hash(first, second, settings.seed) / 2.0**64
     held_out = settings.test_share + settings.validation_share
     splits = np.where(draws < settings.test_share, TEST, np.where(draws < held_out, VALIDATION, TRAIN))

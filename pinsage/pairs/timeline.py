@@ -51,12 +51,13 @@ def sort_by_time(block: BoardBlock, draws: Hashes) -> NDArray[np.int32]:
 
 def save_splits(boards: NDArray[np.int32], settings: PairSettings) -> Splits:
     """TRAIN, VALIDATION or TEST for each save, int8 [N]; `boards` [N] ascend, and saves of a board follow in time."""
-    begins = np.flatnonzero(np.diff(boards, prepend=-1))
+    begins = np.flatnonzero(np.diff(boards, prepend=-1))  # of boards
     ends = np.append(begins[1:], len(boards))
     sizes = ends - begins
     is_split = sizes >= settings.min_board_saves
     num_test = _held_out(sizes, settings.test_share, is_split)
     num_validation = _held_out(sizes, settings.validation_share, is_split & (sizes > settings.min_board_saves))
+    # One save at least stays for training: a held-out save needs a query before it.
     num_validation = np.minimum(num_validation, np.maximum(sizes - num_test - 1, 0))
     splits: Splits = _split(begins, ends - num_test - num_validation, ends - num_test, ends)
     return splits
@@ -88,6 +89,7 @@ def sort_by_board_and_pin(
 
 def _held_out(sizes: NDArray[np.int64], share: float, where: NDArray[np.bool_]) -> NDArray[np.int64]:
     """The number of held-out saves of each board for a share: at least one, never all."""
+    # Half up: to the even number, as np.round does, boards of neighboring sizes would be cut unevenly.
     wanted = np.maximum(np.floor(sizes * share + 0.5), 1 if share else 0).astype(np.int64)
     return np.where(where, np.minimum(wanted, sizes - 1), 0)
 
@@ -98,6 +100,7 @@ def _split(
 ) -> Any:
     splits = np.zeros(ends[-1] if len(ends) else 0, np.int8)
     for board in range(len(begins)):
+        # By time: what is asked about lies after what is learned, as it does in use.
         splits[validation[board] : test[board]] = VALIDATION
         splits[test[board] : ends[board]] = TEST
     return splits
@@ -158,6 +161,7 @@ def _adjacent_pairs(
             if splits[later] != TRAIN:
                 continue
             for earlier in range(later - 1, max(later - max_gap, 0) - 1, -1):
+                # Boards lie together, so the first save of another one ends the search.
                 if boards[earlier] != boards[later]:
                     break
                 if write:

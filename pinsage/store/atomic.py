@@ -18,10 +18,13 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
         with partial.open("wb") as file:
             file.write(content)
             file.flush()
+            # Before the rename: a name that leads to unwritten bytes would survive a power cut.
             os.fsync(file.fileno())
+        # Within one folder, and so on one file system: only there a rename is one step.
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    # The rename itself is an entry of the folder, which is synced for itself.
     sync(path.parent)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a file within the block; wait for it, and make the file and its folder if they are not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A descriptor of one's own each time: threads of one process exclude each other, too.
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
     # Not a lock file that is made and removed: a killed holder would leave it behind, and everyone waiting.
     try:
@@ -36,6 +37,7 @@ def try_lock(path: Path) -> Iterator[bool]:
 
 def _takes_lock(descriptor: int) -> bool:
     try:
+        # flock and not lockf: a lock of the latter ends when any descriptor of the file is closed.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False

@@ -116,6 +116,7 @@ def verify(folder: Path, manifest: Manifest, *, shown_as: str = "") -> None:
         if size != entry.size_bytes:
             found = f"{size} bytes" if size is not None else "nothing"
             raise _damage_error(place, entry, found, f"{entry.size_bytes} bytes")
+        # Not the time of the file: copies keep the bytes and change the times.
         if file_sha256(path) != entry.sha256:
             raise _damage_error(place, entry, "other bytes", f"sha256 {entry.sha256[:12]}…")
 

@@ -33,6 +33,7 @@ def write_tables(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> i
         for table in tables:
             for start in range(0, table.num_rows, ROW_GROUP_ROWS):
                 part = table.select(schema.names).slice(start, ROW_GROUP_ROWS)
+                # In one chunk: Arrow's pages follow the borders of the chunks that it is given.
                 waiting = pa.concat_tables([waiting, pa.table(part.combine_chunks().cast(schema))])
                 if waiting.num_rows >= ROW_GROUP_ROWS:
                     rows += _write_group(writer, waiting.slice(0, ROW_GROUP_ROWS))

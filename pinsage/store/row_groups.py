@@ -54,6 +54,7 @@ class Int32Writer:
         self._num_waiting += len(columns[0])
         self.num_rows += len(columns[0])
         if self._num_waiting >= ROW_GROUP_ROWS:
+            # Whole row groups alone go out, so that the file does not show how its rows were cut.
             whole = self._num_waiting - self._num_waiting % ROW_GROUP_ROWS
             joined = self._join()
             self._write([column[:whole] for column in joined])

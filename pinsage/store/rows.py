@@ -36,6 +36,7 @@ class PartWriter:
         for name, array in rows.items():
             data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
             self._files[name].write(data)
+            # Summed before the bytes leave: what a disk or a network does to them afterwards shows.
             self._sums[name] = zlib.crc32(data, self._sums[name])
             self._rows[name] += len(array)
 

@@ -117,6 +117,7 @@ class Checkpoints:
         Raises:
             CheckpointMismatchError: it belongs to a training of other settings or data; it is left where it is.
         """
+        # The newest first; a damaged one is no reason to lose the one before it.
         for path in reversed(self._all()):
             body, tensors = _read(path)
             if tensors is not None:
@@ -148,6 +149,7 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
     tensors |= {f"best.{name}": tensor for name, tensor in (state.best or {}).items()}
     for name, parameter in state.network.named_parameters():
         for key, value in state.optimizer.state[parameter].items():
+            # By the parameter's name: numbered, as PyTorch saves them, they would follow any change of their order.
             tensors[f"optimizer.{name}.{key}"] = value
     tensors["curve"] = torch.tensor([astuple(point) for point in state.curve], dtype=torch.float64)
     tensors["validation"] = torch.tensor([astuple(point) for point in state.validation], dtype=torch.float64)
@@ -172,6 +174,7 @@ def _fill(state: TrainingState, body: dict[str, Any], tensors: dict[str, Tensor]
     for name, parameter in state.network.named_parameters():
         moments = _below(f"optimizer.{name}", tensors)
         state.optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in moments.items()}
+    # Losses not yet in the curve go along, or a resumed curve would have another point than an undisturbed one.
     state.pending = tensors["pending"].tolist()
     state.curve = [CurvePoint(int(a), b, c, int(d)) for a, b, c, d in tensors["curve"].tolist()]
     state.validation = [ValidationPoint(int(step), *rest) for step, *rest in tensors["validation"].tolist()]

@@ -75,6 +75,7 @@ def feature_moments(data: TrainingData, num_layers: int) -> tuple[NDArray[np.flo
 
 def _check_rows(data: TrainingData, num_pins: int) -> None:
     paired = (data.train.query, data.train.positive) if data.boards is None else (data.boards.pins,)
+    # A compiled gather would read past the features; here it is one sentence.
     largest = max(int(pins.max()) for pins in paired)
     for name, table in (("neighborhoods", data.tables()[0]), ("hard negatives", data.candidates())):
         if len(table) != num_pins:

@@ -61,6 +61,7 @@ class Ranks:
         """Return whether it is so on any rank. All ranks have to ask."""
         if self.count == 1:
             return is_so
+        # On the CPU, where gloo carries it: a question after each step must not wait for the GPU.
         told = torch.tensor(int(is_so))
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return bool(told)
@@ -69,6 +70,7 @@ class Ranks:
         """The first rank's number; the others' are ignored. All ranks have to ask."""
         if self.count == 1:
             return value
+        # In float64 a Python number arrives as it left, and all ranks compare the same.
         told = torch.tensor(value, dtype=torch.float64)
         dist.broadcast(told, 0)
         return float(told)
@@ -96,6 +98,7 @@ class _Gathered(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         total = gradient.contiguous().clone()
+        # Every rank's loss has asked something of these rows: the sum brings it back to the one that made them.
         dist.all_reduce(total)
         first = ctx.ranks.rank * ctx.num_rows
         return total[first : first + ctx.num_rows], None

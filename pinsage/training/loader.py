@@ -71,6 +71,7 @@ class Resident:
         """Copy features, float32 [P, D], `neighbors` and `weights`, [P, T] each, to the device."""
         self._num_layers = num_layers
         self._features = torch.empty((features.num_pins, features.dim), device=device)
+        # In parts, so that the host never holds the whole matrix beside the device.
         for part in np.array_split(np.arange(features.num_pins, dtype=np.int32), -(-features.num_pins // 8192)):
             self._features[part[0] : part[-1] + 1] = torch.from_numpy(features.rows(part)).to(device)
         self._neighbors = torch.from_numpy(np.array(neighbors)).to(device)
@@ -79,7 +80,7 @@ class Resident:
 
     def __call__(self, batch: Minibatch) -> tuple[Tensor, SubgraphTensors]:
         """The sub-graph of the minibatch's targets, expanded on the device."""
-        nodes = torch.from_numpy(batch.subgraph.nodes).to(self._positions.device, non_blocking=True)
+        nodes = torch.from_numpy(batch.subgraph.nodes).to(self._positions.device, non_blocking=True)  # [n_0]
         self._number(nodes, 0)
         sizes = [0, len(nodes)]
         for _ in range(self._num_layers):
@@ -101,7 +102,7 @@ class Resident:
     def _strangers(self, pins: Tensor) -> Tensor:
         """The pins without a number yet, once each, in the order of their first appearance."""
         unknown = pins[self._positions[pins.long()] < 0]
-        distinct, which = torch.unique(unknown, return_inverse=True)
+        distinct, which = torch.unique(unknown, return_inverse=True)  # distinct pins, and which of them each is
         places = torch.arange(len(unknown), device=pins.device)
         earliest = torch.full_like(distinct, len(unknown), dtype=torch.int64).scatter_reduce_(0, which, places, "amin")
         in_order: Tensor = distinct[torch.argsort(earliest)]
@@ -125,7 +126,7 @@ class InFlight:
 
 def _transpose(local: Tensor, num_nodes: int) -> Transposed:
     flat = local.flatten()
-    counts = torch.bincount(flat, minlength=num_nodes)
+    counts = torch.bincount(flat, minlength=num_nodes)  # [n_K]
     offsets = torch.zeros(num_nodes + 1, dtype=torch.int32, device=local.device)
     offsets[1:] = torch.cumsum(counts, 0)
     # Stable, so that places ascend as in `batches.kernels.transpose` and gradients are added in the same order.

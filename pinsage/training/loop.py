@@ -101,8 +101,10 @@ def fit(
     """
     train = resolve_settings(train, num_pairs=data.num_pairs, num_pins=data.features.num_pins)
     device, ranks = choose_device(train), this_rank()
+    # Their number is part of the result's last bits, as sums are cut by it: set before anything is computed.
     use_threads(train, ranks.count)
     state, validator = _start(data, model, train, device), _validator(data, model, train)
+    # Set before a checkpoint is read, which brings its own.
     state.best_popularity = validator.strengths[0]  # without validation pairs it stays
     checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
@@ -125,6 +127,7 @@ def fit(
 def _finish(state: TrainingState, objective: Objective, loader: Loader, pace: Pace, num_pairs: int) -> TrainedNetwork:
     """The trained network with its best weights, and its history."""
     if state.best is not None:
+        # Early stopping looks back: the last steps may have lost what an earlier one had.
         state.network.load_state_dict(state.best)
     state.network.popularity = state.best_popularity
     return TrainedNetwork(
@@ -148,6 +151,7 @@ def _finish(state: TrainingState, objective: Objective, loader: Loader, pace: Pa
 def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, device: torch.device) -> TrainingState:
     """The state before the first step."""
     moments = feature_moments(data, model.num_layers)
+    # From a generator of its own: no other draw of the process moves the first weights.
     network = PinSageNetwork(_shape(data, model), seed=train.seed)
     network.set_moments(*moments)
     network.to(device)

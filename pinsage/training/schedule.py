@@ -20,6 +20,7 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
     warmup, peak = round(settings.warmup_share * settings.steps), peak_rate(settings)
     if step < warmup:
         return peak * ((step + 1) / warmup)
+    # From 0 at the end of the warm-up to 1 at the last step, which then has the final share exactly.
     progress = (step - warmup) / max(1, settings.steps - 1 - warmup)
     return float(peak * settings.final_rate_share**progress)
 

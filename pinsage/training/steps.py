@@ -107,6 +107,7 @@ class Steps:
     def _step(self, batch: Minibatch) -> None:
         state = self._state
         for group in state.optimizer.param_groups:
+            # A function of the step, not a scheduler: a resumed training has no state to restore.
             group["lr"] = learning_rate_at(batch.step, self._settings)
         state.network.train()
         loss = self._objective.loss(batch)
@@ -125,6 +126,7 @@ class Steps:
             return
         self._read_losses()
         found = self._validator.best_hit_rate(state.network.eval()) if self._ranks.is_first else (0.0, 0.0)
+        # All ranks ask, though the first one alone has looked: one that skipped would leave it waiting.
         state.record_validation(*map(self._ranks.broadcast, found))
         look = state.validation[-1]
         metrics = {"validation/hit_rate_at_10": look.hit_rate_at_10, "validation/popularity": look.popularity}
@@ -137,7 +139,7 @@ class Steps:
             return
         self._read_losses()
         loss, state.pending = float(np.mean(state.pending)), []
-        step = state.step - 1
+        step = state.step - 1  # the one just taken, whose rate and curriculum these are
         point = CurvePoint(state.step, loss, learning_rate_at(step, settings), hard_negatives_at(step, settings))
         state.curve.append(point)
         metrics = {

@@ -50,11 +50,13 @@ class Validator:
     ) -> None:
         """Choose at most `limit` of the pairs. Without `log_degree`, float32 [P], popularity has no say."""
         rng = np.random.default_rng([seed, _STREAM])
+        # Sorted, so that the pins are gathered in the order in which they lie.
         chosen = np.sort(rng.permutation(len(pairs))[:limit])
         query, positive = pairs.query[chosen], pairs.positive[chosen]
         self._rows, self._neighbors, self._weights = rows, neighbors, weights
         self._sample: NDArray[np.int32] | None = None
         if len(neighbors) > MOST_PINS:
+            # Drawn once: looks are compared with each other, so all of them see the same candidates.
             drawn = rng.integers(len(neighbors), size=NUM_CANDIDATES, dtype=np.int32)
             self._sample = np.unique(np.concatenate([query, positive, drawn]))
             query, positive = (np.searchsorted(self._sample, pins).astype(np.int32) for pins in (query, positive))
@@ -90,7 +92,7 @@ def embed_pins(network: PinSageNetwork, rows: FeatureRows, sampler: NeighborSamp
     """The embeddings of some distinct pins, from their sub-graph alone: float32 [n, d]."""
     subgraph, _ = sampler.sample(pins)
     device = network.mean.device
-    features = torch.from_numpy(rows(subgraph.nodes)).to(device)
+    features = torch.from_numpy(rows(subgraph.nodes)).to(device)  # [n_K, D]
     vectors: Tensor = network(features, SubgraphTensors.of(subgraph, device))
     return vectors
 
@@ -117,8 +119,9 @@ def rank_positives(
     found = [np.empty((len(terms), 0))]
     for first in range(0, len(query), _QUERIES_AT_ONCE):
         part = slice(first, first + _QUERIES_AT_ONCE)
-        own = torch.from_numpy(query[part].astype(np.int64)).to(embeddings.device)
+        own = torch.from_numpy(query[part].astype(np.int64)).to(embeddings.device)  # [v]
         scores = embeddings[own] @ embeddings.T  # [v, C]
+        # A query would always find itself first.
         scores.scatter_(1, own[:, None], -torch.inf)
         found.append(ranks(scores.cpu().numpy(), terms, positive[part], enough))
     return np.concatenate(found, axis=1)
@@ -137,7 +140,7 @@ def ranks(scores: NDArray[np.float32], terms: NDArray[np.float32], positive: NDA
         positive: int32 [V], the column of each positive.
         enough: a rank that is no hit.
     """
-    found = np.empty((len(terms), len(scores)))
+    found = np.empty((len(terms), len(scores)))  # [G, V]
     for row in range(len(scores)):
         for index in range(len(terms)):
             found[index, row] = _rank(scores[row], terms[index], positive[row], enough)

@@ -85,11 +85,13 @@ def _fill_row(
         if neighbor != pin and neighbor >= 0:
             _forget(counter, slot, hops.pin_rows[neighbor])
             taken += 1
+    # Equals in an order of this query's own: by pin, the same pins would be hard negatives of everyone.
     ranked = _sort_keys(counter, slot, keys, start & LOW)
     # The neighbors were taken out from the top, which moves everyone else up by as many ranks.
     after = Ranks(max(ranks.first - 1 - taken, 0), ranks.last - taken)
     low, high = _keep_band(keys, ranked, after, start, len(out))
     for index in range(low, high):
+        # A key holds the pin's own offset, scrambled: no table leads from keys back to pins.
         place = _find(counter, slot, unscramble(keys[index], start >> HALF))
         out[index - low] = hops.board_pins[np.int64(counter.edges[place])]
     _empty(counter, slot)

@@ -39,6 +39,7 @@ def probe(
     )
     # The boards stay as they are: `refine_candidates` adds them up again for the candidates.
     copy(workspace.boards, boards, rows)
+    # With few pins known the whole budget finds more; else a few probes tell how much comes back to those known.
     left, state = plan_rows(rows, boards, plan.later_budget if few else plan.probes, graph.to_pins, state)
     reached = push(rows, left, graph.to_pins, passing, workspace.num_read)
     for index in range(reached):
@@ -71,6 +72,7 @@ def list_pins(workspace: Workspace, found: int, later: np.float32, origin: np.ui
     """
     pins, count, saves = workspace.pins, 0, np.float32(0)
     for index in range(found):
+        # The degree is the lower half of the row's word: no second table is read.
         saves += np.float32(pins.rows[pins.used[index]] & LOW)
     for index in range(found):
         place = pins.used[index]
@@ -94,6 +96,7 @@ def share_out(workspace: Workspace, boards: int, has_shares: bool) -> None:
     for index in range(boards):
         place = workspace.boards.used[index]
         row = workspace.boards.rows[place]
+        # With weights the saves of a board get unequal parts, which `back` has: there is no one part to store.
         if not has_shares:
             workspace.boards.mass[place] /= np.float32(row & LOW)
         word, bit = filter_place(row)
@@ -116,6 +119,7 @@ def _sum_boards(graph: Graph, workspace: Workspace, row: np.uint64, longest: int
         if seen[word] & bit:
             place = find(table, bits, 0, board >> HALF)
             total += mass[place] * back[edge] if has_shares else mass[place]
+    # Each save that was read stands for `stride` of them.
     return total * np.float32(stride)
 
 

@@ -62,7 +62,7 @@ def top_expected(
     (FORA, Wang et al., KDD 2017).
     """
     pins = check_queries(hops, pins)
-    found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)
+    found, weights = np.full((len(pins), top), -1, np.int32), np.zeros((len(pins), top), np.float32)  # [Q, T] each
     compiled_plan = _kernel_plan(plan, top)
     workspace = _workspace(compiled_plan)
     num_read = fill_expected(_graph(hops), workspace, compiled_plan, pins, found, weights)
@@ -102,6 +102,7 @@ def _workspace(plan: push_kernel.Plan) -> push_kernel.Workspace:
         _mass_table((plan.max_traversals - 1) * later),
         _mass_table(first),
     )
+    # One set of rows serves pushes from either side, one after the other.
     count = max(len(pins.rows), len(boards.rows))
     rows = push_kernel.Rows(
         np.empty(count, np.uint64), np.empty(count, np.float32), np.empty(count, np.int64),

@@ -30,8 +30,10 @@ def _keep_top(
     move_largest_first(keys, 0, count, min(count, len(top)))
     # Only the T best are sorted, after a selection in linear time.
     keys[: min(count, len(top))].sort()
+    # Sorted they ascend, so the heaviest is read from the end.
     for index in range(min(count, len(top)) - 1, -1, -1):
         place = find_row(pins, unscramble(keys[index] & LOW, order))
+        # A candidate known from a sample alone may turn out to get nothing once its saves are read.
         if pins.mass[place] > 0:
             top[kept] = graph.board_pins[np.int64(pins.edges[place])]
             weights[kept] = pins.mass[place]
@@ -49,6 +51,7 @@ def _fill_row(
     if origin & LOW == 0:
         return  # an isolated pin has nowhere to go
     order, has_shares = start & LOW, len(graph.back) > 0
+    # The first traversal apart: it has the whole budget, for most of the visits are its own.
     found, state = first_traversal(graph, workspace, plan, origin, start)
     boards, state = later_traversals(graph, workspace, plan, found, state)
     later = np.float32(0)

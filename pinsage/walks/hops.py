@@ -96,6 +96,7 @@ class HopTables:
                 f"The graph has {graph.num_saves:,} saves; walks can count {MOST_SAVES:,}. "
                 "Leave out old saves, or split the data set by market or language."
             )
+        # Before anything is looked up: compiled code would follow a wrong number out of the array.
         graph.check_columns(folder)
         pin_rows, board_rows = _rows(graph.pin_offsets), _rows(graph.board_offsets)
         pin_hops, board_hops = huge_page_array(graph.num_saves, np.uint64), huge_page_array(graph.num_saves, np.uint64)
@@ -130,7 +131,8 @@ def _plain(array: NDArray[Number]) -> NDArray[Number]:
 
 
 def _rows(offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
-    rows = huge_page_array(len(offsets) - 1, np.uint64)
+    rows = huge_page_array(len(offsets) - 1, np.uint64)  # [P] or [B]
+    # Assigned to memory in huge pages: returned as it is computed, it would lie in small ones.
     rows[:] = (offsets[:-1].astype(np.uint64) << _HALF) | np.diff(offsets).astype(np.uint64)
     return rows
 
@@ -138,6 +140,7 @@ def _rows(offsets: NDArray[np.int64]) -> NDArray[np.uint64]:
 @njit(nogil=True, cache=True)
 def _look_up(rows: NDArray[np.uint64], columns: NDArray[np.int32], out: NDArray[np.uint64]) -> None:
     for edge in range(len(columns)):
+        # A random read for each save, done once here instead of in every step of every walk.
         out[edge] = rows[columns[edge]]
 
 
@@ -159,7 +162,7 @@ def _shares(graph: BipartiteGraph) -> EdgeShares | None:
 
 @njit(nogil=True, cache=True)
 def _row_totals(offsets: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    totals = np.zeros(len(offsets) - 1)
+    totals = np.zeros(len(offsets) - 1)  # [P] or [B]
     for row in range(len(totals)):
         for edge in range(offsets[row], offsets[row + 1]):
             totals[row] += weights[edge]  # in float64: of a long row float32 would lose the last saves
@@ -200,6 +203,7 @@ def _fill_aliases(offsets: NDArray[np.int64], shares: NDArray[np.float32], alias
         begin, degree = offsets[row], offsets[row + 1] - offsets[row]
         num_small = num_large = 0
         for place in range(degree):
+            # 1 for a save of average weight: what lies above pays for what lies below.
             scaled[place] = shares[begin + place] * degree
             # Its own save always: what rounding leaves over in the end, in either list, stays so.
             aliases[begin + place] = (_LOW << _HALF) | np.uint64(place)
@@ -212,6 +216,7 @@ def _fill_aliases(offsets: NDArray[np.int64], shares: NDArray[np.float32], alias
         while num_small and num_large:
             num_small -= 1
             less, more = small[num_small], large[num_large - 1]
+            # A threshold of 32 bits, so that one draw of 64 serves the place and the choice.
             aliases[begin + less] = (np.uint64(scaled[less] * 4294967295.0) << _HALF) | np.uint64(more)
             # What `less` lacks to 1 is taken from `more`, which may become small itself.
             scaled[more] -= 1.0 - scaled[less]

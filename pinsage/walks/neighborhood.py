@@ -82,6 +82,7 @@ def top_neighbors(hops: HopTables, pins: NDArray[np.int32], settings: WalkSettin
         num_hops = 2 * traversals
     else:
         visited, weights, num_hops = top_expected(hops, pins, push_plan(settings), top=top)
+    # Padded with the pin itself: a valid row to read, and its weight of 0 keeps it out of every sum.
     neighbors = np.where(visited >= 0, visited, np.asarray(pins, np.int32)[:, None])  # [Q, T]
     return Neighborhoods(neighbors, weights), num_hops
 

@@ -57,11 +57,12 @@ def hard_negatives(
     Source: PinSage §3.3 (hard negatives by personalized PageRank rank).
     """
     pins = check_queries(hops, pins)
-    found = np.full((len(pins), settings.num_hard_negatives), -1, np.int32)
+    found = np.full((len(pins), settings.num_hard_negatives), -1, np.int32)  # [Q, H]
     if settings.num_hard_negatives == 0:
         return found, 0
     walks, pool, counter = walk_workspace(hops, pagerank_plan(settings))
     ranks = rank_band(hops.num_pins, settings)
     neighbors = np.ascontiguousarray(neighbors, dtype=np.int32)
+    # The neighbors go in, so that the band is counted from the first pin that is none.
     traversals = fill_band(pool, counter, kernel_hops(hops), walks, pins, neighbors, ranks, found)
     return found, 2 * int(traversals)

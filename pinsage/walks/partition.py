@@ -54,6 +54,7 @@ def allocate(folder: Path, num_pins: int, settings: WalkSettings) -> None:
 
 def ranges(num_pins: int, count: int) -> list[tuple[int, int]]:
     """`count` runs of rows of nearly equal length that cover all pins; fewer where there are fewer pins."""
+    # Rounded from the whole range, not from a step: lengths differ by one at most.
     ends = np.linspace(0, num_pins, max(1, min(count, num_pins)) + 1).astype(int).tolist()
     return list(pairwise(ends))
 
@@ -82,6 +83,7 @@ def walk_partition(graph: StagedFiles, out: Rows, begin: int, end: int, settings
         )
     ready = time.perf_counter()
     with out.part(NAMES, begin, end) as writer:
+        # Written as they are made: of a large partition never all rows are in memory.
         for first in range(begin, end, _PINS_AT_ONCE):
             started = time.perf_counter()
             pins = np.arange(first, min(first + _PINS_AT_ONCE, end), dtype=np.int32)
@@ -127,7 +129,7 @@ def _walk(
     """The rows of some pins by array, and the counts of `PartitionResult`."""
     near, num_hops = top_neighbors(hops, pins, settings)
     hard, more = hard_negatives(hops, pins, near.neighbors, settings)
-    real = np.count_nonzero(near.weights, axis=1)
+    real = np.count_nonzero(near.weights, axis=1)  # of each pin, [pins]
     full = int(np.count_nonzero(real == settings.num_neighbors))
     made = dict(zip(NAMES, (near.neighbors, near.weights, hard), strict=True))
     return made, [num_hops + more, int(real.sum()), full, int(np.count_nonzero(hard >= 0))]

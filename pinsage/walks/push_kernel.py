@@ -141,10 +141,12 @@ def plan_rows(rows: Rows, num_rows: int, budget: int, side: Side, state: np.uint
         row, mass = rows.rows[index], rows.mass[index]
         degree = np.int64(row & LOW)
         first, count, each = np.int64(0), degree, mass / np.float32(degree)
+        # Too thin to be read whole: its saves would carry less than the quantum that the budget allows for.
         if each < quantum:
             state += GOLDEN
             first = np.int64(((mix(state) >> HALF) * np.uint64(degree)) >> HALF)
             ruler += np.float64(mass) * budget
+            # Whole marks are spent, the remainder is carried to the next row: nothing is lost by rounding.
             count, each = min(np.int64(ruler), degree), quantum
             ruler -= np.int64(ruler)
         # Compacted in place, which is safe because `left` never overtakes `index`.
@@ -168,6 +170,7 @@ def push(rows: Rows, num_rows: int, side: Side, into: MassTable, num_read: NDArr
         row, first, each = rows.rows[index], rows.first[index], rows.each[index]
         begin, degree = np.int64(row >> HALF), np.int64(row & LOW)
         num_read[0] += rows.count[index]
+        # At least 1, for no row was planned more saves than it has.
         stride = degree // rows.count[index]
         for step in range(rows.count[index]):
             edge = first + step * stride
@@ -179,6 +182,7 @@ def push(rows: Rows, num_rows: int, side: Side, into: MassTable, num_read: NDArr
             used[filled] = place
             filled += np.int64(table[place] == 0)
             table[place], edges[place] = to, edge
+            # Planned as if all saves were alike; with weights each takes its own share of the row's mass.
             mass[place] += each * np.float32(degree) * shares[edge] if has_shares else each
     return filled
 
@@ -189,6 +193,7 @@ def first_traversal(
 ) -> tuple[int, np.uint64]:
     """Leave in `pins` how often walks are at each pin after one traversal; returns how many pins, and the state."""
     rows = workspace.rows
+    # One unit stands for all walks together, so that visits come out as shares.
     rows.rows[0], rows.mass[0] = row, 1.0
     left, state = plan_rows(rows, 1, plan.budget, graph.to_boards, state)
     reached = push(rows, left, graph.to_boards, workspace.passing, workspace.num_read)
@@ -203,6 +208,7 @@ def first_traversal(
 def _add_boards(boards: MassTable, filled: int, rows: Rows, count: int) -> int:
     for index in range(count):
         place = find_row(boards, rows.rows[index] >> HALF)
+        # Written always, kept by the count, as in `push`.
         boards.used[filled] = place
         filled += np.int64(boards.rows[place] == 0)
         boards.rows[place] = rows.rows[index]

@@ -53,9 +53,10 @@ def top_visited(
 
     Source: PinSage §3.2 (visit counts, L1-normalized), after Pixie (Eksombatchai et al., 2018).
     """
+    # Compiled code below checks no bounds.
     pins = check_queries(hops, pins)
-    visited = np.full((len(pins), top), -1, np.int32)
-    weights = np.zeros((len(pins), top), np.float32)
+    visited = np.full((len(pins), top), -1, np.int32)  # [Q, T]
+    weights = np.zeros((len(pins), top), np.float32)  # [Q, T]
     walks, pool, counter = walk_workspace(hops, plan)
     traversals = fill_top(pool, counter, kernel_hops(hops), walks, pins, visited, weights)
     return visited, weights, int(traversals)
@@ -87,6 +88,7 @@ def walk_workspace(hops: HopTables, plan: WalkPlan) -> tuple[Walks, Pool, Counte
         raise SettingsError(
             f"{plan} cannot be walked. Take at least 1 walk, 1 to {LONGEST_WALK} traversals and a restart in [0, 1)."
         )
+    # The chance to stop as a number that a 32-bit draw is compared with: no division in the loop.
     walks = Walks(plan.num_walks, plan.max_traversals, np.uint64(round(plan.restart * 2**32)), np.uint64(plan.seed))
     visits = plan.num_walks * plan.max_traversals
     # Few walks per pin would leave lanes empty: then several pins walk together.

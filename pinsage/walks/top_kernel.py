@@ -57,6 +57,7 @@ def _choose_top(
             # Cleared on the way, place by place: the counter is far larger than what a pin visits.
             entries[place] = 0
             rank = tally[count]
+            # Pins that share the least count fill the ranks that are left, as they were first visited; the others go.
             if count >= least and rank < kept:
                 chosen[row, rank], weights[row, rank] = edges[place] + np.uint32(1), count
                 # The pin of a save is read after all rows are chosen, when this line has come.
@@ -67,6 +68,7 @@ def _choose_top(
             tally[count] = 0
         num_used[slot] = 0
         for rank in range(kept):
+            # By the visits to the pins that are kept, not by all: the weights of a row sum to 1 (PinSage §3.2).
             weights[row, rank] = np.float32(weights[row, rank] / total)
 
 

@@ -129,6 +129,7 @@ def _step_by_weight(pool: Pool, hops: NDArray[np.uint64], aliases: NDArray[np.ui
         bits[lane] = drawn & LOW
         prefetch(aliases, np.int64(edge[lane]))
     for lane in range(lanes):
+        # The upper half of the draw has chosen the place, the lower half decides between it and its alias.
         # Vose's alias method: one place is looked up whatever the degree, where a search of sums would take log d.
         alias = aliases[np.int64(edge[lane])]
         if bits[lane] >= alias >> HALF:
@@ -138,6 +139,7 @@ def _step_by_weight(pool: Pool, hops: NDArray[np.uint64], aliases: NDArray[np.ui
 
 @njit(nogil=True, cache=True)
 def _traverse_by_weight(pool: Pool, hops: Hops, lanes: int) -> None:
+    # A draw for each of the two steps: a place and a threshold take all 64 bits of it.
     _step_by_weight(pool, hops.pin_hops, hops.pin_aliases, lanes)
     for lane in range(lanes):
         pool.row[lane] = hops.pin_hops[np.int64(pool.edge[lane])]
@@ -162,6 +164,7 @@ def _count_and_stop(pool: Pool, counter: Counter, hops: Hops, stop_below: np.uin
             place = find(entries, size_bits, base, pin)
             entry = entries[place]
             entries[place] = (pin << HALF) | ((entry & LOW) + np.uint64(1))
+            # Any save that leads to the pin will do: only the pins that are kept are looked up by it.
             edges[place] = edge[lane]
             # Written whether the pin is new or not; there is room for one more, so that no branch has to tell.
             used[slot * (most + 1) + num_used[slot]] = place - base
@@ -179,11 +182,13 @@ def visit(pool: Pool, counter: Counter, hops: Hops, walks: Walks, pins: NDArray[
     """Walk all walks of a few pins; their visit counts are in the counter then. Returns traversals made."""
     traversals, has_weights = 0, len(hops.pin_aliases) > 0
     for slot in range(len(pins)):
+        # A walk knows a pin by the offset of its row alone, so the query is known by it, too.
         counter.origins[slot] = hops.pin_rows[pins[slot]] >> HALF
     # More walks than lanes go in rounds; draws and counts are the same as in one.
     for first in range(0, walks.num_walks, LANES):
         lanes = _start(pool, hops, walks, pins, first, min(first + LANES, walks.num_walks))
         for hop in range(walks.max_traversals):
+            # The last traversal ends every walk, so that none needs a count of its own: they are in lock-step.
             stop_below = walks.stop_below if hop + 1 < walks.max_traversals else _ALL_STOP
             if has_weights:
                 _traverse_by_weight(pool, hops, lanes)

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from pinsage.config import section_of
-from pinsage.settings import Execution, Settings
+from pinsage.section import Execution
+from pinsage.settings import Settings
 
 PRESETS = Path(__file__).parents[2] / "conf"
 INTRODUCTION = """\

@@ -48,8 +48,8 @@ class CoSaves:
     def _cache(self) -> Cache:
         """Rows of the pins on the most boards, which are on many of the boards asked about and cost the most."""
         num_rows = min(self.num_pins, CACHE_BYTES // (4 * max(1, self.num_pins)))
-        pins = np.argsort(-self._graph.pin_degrees, kind="stable")[:num_rows].astype(np.int32)
-        place = np.full(self.num_pins, -1, np.int32)
+        pins = np.argsort(-self._graph.pin_degrees, kind="stable")[:num_rows].astype(np.int32)  # [rows]
+        place = np.full(self.num_pins, -1, np.int32)  # [P]
         place[pins] = np.arange(num_rows)
         return place, self._means(PinLists(np.arange(num_rows + 1), pins), _no_cache(self.num_pins))
 
@@ -68,7 +68,7 @@ def item_knn(inputs: MethodInputs, settings: MethodSettings, shrinkage: float) -
     Source: Sarwar et al., WWW 2001; shrinkage as in Ferrari Dacrema et al., RecSys 2019.
     """
     graph = inputs.graph
-    lengths = np.sqrt(np.maximum(graph.pin_degrees, 1).astype(np.float64))
+    lengths = np.sqrt(np.maximum(graph.pin_degrees, 1).astype(np.float64))  # [P]
     return CoSaves(graph, np.ones(graph.num_boards), lengths, lengths, shrinkage)
 
 
@@ -100,7 +100,7 @@ def _add_co_saves(
     pin_offsets, pin_boards, board_offsets, board_pins = graph
     board_weights, scale, damping = weights
     cached_place, cached_rows = cache
-    shared, touched = np.zeros(scores.shape[1]), np.empty(scores.shape[1], np.int32)
+    shared, touched = np.zeros(scores.shape[1]), np.empty(scores.shape[1], np.int32)  # [P] each
     for row in range(len(scores)):
         size = max(1, offsets[row + 1] - offsets[row])
         for place in range(offsets[row], offsets[row + 1]):

@@ -34,7 +34,7 @@ def popular_shares(pin_degrees: NDArray[np.int64]) -> NDArray[np.float32]:
 
     On a scale of logarithms, which keeps small numbers of boards apart in float32 where some pin has millions.
     """
-    logs = np.log1p(pin_degrees)
+    logs = np.log1p(pin_degrees)  # [P]
     return (logs / max(1.0, float(logs.max(initial=0)))).astype(np.float32)
 
 
@@ -58,7 +58,7 @@ class Transitions:
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
         """Mean numbers of pairs over the pins of each board, float32 [n, P]."""
-        scores = np.tile(self._tie_break, (len(boards), 1))
+        scores = np.tile(self._tie_break, (len(boards), 1))  # [n, P]
         _add_counts(boards.offsets, boards.pins, self._next.offsets, self._next.pins, self._counts, scores)
         return scores
 

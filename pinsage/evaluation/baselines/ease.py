@@ -49,7 +49,7 @@ def ease_weights(graph: BipartiteGraph, l2: float) -> NDArray[np.float32]:
 
     Source: Steck, WWW 2019: B = I - (G + λI)⁻¹ diag((G + λI)⁻¹)⁻¹.
     """
-    weights = np.zeros((graph.num_pins, graph.num_pins), np.float32)
+    weights = np.zeros((graph.num_pins, graph.num_pins), np.float32)  # [P, P]
     add_gram(graph.board_offsets, graph.board_pins, weights)
     weights[np.diag_indices(len(weights))] += np.float32(l2)
     if not invert(weights):

@@ -72,13 +72,14 @@ def leading_factors(matrix: Any, rank: int, seed: int) -> tuple[NDArray[np.float
     Source: Halko, Martinsson and Tropp, SIAM Review 2011.
     """
     width = min(rank + OVERSAMPLING, *matrix.shape)
-    block = matrix @ np.random.default_rng(seed).normal(size=(matrix.shape[1], width))
+    block = matrix @ np.random.default_rng(seed).normal(size=(matrix.shape[1], width))  # [m, width]
     for _ in range(NUM_ITERATIONS):
+        # Made orthonormal each time, or all columns would turn into the leading vector.
         block = matrix @ (matrix.T @ np.linalg.qr(block)[0])
     basis = np.linalg.qr(block)[0]  # [m, width]
     small = matrix.T @ basis  # [n, width]
-    squares, turned = np.linalg.eigh(small.T @ small)
-    kept = np.argsort(-squares)[: min(rank, width)]
+    squares, turned = np.linalg.eigh(small.T @ small)  # [width], [width, width]
+    kept = np.argsort(-squares)[: min(rank, width)]  # [≤ rank]
     return basis @ turned[:, kept], np.sqrt(np.maximum(squares[kept], 0))
 
 

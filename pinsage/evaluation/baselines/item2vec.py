@@ -29,7 +29,8 @@ def item2vec(inputs: MethodInputs, settings: MethodSettings, window: float) -> S
         sentences(inputs.train), vector_size=DIM, window=int(window), sg=1, min_count=1, epochs=EPOCHS, sample=sample,
         ns_exponent=NEGATIVE_EXPONENT, seed=settings.evaluate.seed, workers=1, hashfxn=int,
     )  # fmt: skip
-    vectors = np.zeros((inputs.graph.num_pins, DIM), np.float32)
+    vectors = np.zeros((inputs.graph.num_pins, DIM), np.float32)  # [P, DIM]
+    # gensim orders its words by frequency: each vector goes back to its pin, and pins without one keep zeros.
     vectors[np.array([int(pin) for pin in model.wv.index_to_key], np.int64)] = model.wv.vectors
     return Similarity(vectors)
 
@@ -39,7 +40,7 @@ def sentences(pairs: Pairs) -> list[list[str]]:
     if len(pairs) == 0:
         return []
     begins: NDArray[np.int64] = np.flatnonzero(np.append(True, pairs.query[1:] != pairs.positive[:-1]))
-    ends = np.append(begins[1:], len(pairs))
+    ends = np.append(begins[1:], len(pairs))  # [sentences]
     queries, positives = pairs.query.tolist(), pairs.positive.tolist()
     runs = zip(begins.tolist(), ends.tolist(), strict=True)
     return [[str(pin) for pin in (*queries[begin:end], positives[end - 1])] for begin, end in runs]

@@ -28,19 +28,19 @@ class Visits:
 
     def scores(self, queries: NDArray[np.int32]) -> NDArray[np.float32]:
         """Shares of visits, float32 [n, P]."""
-        scores = np.full((len(queries), self.num_pins), UNRANKED, np.float32)
+        scores = np.full((len(queries), self.num_pins), UNRANKED, np.float32)  # [n, P]
         rows, pins, shares = self._visits(queries, self._plan)
         scores[rows, pins] = shares
         return scores
 
     def board_scores(self, boards: PinLists) -> NDArray[np.float32]:
         """Mean shares of visits, float32 [n, P]; the pins of a board share the walks (Pixie §3.1)."""
-        scores = np.full((len(boards), self.num_pins), UNRANKED, np.float32)
+        scores = np.full((len(boards), self.num_pins), UNRANKED, np.float32)  # [n, P]
         for board in range(len(boards)):
             pins = boards.part(board, board + 1).pins
             plan = replace(self._plan, num_walks=-(-self._plan.num_walks // len(pins)))
             _, visited, shares = self._visits(pins, plan)
-            sums = np.bincount(visited, shares, self.num_pins)
+            sums = np.bincount(visited, shares, self.num_pins)  # [P]
             found = np.flatnonzero(sums)
             scores[board, found] = sums[found] / len(pins)
         return scores
@@ -50,7 +50,7 @@ class Visits:
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
         """The row, the pin and the share of each visit."""
         visited, shares, _ = top_visited(self._hops, queries, plan, top=min(DEPTH, self.num_pins))
-        rows, places = np.nonzero(visited >= 0)
+        rows, places = np.nonzero(visited >= 0)  # [visits] each
         return rows, visited[rows, places], shares[rows, places]
 
 

@@ -34,7 +34,7 @@ class Similarity:
         self._vectors, self._popularity, self.num_pins = vectors, popularity, len(vectors)
         degrees = np.ones(len(vectors)) if pin_degrees is None else pin_degrees
         self._says = (np.maximum(degrees, 1) ** _RARITY).astype(np.float32)  # of a board that it is on
-        lengths = np.sqrt(np.einsum("pd,pd->p", vectors, vectors))
+        lengths = np.sqrt(np.einsum("pd,pd->p", vectors, vectors))  # [P]
         if not np.isfinite(lengths).all():
             bad = int(np.flatnonzero(~np.isfinite(lengths))[0])
             raise InputError(f"The vector of pin {bad} is not finite. Make the features or the embeddings again.")
@@ -52,8 +52,8 @@ class Similarity:
         over k independent pins and one log P(j) are what they say together (naive Bayes): in the mean, popularity has
         the weight 1/k. For pins that all say the same it has the weight 1. It gets 1/√k, which is between the two.
         """
-        means = np.zeros((len(boards), self._vectors.shape[1]), np.float32)
-        shares = np.ones((len(boards), 1), np.float32)
+        means = np.zeros((len(boards), self._vectors.shape[1]), np.float32)  # [n, D]
+        shares = np.ones((len(boards), 1), np.float32)  # [n, 1]
         for board in range(len(boards)):
             pins = boards.part(board, board + 1).pins
             pins = pins[~self._is_empty[pins]]
