@@ -191,6 +191,8 @@ class AirflowApi:
     def _refusal(self, answer: requests.Response, wish: str) -> PinSageError:
         if answer.status_code == FORBIDDEN and self._user:
             return LoginRefusedError(f"The user '{self._user.name}' may not {wish}. That takes the role Op in Airflow.")
+        if answer.status_code == UNAUTHORIZED:
+            return LoginRefusedError(f"Airflow at {self.url} wants a login. Give --user and PINSAGE_AIRFLOW_PASSWORD.")
         return AirflowApiError(f"Airflow did not {wish} ({answer.status_code}): {_detail(answer)}")
 
     def _get(self, path: str) -> dict[str, Any]:

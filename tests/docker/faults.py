@@ -27,7 +27,6 @@ MLFLOW = f"http://127.0.0.1:{os.environ.get('PINSAGE_MLFLOW_PORT', '5000')}/api/
 QUICK = {
     "data.dataset": "/data/small",
     "evaluate.methods": ["popularity"],
-    "index.min_recall": 0.5,
     "text.dim": 8,
     "spectral.dim": 16,
     "walk.num_neighbors": 10,
@@ -75,8 +74,10 @@ class Deployment:
             task = self._patiently(lambda: self.api.tasks(run_id)).get(stage)
             if task and task.state == state and task.attempt >= attempt:
                 return
+            if self._patiently(lambda: self.api.run(run_id)).has_ended:
+                break
             time.sleep(1)
-        raise SystemExit(f"{stage} of {run_id} was not {state} within {LIMIT_S:.0f} s")
+        raise SystemExit(f"{stage} of {run_id} was not {state} before the run ended, or within {LIMIT_S:.0f} s.")
 
     def end(self, run_id: str) -> str:
         """The state in which a run ends."""

@@ -167,6 +167,14 @@ def test_a_viewer_is_told_which_role_starts_runs(server):
         as_user(api).trigger("r1", {})
 
 
+def test_who_names_no_user_is_asked_for_one(server):
+    """Airflow only says that somebody is not authenticated."""
+    api, answers, _ = server
+    answers.append((401, {"detail": "Not authenticated"}))
+    with pytest.raises(LoginRefusedError, match=r"wants a login\. Give --user"):
+        api.unpause()
+
+
 def test_the_report_of_a_stage_is_what_its_task_returned(server):
     """Before it has succeeded there is none."""
     api, answers, asked = server
