@@ -179,7 +179,7 @@ class PinSageNetwork(nn.Module):
         return features[:, self._spectral], has_saves
 
     def standardize(self, features: Tensor) -> Tensor:
-        """What the first layer reads, with mean 0 and scale 1 per column, cut at ±10: float [n, inputs]."""
+        """The input of the first layer, with mean 0 and scale 1 per column, cut at ±10: float [n, inputs]."""
         read, mean, scale = (self._read(values) for values in (features, self.mean, self.scale))
         return (read - mean).div_(scale).clamp_(-FEATURE_LIMIT, FEATURE_LIMIT)
 
