@@ -5,7 +5,7 @@ The choice depends on recall and sizes alone, never on a clock, so that the same
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import InputError
 from pinsage.index.build import IndexPlan, check_scores, expected_bytes
+from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.index.header import HEADER, IndexHeader
 from pinsage.index.pin_index import PinIndex
 from pinsage.index.recall import Recall, Sample, measure_recall
@@ -21,11 +22,11 @@ from pinsage.settings import IndexSettings
 
 log = logging.getLogger(__name__)
 
-FEWEST_TREES, MOST_TREES = 10, 640
+FEWEST_TREES = 10  # and 640 at most
 # A search of 5,120 nodes takes one to two milliseconds. More trees are tried before more nodes than that are inspected,
 # since a build is paid once and a search by every query; beyond it only where no more trees are allowed.
 QUICK = tuple(320 * 2**power for power in range(5))
-SLOW = tuple(QUICK[-1] * 2**power for power in range(1, 5))
+LEAST_GAIN = 0.02  # of recall, from twice the trees: if they bring less, more of them are not tried
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def choose_index(
 ) -> ChosenIndex:
     """Build indexes of more and more trees until a quick search reaches `settings.target_recall`; keep the last one.
 
+    Where no more trees are allowed, or they bring little, the search becomes a slow one.
+
     Args:
         embeddings: float32 [P, d], unit length.
         popularity: float32 [P], at least 0.
@@ -78,84 +81,131 @@ def choose_index(
         DiskFullError: the disk has no room for the index.
     """
     check_scores(embeddings, popularity)
-    sample = Sample.draw(embeddings, popularity, settings.recall_queries, settings.seed)
-    curve: list[CurvePoint] = []
-    stored_dim = embeddings.shape[1] + 2 * bool(popularity.max())
-    ladder = [trees for trees in _ladder(settings) if _fits(len(embeddings), stored_dim, trees, settings)]
-    began = time.monotonic()
-    for trees in ladder:
-        _check_time(curve, time.monotonic() - began, settings)
-        plan, started = IndexPlan(trees, 1, settings.seed, settings.build_threads), time.monotonic()
-        index = PinIndex.build(embeddings, popularity, folder, plan, model_key=model_key)
-        seconds = time.monotonic() - started
-        for search_k in _efforts(settings, is_last=trees == ladder[-1]):
-            curve.append(CurvePoint(trees, index.header.size_bytes, seconds, measure_recall(index, sample, search_k)))
-            _log(curve[-1])
-            if curve[-1].search.recall_at_10 >= settings.target_recall:
-                return ChosenIndex(_with_search_k(index, search_k, folder), curve)
-    raise InputError(_shortfall(curve, len(embeddings), stored_dim, settings))
+    trial = _Trial(embeddings, popularity, folder, settings, model_key)
+    fewer: int | None = None
+    for trees in trial.ladder:
+        trial.build(trees)
+        if trial.search(trial.quick) or (trees == trial.ladder[-1] and trial.search(trial.slow(trees))):
+            return trial.chosen()
+        if fewer and trial.gain(fewer, trees) < LEAST_GAIN:
+            # Directions without clusters: planes split neighbors, however many trees there are, and only a search of
+            # most nodes finds them. The smaller index has fewer nodes.
+            trial.build(fewer)
+            if trial.search(trial.slow(fewer)):
+                return trial.chosen()
+            break
+        fewer = trees
+    raise InputError(trial.shortfall())
 
 
-def _ladder(settings: IndexSettings) -> Iterator[int]:
-    """The numbers of trees to try, ascending."""
-    trees = settings.num_trees or FEWEST_TREES
-    while trees <= max(MOST_TREES, settings.num_trees):
-        yield trees
-        if settings.num_trees:
+class _Trial:
+    """The indexes that were built, one after the other in the same folder, and all that was measured on them."""
+
+    def __init__(
+        self,
+        embeddings: NDArray[np.float32],
+        popularity: NDArray[np.float32],
+        folder: Path,
+        settings: IndexSettings,
+        model_key: str,
+    ) -> None:
+        self._embeddings, self._popularity, self._folder = embeddings, popularity, folder
+        self._settings, self._model_key = settings, model_key
+        self._sample = Sample.draw(embeddings, popularity, settings.recall_queries, settings.seed)
+        self._stored_dim = embeddings.shape[1] + 2 * bool(popularity.max())
+        self._curve: list[CurvePoint] = []
+        self._began = time.monotonic()
+        self.ladder = [trees for trees in _ladder(settings) if self._size_bytes(trees) <= settings.max_size_gb * 1e9]
+
+    def build(self, trees: int) -> None:
+        """Build an index.
+
+        Raises:
+            InputError: it would be done after `max_minutes`.
+        """
+        self._check_time(trees)
+        plan, started = IndexPlan(trees, 1, self._settings.seed, self._settings.build_threads), time.monotonic()
+        self._index = PinIndex.build(self._embeddings, self._popularity, self._folder, plan, model_key=self._model_key)
+        self._build_s = time.monotonic() - started
+
+    def search(self, efforts: Iterable[int]) -> bool:
+        """Measure searches of the index, ascending, until one reaches the recall; returns whether one did."""
+        header = self._index.header
+        for search_k in efforts:
+            found = measure_recall(self._index, self._sample, search_k)
+            self._curve.append(CurvePoint(header.num_trees, header.size_bytes, self._build_s, found))
+            _log(self._curve[-1])
+            if found.recall_at_10 >= self._settings.target_recall:
+                return True
+        return False
+
+    @property
+    def quick(self) -> Sequence[int]:
+        """The numbers of nodes of a quick search, or the one that is fixed."""
+        return (self._settings.search_k,) if self._settings.search_k else QUICK
+
+    def slow(self, trees: int) -> list[int]:
+        """The numbers of nodes beyond a quick search: 16 times as many, and all where there are few pins."""
+        if self._settings.search_k:
+            return []
+        num_pins = len(self._embeddings)
+        most = max(16 * QUICK[-1], 2 * trees * num_pins if num_pins < EXACT_SCAN_PINS else 0)
+        return [QUICK[-1] * 2**power for power in range(1, 64) if QUICK[-1] * 2**power <= most]
+
+    def gain(self, fewer: int, trees: int) -> float:
+        """The recall that one number of trees gained over another in their most thorough searches."""
+        best = {point.num_trees: point.search.recall_at_10 for point in self._curve}
+        return best[trees] - best[fewer]
+
+    def chosen(self) -> ChosenIndex:
+        """The index, which searches as thoroughly as was measured last for whoever opens it."""
+        header: IndexHeader = replace(self._index.header, search_k=self._curve[-1].search.search_k)
+        header.write(self._folder / HEADER)
+        return ChosenIndex(PinIndex.open(self._folder), self._curve)
+
+    def shortfall(self) -> str:
+        """The sentence of a recall that was not reached."""
+        settings = self._settings
+        if not self._curve:
+            trees = settings.num_trees or FEWEST_TREES
+            return (
+                f"An index of {len(self._embeddings):,} pins with {trees} trees takes about "
+                f"{self._size_bytes(trees) / 1e9:.3g} GB, more than index.max_size_gb {settings.max_size_gb:g}. "
+                "Raise it, or lower model.embedding_dim."
+            )
+        fixed = [name for name in ("num_trees", "search_k") if getattr(settings, name)]
+        advice = f"Raise index.{' or index.'.join(fixed)}, or set it to 0" if fixed else "Lower it"
+        return f"{self._best()}, below index.target_recall {settings.target_recall:g}. {advice}."
+
+    def _size_bytes(self, trees: int) -> int:
+        return expected_bytes(len(self._embeddings), self._stored_dim, trees)
+
+    def _check_time(self, trees: int) -> None:
+        if not self._curve:
             return
-        trees *= 2
+        last, settings = self._curve[-1], self._settings
+        expected_s = time.monotonic() - self._began + last.build_s * trees / last.num_trees
+        if expected_s > 60 * settings.max_minutes:
+            raise InputError(
+                f"{self._best()}, below index.target_recall {settings.target_recall:g}, and {trees} trees would be "
+                f"done {expected_s / 60:.2g} minutes after the start, later than index.max_minutes "
+                f"{settings.max_minutes:g}. Raise index.max_minutes or index.build_threads, or lower "
+                "index.target_recall."
+            )
 
-
-def _efforts(settings: IndexSettings, *, is_last: bool) -> tuple[int, ...]:
-    """The numbers of nodes to inspect, ascending."""
-    if settings.search_k:
-        return (settings.search_k,)
-    return QUICK + SLOW if is_last else QUICK
-
-
-def _fits(num_pins: int, stored_dim: int, num_trees: int, settings: IndexSettings) -> bool:
-    return expected_bytes(num_pins, stored_dim, num_trees) <= settings.max_size_gb * 1e9
-
-
-def _with_search_k(index: PinIndex, search_k: int, folder: Path) -> PinIndex:
-    """The index, which searches as thoroughly as was measured for whoever opens it."""
-    header: IndexHeader = replace(index.header, search_k=search_k)
-    header.write(folder / HEADER)
-    return PinIndex.open(folder)
-
-
-def _check_time(curve: list[CurvePoint], elapsed_s: float, settings: IndexSettings) -> None:
-    """Check that the next build, of twice the trees, will end in time."""
-    if not curve:
-        return
-    expected_s = elapsed_s + 2 * curve[-1].build_s
-    if expected_s > 60 * settings.max_minutes:
-        raise InputError(
-            f"{_best(curve)}, below index.target_recall {settings.target_recall:g}, and twice the trees would be done "
-            f"{expected_s / 60:.2g} minutes after the start, later than index.max_minutes {settings.max_minutes:g}. "
-            "Raise index.max_minutes or index.build_threads, or lower index.target_recall."
-        )
-
-
-def _shortfall(curve: list[CurvePoint], num_pins: int, stored_dim: int, settings: IndexSettings) -> str:
-    if not curve:
-        trees = settings.num_trees or FEWEST_TREES
+    def _best(self) -> str:
+        best = max(self._curve, key=lambda point: point.search.recall_at_10)
         return (
-            f"An index of {num_pins:,} pins with {trees} trees takes about "
-            f"{expected_bytes(num_pins, stored_dim, trees) / 1e9:.3g} GB, more than index.max_size_gb "
-            f"{settings.max_size_gb:g}. Raise it, or lower model.embedding_dim."
+            f"Recall@10 of the index is {best.search.recall_at_10:.3f} at most "
+            f"({best.num_trees} trees, {best.search.search_k} nodes inspected)"
         )
-    fixed = [name for name in ("num_trees", "search_k") if getattr(settings, name)]
-    advice = f"Raise index.{' or index.'.join(fixed)}, or set it to 0" if fixed else "Raise index.max_size_gb"
-    return f"{_best(curve)}, below index.target_recall {settings.target_recall:g}. {advice}."
 
 
-def _best(curve: list[CurvePoint]) -> str:
-    best = max(curve, key=lambda point: point.search.recall_at_10)
-    return (
-        f"Recall@10 of the index is {best.search.recall_at_10:.3f} at most "
-        f"({best.num_trees} trees, {best.search.search_k} nodes inspected)"
-    )
+def _ladder(settings: IndexSettings) -> list[int]:
+    """The numbers of trees to try, ascending."""
+    if settings.num_trees:
+        return [settings.num_trees]
+    return [FEWEST_TREES * 2**power for power in range(7)]
 
 
 def _log(point: CurvePoint) -> None:

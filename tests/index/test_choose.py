@@ -43,6 +43,7 @@ def test_recall_is_reached_with_popularity_of_any_strength(tmp_path, strength):
 def test_more_nodes_are_inspected_first_and_then_there_are_more_trees(shapeless, tmp_path, monkeypatch):
     """The order of the curve, when a quick search of the first trees does not suffice."""
     monkeypatch.setattr("pinsage.index.choose.QUICK", (160, 320))
+    monkeypatch.setattr("pinsage.index.choose.LEAST_GAIN", 0)
     order = [(trees, nodes) for trees in (10, 20, 40, 80, 160, 320) for nodes in (160, 320)]
     chosen = choose(shapeless, tmp_path, target_recall=0.8)
     assert steps(chosen) == order[: len(chosen.curve)]
@@ -79,6 +80,14 @@ def test_a_recall_out_of_reach_stops_with_the_best_figure(shapeless, tmp_path):
         choose(shapeless, tmp_path, num_trees=1, search_k=5, target_recall=0.99)
 
 
+def test_where_trees_do_not_help_more_nodes_are_inspected(tmp_path):
+    """Directions without clusters in many dimensions: the smaller index is searched through, to the end if need be."""
+    chosen = choose(random_unit(1500, dim=256), tmp_path, target_recall=1.0)
+    assert chosen.index.header.num_trees == 10
+    assert {point.num_trees for point in chosen.curve} == {10, 20}
+    assert chosen.point.search.search_k > QUICK[-1]
+
+
 def test_a_budget_of_size_ends_the_trees_and_then_nodes_rise(shapeless, tmp_path, monkeypatch):
     """No index beyond it is built; a slower search of the largest one is tried first."""
     monkeypatch.setattr("pinsage.index.choose.QUICK", (20, 40))
@@ -93,7 +102,7 @@ def test_a_budget_of_size_ends_the_trees_and_then_nodes_rise(shapeless, tmp_path
 def test_a_build_that_would_end_too_late_is_not_begun(shapeless, tmp_path, monkeypatch):
     """The sentence says how long it would take; the curve so far is in the log."""
     monkeypatch.setattr("pinsage.index.choose.QUICK", (10,))
-    with pytest.raises(InputError, match=r"twice the trees would be done .* minutes after the start, later than"):
+    with pytest.raises(InputError, match=r"20 trees would be done .* minutes after the start, later than"):
         choose(shapeless, tmp_path, max_minutes=1e-6, target_recall=1.0)
 
 
