@@ -36,6 +36,7 @@ def embed(work: StageWork) -> Facts:
     if embedded.num_zero:
         log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
     strength = load_network(work.inputs["train"]).popularity
+    # Beside the vectors, so that whoever searches needs neither the network nor the graph.
     np.save(work.out / "popularity.npy", popularity_term(strength, log_degree))
     return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero, "popularity": strength}
 

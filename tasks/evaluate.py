@@ -73,6 +73,7 @@ def _inputs(work: StageWork) -> MethodInputs:
 
 def _split(work: StageWork, name: str, inputs: MethodInputs) -> Split:
     held_out = HeldOutPairs.read(work.inputs["pair"] / f"{name}.parquet")
+    # With the graph of training saves alone: it decides which boards can ask.
     return split_views(name, held_out, inputs.train, inputs.graph, work.settings.evaluate)
 
 

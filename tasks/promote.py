@@ -83,11 +83,13 @@ def _register(work: StageWork, registry: Registry) -> Version:
 def _decide(work: StageWork, registry: Registry, version: Version) -> tuple[Decision, Version | None]:
     """The decision and the champion after it; the reason is written down before the alias moves."""
     metric, min_gain = deciding_metric(work.settings.evaluate.ranks), work.settings.promote.min_gain
+    # Compared and moved in one go: of two runs that end together both might beat the old champion.
     with registry.tracker.server.one_at_a_time():
         champion = registry.champion()
         decision = decide(version, champion, metric=metric, min_gain=min_gain)
         if champion and champion.number == version.number:
             return decision, champion
+        # First the reason, then the alias: whoever sees a new champion can read why.
         registry.tag(version, {DECISION_TAG: decision.reason})
         if not decision.promoted:
             return decision, champion
@@ -98,6 +100,7 @@ def _decide(work: StageWork, registry: Registry, version: Version) -> tuple[Deci
 def validation_scores(evaluated: Path) -> dict[str, float]:
     """PinSage's metrics on all validation pairs, by MLflow's metric name; those that are no number are left out."""
     rows = pq.read_table(evaluated / "metrics.parquet").to_pylist()
+    # Validation, never test: a model chosen by its test figures would make them worthless.
     ours = [row for row in rows if (row["method"], row["split"], row["view"]) == ("pinsage", "validation", ALL)]
     return {metric_name(row["metric"]): row["value"] for row in ours if math.isfinite(row["value"])}
 

@@ -36,6 +36,7 @@ def train(work: StageWork) -> Facts:
     Source: PinSage §3.3.
     """
     count = num_processes(work.settings.train)
+    # In this process: starting another one would import PyTorch a second time.
     if count == 1:
         return publish(fit_network(work), work)
     job = work.scratch / "job.json"

@@ -85,6 +85,7 @@ def _attempt(function: Callable[..., Any], part: Part) -> Any:
         # A full disk may heal, but not within Dask's retries, which follow at once; a store was asked for long already.
         if error.retry_can_help and not isinstance(error, DiskFullError | StoreError):
             raise
+        # As a result: raised, Dask would try it again and wrap it in errors of its own.
         return _Refused(error)
 
 
@@ -117,6 +118,7 @@ class _Job:
                 future, number = self._next_ended(watch)
                 try:
                     results[number] = self._result(future, number)
+                # Its worker died with the result: nothing was wrong with the part.
                 except _ResultLost:
                     self._waiting.append(number)
                 except _Suspected:
@@ -167,6 +169,7 @@ class _Job:
         )
         for future, number in zip(futures, numbers, strict=True):
             self._under_way[future] = number
+            # Into a queue, for callbacks come in a thread of Dask's.
             future.add_done_callback(self._ended.put)
 
     def _next_ended(self, watch: "ProgressReporter") -> tuple[Future[Any], int]:
@@ -176,6 +179,7 @@ class _Job:
                 future = self._ended.get(timeout=_PING_S)
             except Empty:
                 watch.report()
+                # Silence alone is no fault, for parts may take long; without any worker nothing will come.
                 if _count_workers(self._client):
                     last_worker = time.monotonic()
             else:

@@ -104,6 +104,7 @@ def compare(
             continue
         slices = {view.name: pair_slices(view, split.queries, graph) for view in (split.all, split.new)}
         questions = _Questions(split, slices, percentiles)
+        # Per method, not per view: the views of a method share its scores.
         answers = map_in_threads(partial(_answers, asked=questions, settings=settings), scorers.items())
         for part, _ in answers:
             found.metrics += part.metrics
@@ -130,6 +131,7 @@ def spread(scorer: Scorer, seed: int) -> float:
     others = rng.integers(scorer.num_pins, size=(SPREAD_QUERIES, SPREAD_PER_QUERY))
     rows = [scorer.scores(queries[row : row + 1])[0, others[row]] for row in range(SPREAD_QUERIES)]
     scores, is_other = np.array(rows), others != queries[:, None]
+    # Without a pin's score of itself, and without pins that the method cannot score.
     kept = scores[is_other & (scores > UNRANKED)]
     return excess_kurtosis(kept) if len(kept) else 0.0
 
@@ -167,10 +169,12 @@ def _pair_figures(
     measured = _measure(averages, settings.seed)
     found.metrics += _rows(names, view.name, measured)
     is_asked = view.targets.positives.lengths > 0
+    # Only rows with a question count: the views share their rows.
     share = coverage(ranking.top[is_asked], len(percentiles))
     found.metrics.append(Metric(*names, view.name, f"coverage@{TOP_DEPTH}", share, None, None))
     both = _measure([recommended, positives], settings.seed).draws
     bias = recommended.value - positives.value
+    # The difference draw by draw: both means are of the same sample, so their noise cancels.
     low, high = interval(both[:, :1] - both[:, 1:])
     found.metrics.append(Metric(*names, view.name, f"popularity_bias@{TOP_DEPTH}", bias, float(low[0]), float(high[0])))
     return measured
@@ -219,6 +223,7 @@ def _differences(split: str, measured: dict[str, dict[str, _Measured]]) -> list[
     for method, views in measured.items():
         for view, theirs in views.items() if PINSAGE in measured and method != PINSAGE else ():
             ours = measured[PINSAGE][view]
+            # Paired: with the same seed both methods were drawn on the same queries.
             low, high = interval(ours.draws - theirs.draws)
             for place, (own, other) in enumerate(zip(ours.averages, theirs.averages, strict=True)):
                 value = own.value - other.value

@@ -27,6 +27,7 @@ def words_of_pins(pins: pa.Table, *, max_words: int) -> Iterator[list[str]]:
         pins: a table with any of the columns `annotations`, `title`, `description` and `link`.
         max_words: words beyond this many are not read.
     """
+    # Other columns, pictures among them, are never turned into Python objects.
     kept = pins.select([name for name in COLUMNS if name in pins.column_names])
     for batch in kept.to_batches(max_chunksize=_CHUNK_ROWS):
         columns = [_values(batch, name) for name in COLUMNS]

@@ -112,6 +112,7 @@ def score_table(metrics: Rows, *, all_methods: bool = False) -> ScoreTable:
     found = {method for method, _ in cells}
     rival = best_simple(metrics)
     methods = [name for name in LABELS if name in found and (all_methods or name in (*ALWAYS_SHOWN, rival))]
+    # PinSage last and its best rival right before it: the two rows that are compared lie together.
     methods.sort(key=lambda name: (name == "pinsage", name == rival))
     best = {at: max(row["value"] for (_, column), row in cells.items() if column == at) for at in columns}
     rows = (tuple(_cell(cells.get((name, at)), best[at]) for at in columns) for name in methods)

@@ -82,6 +82,7 @@ class RunStore:
         if self._bucket.read(name) is None and self._bucket.create(name, _to_json(body)):
             return Run(self._bucket, run_id, settings, origin or {}, started_at)
         run = self.open(run_id)
+        # A run is one set of settings: resumed with others, its stages would not belong together.
         if run.settings != settings:
             raise RunRecordError(
                 f"Run {run_id} exists with other settings ({_difference(run.settings, settings)}). "

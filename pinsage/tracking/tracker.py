@@ -55,6 +55,7 @@ class Tracker:
             TrackingError: MLflow does not answer or refuses.
         """
         with self.server.clear_errors():
+            # Two stages of a run may ask at the same time, and MLflow would create a run for each.
             with self.server.one_at_a_time():
                 found = self._find()
                 self._mlflow_run_id = found.info.run_id if found else self._create(run)
@@ -95,12 +96,14 @@ class Tracker:
     def log_facts(self, facts: Mapping[str, object]) -> None:
         """Take facts that are no measurement, as parameters; those that MLflow holds already stay as they are."""
         with self.server.clear_errors():
+            # MLflow refuses another value for a parameter, and a stage may run again.
             known = self.server.client.get_run(self.mlflow_run_id).data.params
             self._log_params({name: value for name, value in facts.items() if name not in known})
 
     def describe(self, text: str) -> None:
         """Set the description of the run, in Markdown, unless it has one that somebody wrote."""
         with self.server.clear_errors():
+            # A person's words are not replaced by a machine's.
             if not self.server.client.get_run(self.mlflow_run_id).data.tags.get(NOTE_TAG):
                 self.server.client.set_tag(self.mlflow_run_id, NOTE_TAG, text[:MAX_VALUE_LENGTH])
 
@@ -182,9 +185,11 @@ class Tracker:
             self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
 
     def _log_params(self, values: Mapping[str, object]) -> None:
+        # Imported where it is used: MLflow takes seconds, and most stages never come here.
         from mlflow.entities import Param
 
         params = [Param(name, _text(value)) for name, value in values.items()]
+        # The server refuses larger batches as a whole.
         for first in range(0, len(params), MAX_PARAMS_PER_BATCH):
             self.server.client.log_batch(self.mlflow_run_id, params=params[first : first + MAX_PARAMS_PER_BATCH])
 

@@ -56,6 +56,7 @@ def choose_precision(settings: TrainSettings, device: torch.device) -> torch.dty
 def cpu_has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Return whether this processor multiplies in bf16 (AVX-512 BF16 or AMX); False if the system does not say."""
     text = cpuinfo.read_text() if cpuinfo.exists() else ""
+    # PyTorch does not say what a CPU multiplies natively; elsewhere bf16 is emulated and slower.
     flags = re.findall(r"^flags\s*:(.*)$", text, re.MULTILINE)
     return bool(flags) and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[0].split())
 
@@ -96,6 +97,7 @@ def _advice(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> s
     sizes = batch.subgraph.sizes
     is_mixed = settings.precision != "float32"
     needed = step_gb(sizes, shape, 2 if is_mixed else 4)
+    # About half the pairs touch about half the pins: rough, but it tells whether that is enough.
     halves = step_gb(tuple(size // 2 for size in sizes), shape, 2 if is_mixed else 4)
     ways = [
         f"train.batch_size to {max(2, settings.batch_size // 2)} ({needed:.2g} to about {halves:.2g} GB)",
@@ -132,6 +134,7 @@ def keep_freed_memory() -> Iterator[None]:
     if libc is None:
         yield
         return
+    # No mmap for large blocks, whose pages go back as soon as they are freed; and no trimming of the heap.
     libc.mallopt(_MMAP_MAX, 0)
     libc.mallopt(_TRIM_THRESHOLD, _NEVER)
     try:

@@ -90,7 +90,7 @@ class StageProcess:
             cwd=ROOT,  # the name `tasks` must mean this package, wherever the caller stands
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.STDOUT,  # one stream keeps lines in their order
             text=True,
             errors="replace",
             start_new_session=True,  # one signal from us, instead of a second one to the caller's whole group
@@ -115,7 +115,7 @@ class StageProcess:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         timer = threading.Timer(grace_s, _kill_session, [process])
-        timer.daemon = True
+        timer.daemon = True  # the caller may leave before it ends
         timer.start()
 
     def _listen(self, process: "subprocess.Popen[str]", on_line: OnLine) -> tuple[Report, str]:

@@ -46,6 +46,7 @@ def run_stage(
 
 def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
     """The values that decide the bytes of a stage's artifact, and their key."""
+    # Only what decides the bytes: where and how a stage runs must not make its artifact anew.
     config = {section: getattr(run.settings, section).content() for section in stage.sections}
     inputs = {name: run.result(name).key for name in stage.inputs}
     identity = _function(stage.identity)(run.settings, home) if stage.identity else {}
@@ -71,6 +72,7 @@ def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork)
         return StageResult(stage.name, recipe.key, round(time.monotonic() - started, 3), False, facts)
     with store.publish(recipe) as draft:
         draft.facts.update(function(replace(work, out=draft.folder, identity=recipe.identity)))
+    # After publishing, never before: until then a retry goes on from it.
     shutil.rmtree(work.scratch, ignore_errors=True)
     manifest = store.open(stage.name, recipe.key).manifest
     log.info("%s: published %s in %.1f s", stage.name, recipe.key, manifest.seconds)

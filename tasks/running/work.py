@@ -37,6 +37,7 @@ class StageWork:
         """The settings and folders, for processes that do the work together."""
         folders = {name: str(getattr(self, name)) for name in _FOLDERS}
         inputs = {stage: str(folder) for stage, folder in self.inputs.items()}
+        # As the tree itself, not as overrides: read back, it is the same settings whatever the presets are by then.
         return json.dumps({"settings": self.settings.model_dump(mode="json"), "inputs": inputs, **folders})
 
     @classmethod

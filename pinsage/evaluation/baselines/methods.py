@@ -64,10 +64,12 @@ def tune(name: str, method: Method, make: ByValue, validation: Split) -> tuple[f
     if len(method.values) == 1 or validation.num_pairs == 0:
         return best
     for value in method.values:
+        # The first one has been made already.
         scorer = best[1] if value == method.values[0] else make(value)
         (ranking,) = rank_chunks(query_chunks(scorer, validation.queries), [validation.all.targets])
         rate = hit_rate(ranking.ranks, TUNED_AT)
         log.info("%s: %s %g gives hit rate %.4f on validation", name, method.setting, value, rate)
+        # Strictly better, so that of equals the first value stays whatever comes later.
         if rate > best_rate:
             best, best_rate = (value, scorer), rate
     return best

@@ -89,8 +89,10 @@ def canonical(column: pa.Array, kind: Kind, caps: Caps | None = None, name: str 
         pyarrow.ArrowInvalid: the file holds strings that are not UTF-8, or other impossible data.
     """
     caps = caps or Caps()
+    # In full, offsets and UTF-8 included: what follows trusts them, and a damaged file may hold anything.
     column.validate(full=True)
     if kind is Kind.ID:
+        # A huge id that many rows share would be copied once for each of them.
         is_shared = pa.types.is_dictionary(column.type) and not pa.types.is_integer(column.type.value_type)
         column = _cut(column, Caps(MAX_ID_CHARACTERS), name) if is_shared else column
     if kind is Kind.TIME:
@@ -149,6 +151,7 @@ def _cut(column: pa.Array, caps: Caps, name: str) -> pa.Array:
     is_shared = pa.types.is_dictionary(column.type)
     values = decode(column.dictionary if is_shared else column).cast(pa.large_string())
     is_long = pc.greater(pc.utf8_length(values), caps.characters)
+    # Nearly always: then nothing is copied.
     if not pc.any(is_long).as_py():
         return column if is_shared else values
     caps.cut[name] += pc.sum(is_long.take(column.indices) if is_shared else is_long).as_py()
@@ -164,6 +167,7 @@ def _microseconds(chunk: pa.Array) -> pa.Array:
     ticks = chunk.cast(pa.int32() if is_day else pa.int64()).cast(pa.int64())
     if unit == "us":
         return ticks
+    # By whole numbers: a cast of Arrow's refuses a whole column for one year beyond its range.
     times: NDArray[np.int64] = ticks.fill_null(0).to_numpy(zero_copy_only=False)
     if unit == "ns":
         times = times // 1_000
@@ -176,12 +180,14 @@ def _microseconds(chunk: pa.Array) -> pa.Array:
 def _annotations(column: pa.Array, caps: Caps, name: str) -> pa.LargeListArray:
     """Return lists of trimmed words, at most so many for each row; a long string or word is cut before it is copied."""
     column = column if _is_list(column.type) else pc.split_pattern(decode(_cut(column, caps, name)), ",")
+    # All lists as one flat column with the row of each word: no Python object for a word.
     parents = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
     words = decode(_cut(pc.list_flatten(column), caps, name)).cast(pa.large_string())
     words = pc.utf8_trim_whitespace(words)
     is_word = pc.greater(pc.binary_length(words), 0).fill_null(False).to_numpy(zero_copy_only=False)
     counts = np.bincount(parents[is_word], minlength=len(column))
     places = np.arange(is_word.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    # Counted over the words that are left, so that blanks take no place of a word.
     is_first = places < caps.annotations
     caps.cut[name] += int((counts > caps.annotations).sum())
     offsets = np.concatenate([[0], np.cumsum(np.minimum(counts, caps.annotations))]).astype(np.int64)

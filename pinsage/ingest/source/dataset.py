@@ -58,6 +58,7 @@ class Dataset:
         with _clear_url_errors(self.url):
             single, folder = self._list_files(f"{spec.name}.parquet"), self._list_files(spec.name)
         shown = _show(self.url)
+        # Reading both could count every row twice, and choosing one would be a guess.
         if single and folder:
             raise DatasetError(f"{shown} holds both {spec.name}.parquet and {spec.name}/. Remove one of the two.")
         if spec.is_required and not (single or folder):
@@ -76,6 +77,7 @@ class Dataset:
             return []
         listing = self.filesystem.get_file_info(pafs.FileSelector(info.path))
         files = [entry for entry in listing if entry.type is pafs.FileType.File and _is_data(entry.base_name)]
+        # By path, as file systems list in orders of their own.
         return [self._file(entry) for entry in sorted(files, key=lambda entry: entry.path)]
 
     def _file(self, info: pafs.FileInfo) -> SourceFile:
@@ -84,6 +86,7 @@ class Dataset:
 
 
 def _is_data(name: str) -> bool:
+    # Writers keep markers and half-written files under names with these beginnings.
     return name.endswith(".parquet") and not name.startswith(("_", "."))
 
 

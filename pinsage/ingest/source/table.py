@@ -46,9 +46,10 @@ class SourceFile:
             yield pq.ParquetFile(
                 raw,
                 read_dictionary=texts,
+                # Not ahead: a row group of pictures would be in memory as a whole.
                 pre_buffer=False,
                 buffer_size=READ_BUFFER_BYTES,
-                page_checksum_verification=True,
+                page_checksum_verification=True,  # where its writer left any
             )
 
 
@@ -74,6 +75,7 @@ class Layout:
         metadata = parquet.metadata
         groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
         rows = tuple(group.num_rows for group in groups)
+        # Checked here, in Python: with a damaged footer the reader itself may end the process.
         if sum(rows) != metadata.num_rows or min(rows, default=0) < 0:
             raise pa.ArrowInvalid(f"its row groups have {sum(rows)} rows, its footer says {metadata.num_rows}")
         leaves = [parquet.schema.column(place) for place in range(len(parquet.schema))]
@@ -147,6 +149,7 @@ class _Request:
 
 
 def _batches(file: SourceFile, layout: Layout, request: _Request, first: int) -> Iterator[pa.RecordBatch]:
+    # Columns that this file lacks are filled with nulls; other files of the table may have them.
     there = [column for column in request.columns if column.name in layout.names]
     with file.parquet(layout.dictionary_leaves(there)) as parquet:
         for group, size in enumerate(layout.rows):
@@ -154,6 +157,7 @@ def _batches(file: SourceFile, layout: Layout, request: _Request, first: int) ->
             for raw in parquet.iter_batches(rows, row_groups=[group], columns=names, use_threads=False):
                 yield _canonical(raw, request, start)
                 start += raw.num_rows
+            # A footer that claims more rows than there are would shift the numbers of all rows after it.
             if start != first + size:
                 raise pa.ArrowInvalid(f"row group {group} has {start - first} rows, its footer says {size}")
             first = start
@@ -173,7 +177,7 @@ def clear_errors(name: str) -> Iterator[None]:
     """Tell what is wrong with a file's bytes; a network that fails is no fault of the file and passes through."""
     try:
         yield
-    except (TimeoutError, ConnectionError):
+    except (TimeoutError, ConnectionError):  # both are OSErrors, too
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, OverflowError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
