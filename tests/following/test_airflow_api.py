@@ -40,7 +40,7 @@ def server(monkeypatch):
             self.end_headers()
             self.wfile.write(payload)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = do_PATCH = answer
 
         def log_message(self, *words):
             pass
