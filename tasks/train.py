@@ -11,7 +11,9 @@ from pinsage.model.file import save_network
 from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
 from pinsage.store.arrays import open_array
+from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts, Manifest
+from pinsage.training.checkpoint import CHECKPOINT_FILES
 from pinsage.training.data import TrainingData
 from pinsage.training.distributed import num_processes
 from pinsage.training.loop import TrainedNetwork, fit
@@ -35,6 +37,12 @@ def train(work: StageWork) -> Facts:
 
     Source: PinSage §3.3.
     """
+    # An attempt on another host goes on from the last checkpoint that reached the store.
+    with open_store(work.home).keep_scratch("train", work.scratch.name, CHECKPOINT_FILES):
+        return _train(work)
+
+
+def _train(work: StageWork) -> Facts:
     count = num_processes(work.settings.train)
     # In this process: starting another one would import PyTorch a second time.
     if count == 1:

@@ -5,7 +5,8 @@ decide bytes, and where these lie does not.
 """
 
 import os
-from contextlib import AbstractContextManager
+import shutil
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from pinsage.store.bucket import Bucket, FolderBucket
 from pinsage.store.cache import Cache
 from pinsage.store.run import RunStore
 
+CHECKPOINTS = "checkpoints"
 STORE = "PINSAGE_STORE"
 CACHE = "PINSAGE_CACHE"
 CACHE_GB = "PINSAGE_CACHE_GB"
@@ -81,6 +83,28 @@ class Store:
         """
         root = self.home if self.is_remote else Path(self.place)
         return root / "scratch" / stage / key
+
+    def keep_scratch(self, stage: str, key: str, pattern: str) -> AbstractContextManager[None]:
+        """Keep the files of a scratch folder that match a pattern in the store too, beside the work of the block.
+
+        An attempt on another host finds them in its own scratch folder when its block begins.
+
+        Raises:
+            StoreError: the store cannot be reached at the beginning; later that is a warning.
+        """
+        if not self.is_remote:
+            return nullcontext()
+        from pinsage.store.mirror import mirror
+        from pinsage.store.remote import RemoteBucket
+
+        bucket = RemoteBucket(f"{self.place}/{CHECKPOINTS}/{stage}/{key}")
+        return mirror(self.scratch(stage, key), bucket, pattern)
+
+    def drop_scratch(self, stage: str, key: str) -> None:
+        """Remove a scratch folder, and what is kept of it."""
+        shutil.rmtree(self.scratch(stage, key), ignore_errors=True)
+        if self.is_remote:
+            self.bucket(CHECKPOINTS).remove(f"{stage}/{key}")
 
     def one_at_a_time(self, what: str) -> AbstractContextManager[None]:
         """Let one process of the deployment at a time do `what`, on all of its hosts."""

@@ -30,6 +30,7 @@ from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 
 log = logging.getLogger(__name__)
 KEPT = 2
+CHECKPOINT_FILES = "step-*"  # as a glob
 Identity = Mapping[str, Any]
 _NAMED = 3  # differences that fit a sentence
 

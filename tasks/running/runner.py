@@ -13,7 +13,6 @@ from typing import Any
 import pinsage
 from pinsage.errors import PinSageError
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
-from pinsage.store.artifact import ArtifactStore
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
@@ -39,7 +38,7 @@ def run_stage(
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
     else:
         work = _work(stage, run, store, recipe.key, log_metrics, on_progress)
-        result = _make(stage, store.artifacts, recipe, work)
+        result = _make(stage, store, recipe, work)
     run.record(result)
     return result
 
@@ -63,18 +62,18 @@ def code_version() -> str:
     return f"{pinsage.__version__}+{commit}" if commit else pinsage.__version__
 
 
-def _make(stage: Stage, store: ArtifactStore, recipe: Manifest, work: StageWork) -> StageResult:
+def _make(stage: Stage, store: Store, recipe: Manifest, work: StageWork) -> StageResult:
     function, started = _function(stage.function), time.monotonic()
     log.info("%s: %s", stage.name, stage.summary)
     work.scratch.mkdir(parents=True, exist_ok=True)
     if not stage.has_artifact:
         facts: Facts = function(work)
         return StageResult(stage.name, recipe.key, round(time.monotonic() - started, 3), False, facts)
-    with store.publish(recipe) as draft:
+    with store.artifacts.publish(recipe) as draft:
         draft.facts.update(function(replace(work, out=draft.folder, identity=recipe.identity)))
     # After publishing, never before: until then a retry goes on from it.
-    shutil.rmtree(work.scratch, ignore_errors=True)
-    manifest = store.open(stage.name, recipe.key).manifest
+    store.drop_scratch(stage.name, recipe.key)
+    manifest = store.artifacts.open(stage.name, recipe.key).manifest
     log.info("%s: published %s in %.1f s", stage.name, recipe.key, manifest.seconds)
     return StageResult(stage.name, recipe.key, manifest.seconds, False, manifest.facts)
 
