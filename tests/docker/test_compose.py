@@ -6,9 +6,12 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+
+from pinsage.config import load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -61,6 +64,13 @@ def test_images_are_pinned(name):
     """A tag that says which version, and never `latest`."""
     image = without_defaults(SERVICES[name]["image"])
     assert re.search(r":(local|v?\d+[\w.-]*)$", image), image
+
+
+def test_the_settings_of_the_deployment_name_its_services():
+    """The DAG cannot be read with a setting that is unknown, nor work with an address that is nobody's."""
+    settings = load_settings(DOCKER / "service" / "deployment.yaml")
+    for address in (settings.cluster.address, settings.tracking.uri):
+        assert urlsplit(address).hostname in SERVICES
 
 
 def test_the_order_of_the_start_waits_for_health():
