@@ -130,7 +130,7 @@ class ModelSettings(Section):
     num_layers: int = setting(1, "K, convolutions (paper: 2); 0 leaves the dense head alone.", ge=0, le=4)
     hidden_dim: int = setting(256, "m, width of a convolution (paper: 2,048).", ge=1, le=4096)
     embedding_dim: Literal["auto"] | Annotated[int, Field(ge=2, le=4096)] = setting(
-        "auto", "d, size of an embedding (paper: 1,024); auto: 512, 256 or 128, what fits all pins into 1 GiB."
+        "auto", "d, size of an embedding (paper: 1,024); auto: 256, above a million pins 128."
     )
     pooling: Literal["importance", "mean", "max"] = setting(
         "importance", "How neighbors are pooled; importance weighs them by visit count (PinSage §3.2)."

@@ -110,7 +110,7 @@ def test_the_part_of_a_killed_worker_is_done_by_another(cluster, tmp_path):
 def test_progress_is_told_in_pins_until_all_are_done(cluster, monkeypatch):
     """Parts of different sizes add up; at the end nothing is left."""
     told = []
-    monkeypatch.setattr(cluster, "_tell", told.append)
+    monkeypatch.setattr(cluster, "_on_progress", told.append)
     cluster.run(cluster_parts.squared, numbers(4), label="square", sizes=[10, 20, 30, 40])
     done = [progress.done for progress in told]
     assert done == sorted(done)
