@@ -13,6 +13,8 @@ def related(folder: Path, pin_id: str, k: int) -> list[tuple[str, float]]:
     """The `k` pins that score highest for a pin, and their scores, the best first."""
     facts = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["facts"]
     pin_ids = pq.read_table(folder / "pins.parquet")["pin_id"].to_pylist()
+    if pin_id not in pin_ids:
+        raise SystemExit(f"No pin of this release has the pin_id {pin_id!r}. Take one of pins.parquet.")
     pin, found = pin_ids.index(pin_id), np.arange(len(pin_ids))
     embeddings, popularity = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("embeddings", "popularity"))
     if facts["search"] == "index":

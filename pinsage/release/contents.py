@@ -193,7 +193,13 @@ def _facts(parts: ReleaseParts, checked: CheckedParts, pin_ids: pa.ChunkedArray)
 
 def _write_words_for_people(folder: Path, version: str, facts: Facts) -> None:
     room = files("pinsage.release")
-    shown: dict[str, Fact] = {**facts, "version": version, "search_in_words": _SEARCH_IN_WORDS[str(facts["search"])]}
+    figures = {"num_pins": f"{facts['pins']:,}", "most_popularity": f"{facts['max_popularity']:.3g}"}
+    shown: dict[str, Fact] = {
+        **facts,
+        **figures,
+        "version": version,
+        "search_in_words": _SEARCH_IN_WORDS[str(facts["search"])],
+    }
     text = Template((room / "serving.md").read_text(encoding="utf-8")).substitute(shown)
     (folder / README).write_text(text, encoding="utf-8")
     (folder / CONSUMER).write_bytes((room / "consumer.py").read_bytes())

@@ -55,8 +55,15 @@ def test_the_consumer_answers_as_the_release_does(bare, folder, pin_id):
     assert [float(score) for score, _ in found] == pytest.approx(expected.scores, abs=1e-4)
 
 
+def test_an_unknown_pin_is_one_sentence(bare, folder):
+    """Not a traceback."""
+    answer = subprocess.run([bare, "consumer.py", "nobody"], cwd=folder, capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == "No pin of this release has the pin_id 'nobody'. Take one of pins.parquet.\n"
+
+
 def test_the_consumer_is_short():
     """As short as was promised: about twenty lines of code."""
     text = Path("pinsage/release/consumer.py").read_text(encoding="utf-8")
     code = [line for line in text.splitlines() if line.strip() and not line.strip().startswith(('"""', "#"))]
-    assert len(code) <= 26
+    assert len(code) <= 28
