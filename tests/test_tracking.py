@@ -74,15 +74,29 @@ def test_a_pipeline_run_has_one_mlflow_run_whoever_begins_it(run, home):
 
 def test_processes_that_begin_at_once_share_one_mlflow_run(run, home):
     """Find-or-create is no race: two attempts that start together end with one run."""
+    begin_at_once(run, [home, home])
+    assert len(runs_named(tracker_of(run, home))) == 1
+
+
+def test_hosts_that_begin_at_once_share_one_mlflow_run(run, home, store_on_s3, tmp_path, monkeypatch):
+    """They have no folder in common, only the store and the MLflow server."""
+    tracker = tracker_of(run, home)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.server.uri)
+    assert tracker.server.experiment_id  # the database is there, as a server's would be
+    store_on_s3.runs.open_or_start(run.run_id, run.settings, run.origin)
+    begin_at_once(run, [tmp_path / "one", tmp_path / "two"])
+    assert len(runs_named(tracker)) == 1
+
+
+def begin_at_once(run: Run, homes: list[Path]) -> None:
+    """Begin the MLflow run of a pipeline run in processes with these data folders, at the same time."""
     code = (
         "import sys; from pathlib import Path; from pinsage.store.deployment import open_store;"
         "from pinsage.tracking.tracker import open_tracker; home = Path(sys.argv[1]);"
         "run = open_store(home).runs.open(sys.argv[2]); open_tracker(run.settings, home, run.run_id).begin(run)"
     )
-    command = [sys.executable, "-c", code, str(home), run.run_id]
-    started = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
-    assert [process.wait(120) for process in started] == [0, 0]
-    assert len(runs_named(tracker_of(run, home))) == 1
+    started = [subprocess.Popen([sys.executable, "-c", code, str(home), run.run_id], cwd=ROOT) for home in homes]
+    assert [process.wait(300) for process in started] == [0] * len(homes)
 
 
 def test_settings_origin_and_data_set_are_logged(run, home):
