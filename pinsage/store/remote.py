@@ -89,7 +89,8 @@ class RemoteBucket:
         except FileNotFoundError:
             return []
         root = f"{_open_file_system(self.url)[1]}/"
-        return sorted(path.removeprefix(root) for path in paths)
+        # A folder that fills while it is listed comes back as an entry of its own.
+        return sorted(name for path in paths if (name := path.removeprefix(root)) != prefix)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all it holds, if it is there."""
