@@ -60,6 +60,7 @@ class Killer:
 
     def __init__(self, chance):
         self._chance, self.victim = chance, None
+        self._others = psutil.Process().children()  # not ours to kill: other tests' servers
         self._moment = chance.uniform(-0.25, 0.85)  # share of the pins; below 0 before there is a cluster
 
     def __call__(self, progress):
@@ -74,7 +75,7 @@ class Killer:
             self.strike()
 
     def strike(self):
-        workers = [child for child in psutil.Process().children() if is_worker(child)]
+        workers = [child for child in psutil.Process().children() if child not in self._others and is_worker(child)]
         if self.victim is None and workers:
             self.victim = self._chance.choice(workers)
             self.victim.kill()
@@ -82,7 +83,7 @@ class Killer:
 
 def is_worker(process):
     try:
-        return "resource_tracker" not in " ".join(process.cmdline())  # the only other child; Dask renames the workers
+        return "resource_tracker" not in " ".join(process.cmdline())  # Dask renames the workers
     except psutil.Error:  # it has just ended
         return False
 
