@@ -28,8 +28,9 @@ run: $(STAMP)  ## start Airflow and MLflow, run the DAG, print what came out
 stop:  ## end what `make run` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tasks.standalone stop; else echo "nothing of ours is running"; fi
 
-test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest
+# A file of tests stays in one process: its fixtures are made once.
+test: $(STAMP)  ## run the tests, on up to four processes
+	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 check: lint test  ## format, lint, types, tests: what has to pass
 

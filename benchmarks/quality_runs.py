@@ -15,20 +15,11 @@ from pinsage.datasets.demo.world import write_demo
 from pinsage.settings import Baseline, Settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
+from tasks.comparing.plan import LADDERS, needed_for
 from tasks.running.local_run import LocalRun
-from tasks.stages import STAGES
 
 FULL = "full"
-VARIANTS: dict[str, dict[str, Any]] = {
-    FULL: {},
-    "no popularity": {"model.popularity": 0},
-    "no spectral block": {"spectral.dim": 0},
-    "no sessions": {"pairs.session_length": 0},
-    "no ids": {"model.id_embedding": "never"},
-    "no linear path": {"model.linear_path": False},
-    "no convolutions": {"model.num_layers": 0},
-    "paper's loss": {"train.loss": "max_margin", "train.margin": 0.1},
-}
+VARIANTS = LADDERS["levers"]
 CHANGES_NOTHING = {  # told by the facts of `full`, to spare hours
     "no sessions": lambda full: not full["pair"]["sessions"],
     "no ids": lambda full: not full["train"].get("id_embeddings"),
@@ -75,14 +66,6 @@ class Workplace:
         if not folder.is_dir():
             write_demo(folder, num_pins=demo_pins)
         return folder
-
-
-def needed_for(last_stage: str) -> list[str]:
-    """A stage and those that it reads, directly or not, in the pipeline's order."""
-    needed = {last_stage}
-    for name in reversed(STAGES):
-        needed |= set(STAGES[name].inputs) if name in needed else set()
-    return [name for name in STAGES if name in needed]
 
 
 def seeded(seed: int) -> Overrides:

@@ -23,7 +23,6 @@ from typing import Any
 import hardware
 import numpy as np
 from quality_curves import Asked, Curve, als_curve, dgl_curve, hit_rate_asked, item2vec_curve, write_for_dgl
-from quality_runs import needed_for
 
 from pinsage.config import load_settings, parse_override
 from pinsage.evaluation.baselines.methods import METHODS
@@ -33,6 +32,7 @@ from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
+from tasks.comparing.plan import needed_for
 from tasks.running.runner import run_stage
 from tasks.running.work import StageWork
 from tasks.train import training_data

@@ -19,10 +19,40 @@ HOME = Path(os.environ.get("PINSAGE_HOME") or Path(__file__).parents[1] / "var")
 LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
 
 
-class StageTask(BaseOperator):
-    """A stage as a subprocess: its lines go to the task's log, its report to XCom, SIGTERM is passed on."""
+class ProcessTask(BaseOperator):
+    """A task that runs subprocesses: their lines go to its log, SIGTERM is passed on."""
 
     ui_color = "#f3e9e3"
+    _process: StageProcess | None = None
+
+    def perform(self, command: StageCommand) -> dict[str, Any]:
+        """The report of one process: stage, key, seconds, reused, facts.
+
+        Raises:
+            AirflowFailException: the input or the settings cannot be used, so that no retry is tried.
+            StageFailedError: it failed in a way that may pass.
+        """
+        self._process = StageProcess(command)
+        try:
+            return self._process.run(self._log_line)
+        except StageFailedError as error:
+            if error.retry_can_help:
+                raise
+            raise AirflowFailException(str(error)) from None
+
+    def on_kill(self) -> None:
+        """Pass the request to end on to the process."""
+        if self._process:
+            self._process.stop()
+
+    def _log_line(self, line: str) -> None:
+        told = LEVEL.fullmatch(line)
+        level, text = told.groups() if told else ("INFO", line)
+        self.log.log(logging.getLevelNamesMapping()[level], "%s", text)
+
+
+class StageTask(ProcessTask):
+    """A stage of the run; its report goes to XCom."""
 
     def __init__(
         self, *, stage: str, publishes: Sequence[Asset] = (), limit: timedelta = timedelta(hours=2), **kwargs: Any
@@ -35,35 +65,13 @@ class StageTask(BaseOperator):
             **kwargs,
         )
         self.stage = stage
-        self._process: StageProcess | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """The stage's report: stage, key, seconds, reused, facts.
-
-        Raises:
-            AirflowFailException: the input or the settings cannot be used, so that no retry is tried.
-            StageFailedError: it failed in a way that may pass.
-        """
-        self._process = StageProcess(_command(self.stage, context))
-        try:
-            report = self._process.run(self._log_line)
-        except StageFailedError as error:
-            if error.retry_can_help:
-                raise
-            raise AirflowFailException(str(error)) from None
+        """The stage's report."""
+        report = self.perform(_command(self.stage, context))
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"run_id": context["run_id"], "key": report["key"]}
         return report
-
-    def on_kill(self) -> None:
-        """Pass the request to end on to the stage."""
-        if self._process:
-            self._process.stop()
-
-    def _log_line(self, line: str) -> None:
-        told = LEVEL.fullmatch(line)
-        level, text = told.groups() if told else ("INFO", line)
-        self.log.log(logging.getLevelNamesMapping()[level], "%s", text)
 
 
 def documentation(stage: Stage) -> str:
@@ -83,14 +91,22 @@ def fail_experiment(context: Context) -> None:
     record_failure(context["run_id"], HOME, str(context.get("reason") or "the DAG run failed"))
 
 
-def _command(stage: str, context: Context) -> StageCommand:
+def settings_of(context: Context) -> dict[str, Any]:
+    """The flat settings that a DAG run asks for."""
     dag_run, settings = context["dag_run"], chosen(dict(context["params"]))
-    run_type = dag_run.run_type.value
-    if run_type in ("scheduled", "backfill") and "data.as_of" not in settings:
+    if dag_run.run_type.value in ("scheduled", "backfill") and "data.as_of" not in settings:
         settings["data.as_of"] = dag_run.data_interval_end.isoformat()
-    origin = {
+    return settings
+
+
+def origin_of(context: Context) -> dict[str, str]:
+    """The DAG, what triggered it, and the page of the DAG run."""
+    return {
         "dag_id": context["dag"].dag_id,
-        "triggered_by": run_type,
+        "triggered_by": context["dag_run"].run_type.value,
         "airflow_url": str(context["ti"].log_url).partition("/tasks/")[0],
     }
-    return StageCommand(stage, context["run_id"], HOME, settings, origin)
+
+
+def _command(stage: str, context: Context) -> StageCommand:
+    return StageCommand(stage, context["run_id"], HOME, settings_of(context), origin_of(context))

@@ -13,6 +13,7 @@ WANTED = (
     "data.dataset", "data.as_of", "train.epochs", "train.batch_size", "train.learning_rate",
     "walk.num_neighbors", "model.num_layers", "evaluate.methods",
 )  # fmt: skip
+SECTIONS = tuple(Settings.model_fields)  # the params of a comparison are no settings
 _SOURCE = re.compile(r" \((?:PinSage|Pixie)[^)]*\)")  # for readers of the code, not of the form
 
 
@@ -29,7 +30,7 @@ def trigger_form(defaults: Settings) -> dict[str, Param]:
 
 def chosen(params: dict[str, Any]) -> dict[str, Any]:
     """The settings that a run's params ask for: an emptied field of the form falls back to the code's default."""
-    return {name: value for name, value in params.items() if value is not None}
+    return {name: value for name, value in params.items() if value is not None and name.partition(".")[0] in SECTIONS}
 
 
 def _params(section: str, values: dict[str, Any]) -> list[tuple[str, Param]]:

@@ -17,11 +17,18 @@ from typing import Any
 
 from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
+from pinsage.settings import Settings
+from pinsage.store.manifest import Facts
 from tasks.running.launch import CANNOT_RETRY, record_failure
 from tasks.running.orphan import die_with
 from tasks.stages import STAGES
 
 log = logging.getLogger("tasks")
+_BESIDES = {
+    "fail": "mark the MLflow run as failed",
+    "variant": "all stages of a run of a comparison, in one process",
+    "summarize": "put the runs of a comparison side by side",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,13 +54,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one stage of one pipeline run.")
-    parser.add_argument("stage", choices=[*STAGES, "fail"], help="the stage; 'fail' marks the MLflow run as failed")
+    parser.add_argument("stage", choices=[*STAGES, *_BESIDES], help=f"the stage, or one of {_BESIDES}")
     parser.add_argument("--run-id", required=True, help="the pipeline run, begun if it is new")
     parser.add_argument("--home", required=True, type=Path, help="data folder of the pipeline")
     parser.add_argument("--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'")
     parser.add_argument("--config", help="YAML preset below the overrides")
     parser.add_argument("--origin", default="{}", help="where the run came from, as a flat JSON object")
     parser.add_argument("--parent", type=int, default=0, help="process to die with")
+    parser.add_argument("--comparison", default="{}", help="with 'summarize': ladder, variants and seeds as JSON")
     parser.add_argument("--reason", default="", help="with 'fail': why")
     return parser
 
@@ -65,9 +73,31 @@ def _perform(options: argparse.Namespace) -> dict[str, Any]:
     if options.stage == "fail":
         mark_failed(options.run_id, home, options.reason)
         return {"stage": "fail", "key": ""}
-    settings = load_settings(options.config, _json_object(options.settings, "--settings"))
-    origin = _json_object(options.origin, "--origin")
+    shared, origin = (_json_object(getattr(options, name), f"--{name}") for name in ("settings", "origin"))
+    settings = load_settings(options.config, shared)
+    if options.stage == "variant":
+        return {"stage": "variant", "key": "", "facts": _variant(options.run_id, settings, home, origin)}
+    if options.stage == "summarize":
+        asked = _json_object(options.comparison, "--comparison")
+        return {"stage": "summarize", "key": "", "facts": _summary(options.run_id, shared, home, asked)}
     return asdict(perform(options.stage, options.run_id, settings, home, origin))
+
+
+def _variant(run_id: str, settings: Settings, home: Path, origin: dict[str, str]) -> Facts:
+    from tasks.comparing.plan import LAST_STAGE, needed_for
+    from tasks.comparing.summary import conclude
+    from tasks.running.stage_process import perform
+
+    for stage in needed_for(LAST_STAGE):
+        perform(stage, run_id, settings, home, origin)
+    return conclude(run_id, home)
+
+
+def _summary(run_id: str, shared: dict[str, Any], home: Path, asked: dict[str, Any]) -> Facts:
+    from tasks.comparing.plan import Comparison, planned_runs
+    from tasks.comparing.summary import summarize
+
+    return summarize(run_id, home, planned_runs(run_id, Comparison(**asked), shared))
 
 
 def _json_object(text: str, option: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pinsage.evaluation.baselines.methods import Methods, make_methods
 from pinsage.evaluation.comparison import (
+    QUERY_SCHEMA,
     Comparison,
     Difference,
     Metric,
@@ -81,6 +82,7 @@ def _write(found: Comparison, folder: Path) -> None:
     write_parquet(folder / "metrics.parquet", metric_table(found.metrics))
     write_parquet(folder / "slices.parquet", metric_table(found.slices, SliceMetric))
     write_parquet(folder / "differences.parquet", metric_table(found.differences, Difference))
+    write_parquet(folder / "queries.parquet", pa.concat_tables([QUERY_SCHEMA.empty_table(), *found.queries]))
 
 
 def _examples(work: StageWork, methods: dict[str, Scorer], test: Split, inputs: MethodInputs) -> pa.Table:

@@ -1,26 +1,20 @@
 """Register the model, let it beat the champion or not, and complete the MLflow run."""
 
-import io
-import json
 import logging
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow.csv
 import pyarrow.parquet as pq
 
-from pinsage.evaluation.names import ALL
+from pinsage.evaluation.names import ALL, deciding_rank
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts, Manifest
-from pinsage.store.run import Run
-from pinsage.tracking.names import curve_names
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
-from pinsage.tracking.run_page import description, facts, measurements, quality
-from pinsage.tracking.tracker import Tracker, open_tracker
+from pinsage.tracking.results import log_results
+from pinsage.tracking.tracker import open_tracker
 from tasks.running.runner import code_version
 from tasks.running.work import StageWork
 
@@ -30,7 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DECISION_TAG = "pinsage.decision"
-CURVES = {"curve.parquet": "train", "validation.parquet": "validation"}  # train's files and the prefix of their metrics
 
 
 def promote(work: StageWork) -> Facts:
@@ -48,8 +41,7 @@ def promote(work: StageWork) -> Facts:
     version = _register(work, registry)
     decision, champion = _decide(work, registry, version)
     log.info("promote: version %d, %s", version.number, decision.reason)
-    _log_results(work, run, tracker, decision.reason)
-    tracker.finish(run)
+    log_results(tracker, run, work.inputs, deciding_metric(work.settings.evaluate.ranks), decision.reason)
     return {
         "model_version": version.number,
         "is_champion": decision.promoted,
@@ -61,8 +53,8 @@ def promote(work: StageWork) -> Facts:
 
 
 def deciding_metric(ranks: list[int]) -> str:
-    """The validation metric a champion is chosen by: the hit rate at 10, or at the first rank where 10 is not asked."""
-    return f"hit_rate_at_{10 if 10 in ranks else min(ranks)}"
+    """The validation metric a champion is chosen by, as MLflow names it."""
+    return f"hit_rate_at_{deciding_rank(ranks)}"
 
 
 def _register(work: StageWork, registry: Registry) -> Version:
@@ -115,32 +107,3 @@ def _parts(work: StageWork) -> "ModelParts":
     titles = catalog.titles(np.arange(catalog.num_pins, dtype=np.int32))
     pin_ids = catalog.pins(["pin_id"])["pin_id"].to_pylist()
     return ModelParts(index=work.inputs["index"], network=work.inputs["train"], pin_ids=pin_ids, titles=titles)
-
-
-def _log_results(work: StageWork, run: Run, tracker: Tracker, reason: str) -> None:
-    results = {stage: result for stage, result in run.results().items() if stage != "promote"}
-    evaluated, deciding = work.inputs["evaluate"], deciding_metric(work.settings.evaluate.ranks)
-    tracker.log_results({**quality(evaluated, deciding), **measurements(results.values())})
-    tracker.log_facts(facts(results.values()))
-    _complete_curves(work.inputs["train"], tracker)
-    reused = [stage for stage, result in results.items() if result.reused]
-    tracker.tag({"pinsage.reused_stages": ", ".join(reused)})
-    tracker.describe(description(evaluated, deciding, reason, run.origin))
-    tracker.log_text(json.dumps({stage: asdict(result) for stage, result in results.items()}, indent=1), "stages.json")
-    tracker.log_text(_csv(work.inputs["index"] / "recall.parquet"), "recall.csv")
-    tracker.log_text(_csv(evaluated / "metrics.parquet"), "metrics.csv")
-    tracker.log_file(work.inputs["report"] / "report.html")
-
-
-def _complete_curves(trained: Path, tracker: Tracker) -> None:
-    """Send the points that MLflow lacks: a killed process took them along, or the model was trained in another run."""
-    for name, prefix in CURVES.items():
-        for row in pq.read_table(trained / name).to_pylist():
-            step = row.pop("step")
-            tracker.log_metrics(curve_names({f"{prefix}/{column}": value for column, value in row.items()}), step)
-
-
-def _csv(path: Path) -> str:
-    buffer = io.BytesIO()
-    pyarrow.csv.write_csv(pq.read_table(path), buffer)
-    return buffer.getvalue().decode()

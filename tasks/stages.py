@@ -55,7 +55,7 @@ _TABLE = (
     ),
     Stage("index", 3, ("ingest", "embed"), ("index",), "Build the Annoy index, as large as the recall asks."),
     Stage(
-        "evaluate", 3,
+        "evaluate", 4,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "train", "embed"),
         ("train", "evaluate"), "Score PinSage and the baselines on held-out pairs.",
     ),

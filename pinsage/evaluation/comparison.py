@@ -23,7 +23,7 @@ from pinsage.evaluation.averages import (
 )
 from pinsage.evaluation.intervals import interval, resample
 from pinsage.evaluation.metrics import coverage, excess_kurtosis, popularity_percentiles
-from pinsage.evaluation.names import BOARD, PINSAGE
+from pinsage.evaluation.names import ALL, BOARD, PINSAGE, deciding_rank
 from pinsage.evaluation.ranking import UNRANKED, Ranking, Scorer, board_chunks, query_chunks, rank_chunks
 from pinsage.evaluation.slices import COLD, pair_slices
 from pinsage.evaluation.threads import map_in_threads
@@ -34,6 +34,9 @@ from pinsage.settings import EvaluateSettings
 log = logging.getLogger(__name__)
 SLICE_RANK = 10
 SPREAD_QUERIES, SPREAD_PER_QUERY = 500, 40
+QUERY_SCHEMA = pa.schema(
+    [("split", pa.string()), ("query", pa.int32()), ("hits", pa.float64()), ("pairs", pa.float64())]
+)
 Draws = NDArray[np.float64]
 
 
@@ -66,11 +69,12 @@ class Difference(Metric):
 
 @dataclass
 class Comparison:
-    """All figures of all methods."""
+    """All figures of all methods, and by split PinSage's hits of each query, which other runs are compared with."""
 
     metrics: list[Metric] = field(default_factory=list)
     slices: list[SliceMetric] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
+    queries: list[pa.Table] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def compare(
             found.slices += part.slices
         measured = {method: views for method, (_, views) in zip(scorers, answers, strict=True)}
         found.differences += _differences(split.name, measured)
+        if ALL in measured.get(PINSAGE, {}):
+            found.queries.append(_hits_of_queries(split, measured[PINSAGE][ALL], deciding_rank(settings.ranks)))
     return found
 
 
@@ -202,6 +208,15 @@ def _board_figures(
     measured = _measure(board_averages(split.boards, ranking), settings.seed)
     found.metrics += _rows(names, BOARD, measured)
     return measured
+
+
+def _hits_of_queries(split: Split, measured: _Measured, rank: int) -> pa.Table:
+    """A row per query of a split (QUERY_SCHEMA): its positives among the first `rank` pins, and its pairs."""
+    (found,) = (average for average in measured.averages if average.metric == f"hit_rate@{rank}")
+    names = pa.array([split.name] * len(split.queries), pa.string())
+    return pa.Table.from_arrays(
+        [names, pa.array(split.queries, pa.int32()), found.sums, found.counts], schema=QUERY_SCHEMA
+    )
 
 
 def _measure(averages: list[Average], seed: int) -> _Measured:

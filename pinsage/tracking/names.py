@@ -18,6 +18,8 @@ _MOST_DIFFERENCES = 3
 
 def run_name(run: Run) -> str:
     """The data set, what differs from the nearest preset, and the start: `demo, train.steps=90, 24 Nov 20:13 UTC`."""
+    if "variant" in run.origin:  # of a comparison, below whose run it is shown
+        return f"{run.origin['variant']}, seed {run.origin['seed']}"
     data = run.settings.data
     world = PurePosixPath(data.dataset.rstrip("/")).name or "data set"
     until = [f"up to {data.as_of:%d %b %Y}"] if data.as_of else []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RUN_TAG = "pinsage.run_id"
+PARENT_TAG = "mlflow.parentRunId"
 FAILURE_TAG = "pinsage.failure"
 NOTE_TAG = "mlflow.note.content"  # the description on a run's page, in Markdown
 FLUSH_S = 2.0
@@ -164,10 +165,10 @@ class Tracker:
             self._log_dataset(run)
             self.server.client.set_terminated(self.mlflow_run_id, "FINISHED")
 
-    def _find(self) -> "MlflowRun | None":
+    def _find(self, run_id: str = "") -> "MlflowRun | None":
         found = self.server.client.search_runs(
             [self.server.experiment_id],
-            f"tags.`{RUN_TAG}` = '{self.run_id}'",  # a run id holds no quotes, see pinsage.store.run.RUN_ID
+            f"tags.`{RUN_TAG}` = '{run_id or self.run_id}'",  # a run id holds no quotes, see pinsage.store.run.RUN_ID
             order_by=["attributes.start_time ASC"],
             max_results=1,
         )
@@ -175,6 +176,9 @@ class Tracker:
 
     def _create(self, run: Run) -> str:
         tags = {RUN_TAG: self.run_id, "mlflow.source.type": "JOB", "mlflow.source.name": "pinsage"}
+        # A run of a comparison is shown below the run of the comparison itself.
+        if (comparison := run.origin.get("comparison")) and (above := self._find(comparison)):
+            tags[PARENT_TAG] = above.info.run_id
         created = self.server.client.create_run(self.server.experiment_id, run_name=run_name(run), tags=tags)
         return str(created.info.run_id)
 

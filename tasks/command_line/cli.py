@@ -61,6 +61,33 @@ def run(
 
 
 @app.command()
+def compare(
+    dataset: Dataset = "",
+    ladder: Annotated[str, typer.Option(help="Variants that come with PinSage; empty: your own alone.")] = "levers",
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME: SETTING=VALUE ...", help="A variant of your own; may be given again."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Of the training and the walks.")] = "0,1,2",
+    preset: Preset = None,
+    overrides: Overrides = None,
+    run_id: RunId = "",
+    home: Home = HOME,
+) -> None:
+    """Train variants of the settings from several seeds each, and put them side by side.
+
+    Example: pinsage compare --dataset var/demo --ladder "table 4" --variant "wide: model.hidden_dim=512" --seeds 0,1
+    """
+    settings = _settings(preset, overrides, dataset)
+    if not settings.data.dataset:
+        raise SettingsError("No data set is named. Give --dataset DIR, or make one with `pinsage demo-data DIR`.")
+    from tasks.command_line.compare import compare_here, comparison_asked
+
+    asked = comparison_asked(ladder, variant or [], seeds)
+    compare_here(run_id or _new_run_id(), asked, settings, home.resolve(), stdout_console())
+
+
+@app.command()
 def trigger(
     dataset: Dataset = "",
     preset: Preset = None,

@@ -37,13 +37,17 @@ class StageFailedError(PinSageError):
 
 @dataclass(frozen=True)
 class StageCommand:
-    """A stage of a run with flat settings, in a data folder. `origin` says where the run came from."""
+    """A stage of a run with flat settings, in a data folder.
+
+    `origin` says where the run came from; `more` are options of `python -m tasks` that few stages have.
+    """
 
     stage: str
     run_id: str
     home: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def argv(self) -> list[str]:
         """The command line, which asks the child to die with this process."""
@@ -53,6 +57,7 @@ class StageCommand:
             "--settings": json.dumps(dict(self.settings)),
             "--origin": json.dumps(dict(self.origin)),
             "--parent": str(os.getpid()),
+            **self.more,
         }
         return _python(self.stage, options)
 

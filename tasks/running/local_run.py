@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,16 +18,15 @@ from tasks.running.progress import ProgressBar
 from tasks.running.stage_process import mark_failed, perform
 from tasks.stages import STAGES
 
-ORIGIN = {"triggered_by": "command line"}
-
 
 @dataclass(frozen=True)
 class LocalRun:
-    """A run that is worked on in this process, in the data folder `home`."""
+    """A run that is worked on in this process, in the data folder `home`. `origin` says where it came from."""
 
     run_id: str
     settings: Settings
     home: Path
+    origin: dict[str, str] = field(default_factory=lambda: {"triggered_by": "command line"})
 
     def perform(self, stages: Sequence[str], console: Console) -> list[StageResult]:
         """The results of the stages, in order; progress is a bar on a terminal and a line per stage elsewhere.
@@ -43,7 +42,7 @@ class LocalRun:
     def _one(self, stage: str, bar: Progress, task: Any) -> StageResult:
         bar.update(task, description=f"{stage}: {STAGES[stage].summary}")
         on_progress = None if bar.disable else ProgressBar(bar)
-        result = perform(stage, self.run_id, self.settings, self.home, ORIGIN, on_progress)
+        result = perform(stage, self.run_id, self.settings, self.home, self.origin, on_progress)
         how = "reused" if result.reused else f"{result.seconds:.1f} s"
         bar.console.print(f"[green]done[/]  {stage:<17} {how}")
         bar.advance(task)

@@ -1,0 +1,54 @@
+"""Train variants of the settings side by side, from several seeds each, and say which is better.
+
+Triggered by hand. The stages before the training run once; then every variant and seed is a mapped task in the pool
+`gpu` and a run of its own, which is reused where it was made before. No model is promoted or released.
+
+* **Trigger form**: a ladder of variants, variants of your own, the seeds, and below them the settings that all share.
+* **Results**: MLflow has a run for the comparison and one below it for every variant and seed. `summarize` puts them
+  side by side in `comparison.html`, `.md` and `.parquet`: the mean and standard deviation over the seeds, and each
+  variant's lead over the first one with its interval over the same queries.
+* **A variant that fails** is named in the summary; the others go on.
+"""
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import DAG
+from compared_runs import ComparedRun, PlanTask, SummaryTask, comparison_form
+from stage_task import StageTask, fail_experiment
+from trigger_form import trigger_form
+
+from pinsage.config import load_settings
+
+with DAG(
+    dag_id="compare_pinsage",
+    schedule=None,
+    max_active_runs=1,
+    params={**comparison_form(), **trigger_form(load_settings(os.environ.get("PINSAGE_CONFIG")))},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
+    on_failure_callback=fail_experiment,
+    doc_md=__doc__,
+    tags=["pinsage"],
+):
+    plan = PlanTask(task_id="plan")
+    ingest = StageTask(stage="ingest")
+    pair = StageTask(stage="pair")
+    connect = StageTask(stage="connect")
+    featurize_text = StageTask(stage="featurize_text")
+    featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
+    featurize_saves = StageTask(stage="featurize_saves")
+    walk = StageTask(stage="walk", limit=timedelta(hours=6))
+    variant = ComparedRun.partial(
+        task_id="variant",
+        pool="gpu",
+        queue="gpu",
+        execution_timeout=timedelta(hours=24),
+        map_index_template="{{ label }}",
+    ).expand(planned=plan.output)
+    summarize = SummaryTask(
+        task_id="summarize", trigger_rule="all_done_min_one_success", execution_timeout=timedelta(hours=2)
+    )
+
+    plan >> ingest >> [pair, featurize_text, featurize_visual]
+    pair >> connect >> [featurize_saves, walk]
+    [walk, featurize_saves, featurize_text, featurize_visual] >> variant >> summarize
