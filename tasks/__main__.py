@@ -19,7 +19,7 @@ from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
 from tasks.running.launch import CANNOT_RETRY, record_failure
 from tasks.running.orphan import die_with
-from tasks.stages import STAGES
+from tasks.stages import REFRESH_STAGES, STAGES
 
 log = logging.getLogger("tasks")
 
@@ -47,11 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one stage of one pipeline run.")
-    parser.add_argument("stage", choices=[*STAGES, "fail"], help="the stage; 'fail' marks the MLflow run as failed")
+    stages = [*STAGES, *(name for name in REFRESH_STAGES if name not in STAGES)]
+    parser.add_argument("stage", choices=[*stages, "fail"], help="the stage; 'fail' marks the MLflow run as failed")
     parser.add_argument("--run-id", required=True, help="the pipeline run, begun if it is new")
     parser.add_argument("--home", required=True, type=Path, help="data folder of the pipeline")
     parser.add_argument("--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'")
     parser.add_argument("--config", help="YAML preset below the overrides")
+    parser.add_argument("--refresh", action="store_true", help="a run with the model that serves, which trains nothing")
     parser.add_argument("--origin", default="{}", help="where the run came from, as a flat JSON object")
     parser.add_argument("--parent", type=int, default=0, help="process to die with")
     parser.add_argument("--reason", default="", help="with 'fail': why")
@@ -65,8 +67,13 @@ def _perform(options: argparse.Namespace) -> dict[str, Any]:
     if options.stage == "fail":
         mark_failed(options.run_id, home, options.reason)
         return {"stage": "fail", "key": ""}
-    settings = load_settings(options.config, _json_object(options.settings, "--settings"))
-    origin = _json_object(options.origin, "--origin")
+    overrides, origin = _json_object(options.settings, "--settings"), _json_object(options.origin, "--origin")
+    if options.refresh:
+        from tasks.running.refresh import open_refresh
+
+        settings = open_refresh(options.run_id, home, overrides, origin).settings
+    else:
+        settings = load_settings(options.config, overrides)
     return asdict(perform(options.stage, options.run_id, settings, home, origin))
 
 

@@ -37,13 +37,17 @@ class StageFailedError(PinSageError):
 
 @dataclass(frozen=True)
 class StageCommand:
-    """A stage of a run with flat settings, in a data folder. `origin` says where the run came from."""
+    """A stage of a run with flat settings, in a data folder. `origin` says where the run came from.
+
+    With `refresh` the run uses the model that serves: see `tasks.running.refresh`.
+    """
 
     stage: str
     run_id: str
     home: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    refresh: bool = False
 
     def argv(self) -> list[str]:
         """The command line, which asks the child to die with this process."""
@@ -54,7 +58,7 @@ class StageCommand:
             "--origin": json.dumps(dict(self.origin)),
             "--parent": str(os.getpid()),
         }
-        return _python(self.stage, options)
+        return [*_python(self.stage, options), *(["--refresh"] if self.refresh else [])]
 
 
 def record_failure(run_id: str, home: Path, reason: str, *, wait: bool = True) -> None:

@@ -16,7 +16,7 @@ from pinsage.store.run import StageResult
 from tasks.command_line.terminal import log_to
 from tasks.running.progress import ProgressBar
 from tasks.running.stage_process import mark_failed, perform
-from tasks.stages import STAGES
+from tasks.stages import REFRESH_STAGES, STAGES
 
 ORIGIN = {"triggered_by": "command line"}
 
@@ -41,7 +41,7 @@ class LocalRun:
             return [self._one(stage, bar, task) for stage in stages]
 
     def _one(self, stage: str, bar: Progress, task: Any) -> StageResult:
-        bar.update(task, description=f"{stage}: {STAGES[stage].summary}")
+        bar.update(task, description=f"{stage}: {(STAGES.get(stage) or REFRESH_STAGES[stage]).summary}")
         on_progress = None if bar.disable else ProgressBar(bar)
         result = perform(stage, self.run_id, self.settings, self.home, ORIGIN, on_progress)
         how = "reused" if result.reused else f"{result.seconds:.1f} s"
