@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from trigger_form import chosen
 
 from tasks.running.launch import StageCommand, StageFailedError, StageProcess, record_failure
-from tasks.stages import STAGES, Stage
+from tasks.stages import REFRESH_STAGES, STAGES, Stage
 
 HOME = Path(os.environ.get("PINSAGE_HOME") or Path(__file__).parents[1] / "var").absolute()
 LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
@@ -25,16 +25,22 @@ class StageTask(BaseOperator):
     ui_color = "#f3e9e3"
 
     def __init__(
-        self, *, stage: str, publishes: Sequence[Asset] = (), limit: timedelta = timedelta(hours=2), **kwargs: Any
+        self,
+        *,
+        stage: str,
+        publishes: Sequence[Asset] = (),
+        limit: timedelta = timedelta(hours=2),
+        refresh: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             task_id=stage,
-            doc_md=documentation(STAGES[stage]),
+            doc_md=documentation((REFRESH_STAGES if refresh else STAGES)[stage]),
             outlets=list(publishes),
             execution_timeout=limit,
             **kwargs,
         )
-        self.stage = stage
+        self.stage, self.refresh = stage, refresh
         self._process: StageProcess | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -44,7 +50,7 @@ class StageTask(BaseOperator):
             AirflowFailException: the input or the settings cannot be used, so that no retry is tried.
             StageFailedError: it failed in a way that may pass.
         """
-        self._process = StageProcess(_command(self.stage, context))
+        self._process = StageProcess(_command(self.stage, context, refresh=self.refresh))
         try:
             report = self._process.run(self._log_line)
         except StageFailedError as error:
@@ -69,12 +75,15 @@ class StageTask(BaseOperator):
 def documentation(stage: Stage) -> str:
     """The stage's purpose, inputs and settings, as Markdown for the task's page."""
     reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"
+    if stage.fitted:
+        reads += f"; of the run that trained the model: {', '.join(f'`{name}`' for name in stage.fitted)}"
     settings = ", ".join(f"`{name}.*`" for name in stage.sections) or "none of its own"
     result = "Publishes an artifact named by what made it; made already, it is reused."
-    effect = "Acts on the model registry, and may be repeated without harm."
+    effect = "Acts on the model registry or the releases, and may be repeated without harm."
+    module = stage.function.partition(":")[0].replace(".", "/")
     return (
         f"**{stage.summary}**\n\n* Reads: {reads}\n* Settings that decide its result: {settings}\n"
-        f"* {result if stage.has_artifact else effect}\n* Code: `tasks/{stage.name}.py`, version {stage.version}\n"
+        f"* {result if stage.has_artifact else effect}\n* Code: `{module}.py`, version {stage.version}\n"
     )
 
 
@@ -83,7 +92,7 @@ def fail_experiment(context: Context) -> None:
     record_failure(context["run_id"], HOME, str(context.get("reason") or "the DAG run failed"))
 
 
-def _command(stage: str, context: Context) -> StageCommand:
+def _command(stage: str, context: Context, *, refresh: bool) -> StageCommand:
     dag_run, settings = context["dag_run"], chosen(dict(context["params"]))
     run_type = dag_run.run_type.value
     if run_type in ("scheduled", "backfill") and "data.as_of" not in settings:
@@ -93,4 +102,4 @@ def _command(stage: str, context: Context) -> StageCommand:
         "triggered_by": run_type,
         "airflow_url": str(context["ti"].log_url).partition("/tasks/")[0],
     }
-    return StageCommand(stage, context["run_id"], HOME, settings, origin)
+    return StageCommand(stage, context["run_id"], HOME, settings, origin, refresh)
