@@ -201,9 +201,7 @@ def test_a_refresh_does_not_undo_a_rollback(home, tables):
 def test_without_a_release_there_is_nothing_to_refresh(home, tables):
     """One sentence, with what to do."""
     open_store(home).bucket("releases").remove("CURRENT")
-    with pytest.raises(
-        InputError, match=r"There is no champion to refresh: nothing .* Train a model"
-    ):
+    with pytest.raises(InputError, match=r"There is no champion to refresh: nothing .* Train a model"):
         open_refresh("refresh", home, {}, {})
     answer = CliRunner().invoke(app, ["refresh", "--home", str(home)])
     assert (answer.exit_code, answer.stdout) == (2, "")
