@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from trigger_form import chosen
 
 from tasks.running.launch import StageCommand, StageFailedError, StageProcess, record_failure
-from tasks.stages import STAGES, Stage
+from tasks.stages import REFRESH_STAGES, STAGES, Stage
 
 HOME = Path(os.environ.get("PINSAGE_HOME") or Path(__file__).parents[1] / "var").absolute()
 LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
@@ -55,20 +55,27 @@ class StageTask(ProcessTask):
     """A stage of the run; its report goes to XCom."""
 
     def __init__(
-        self, *, stage: str, publishes: Sequence[Asset] = (), limit: timedelta = timedelta(hours=2), **kwargs: Any
+        self,
+        *,
+        stage: str,
+        publishes: Sequence[Asset] = (),
+        limit: timedelta = timedelta(hours=2),
+        refresh: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             task_id=stage,
-            doc_md=documentation(STAGES[stage]),
+            doc_md=documentation((REFRESH_STAGES if refresh else STAGES)[stage]),
             outlets=list(publishes),
             execution_timeout=limit,
             **kwargs,
         )
-        self.stage = stage
+        self.stage, self.refresh = stage, refresh
 
     def execute(self, context: Context) -> dict[str, Any]:
         """The stage's report."""
-        report = self.perform(_command(self.stage, context))
+        settings, origin = settings_of(context), origin_of(context)
+        report = self.perform(StageCommand(self.stage, context["run_id"], HOME, settings, origin, refresh=self.refresh))
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"run_id": context["run_id"], "key": report["key"]}
         return report
@@ -77,12 +84,15 @@ class StageTask(ProcessTask):
 def documentation(stage: Stage) -> str:
     """The stage's purpose, inputs and settings, as Markdown for the task's page."""
     reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"
+    if stage.fitted:
+        reads += f"; of the run that trained the model: {', '.join(f'`{name}`' for name in stage.fitted)}"
     settings = ", ".join(f"`{name}.*`" for name in stage.sections) or "none of its own"
     result = "Publishes an artifact named by what made it; made already, it is reused."
-    effect = "Acts on the model registry, and may be repeated without harm."
+    effect = "Acts on the model registry or the releases, and may be repeated without harm."
+    module = stage.function.partition(":")[0].replace(".", "/")
     return (
         f"**{stage.summary}**\n\n* Reads: {reads}\n* Settings that decide its result: {settings}\n"
-        f"* {result if stage.has_artifact else effect}\n* Code: `tasks/{stage.name}.py`, version {stage.version}\n"
+        f"* {result if stage.has_artifact else effect}\n* Code: `{module}.py`, version {stage.version}\n"
     )
 
 
@@ -106,7 +116,3 @@ def origin_of(context: Context) -> dict[str, str]:
         "triggered_by": context["dag_run"].run_type.value,
         "airflow_url": str(context["ti"].log_url).partition("/tasks/")[0],
     }
-
-
-def _command(stage: str, context: Context) -> StageCommand:
-    return StageCommand(stage, context["run_id"], HOME, settings_of(context), origin_of(context))

@@ -6,13 +6,14 @@ from typing import Any
 from airflow.sdk import Param
 
 from pinsage.config import flat, section_of
-from pinsage.settings import Settings
+from pinsage.settings import DataSettings, Settings
 
 # What people change most comes first, in the part of the form that is open; the others are below, folded by section.
 WANTED = (
     "data.dataset", "data.as_of", "train.epochs", "train.batch_size", "train.learning_rate",
     "walk.num_neighbors", "model.num_layers", "evaluate.methods",
 )  # fmt: skip
+REFRESHED = ("data.dataset", "data.as_of", "refresh.max_churn")  # the model of a refresh has decided the rest
 SECTIONS = tuple(Settings.model_fields)  # the params of a comparison are no settings
 _SOURCE = re.compile(r" \((?:PinSage|Pixie)[^)]*\)")  # for readers of the code, not of the form
 
@@ -26,6 +27,12 @@ def trigger_form(defaults: Settings) -> dict[str, Param]:
     values = flat(defaults)
     params = {name: param for section in Settings.model_fields for name, param in _params(section, values)}
     return {name: params[name] for name in (*WANTED, *(name for name in params if name not in WANTED))}
+
+
+def refresh_form(defaults: Settings) -> dict[str, Param]:
+    """The Params of a refresh. The data set is empty, which is that of the training, whatever a preset says."""
+    params = trigger_form(defaults.model_copy(update={"data": DataSettings()}))
+    return {name: params[name] for name in REFRESHED}
 
 
 def chosen(params: dict[str, Any]) -> dict[str, Any]:

@@ -252,6 +252,14 @@ class ReleaseSettings(Section):
     )
 
 
+class RefreshSettings(Section):
+    """A refresh: newer data with the model that serves."""
+
+    max_churn: float = setting(
+        0.3, "Share of the first ten related pins that may change, on average; more of it is not released.", ge=0, le=1
+    )
+
+
 class ClusterSettings(Section):
     """The Dask cluster that walks and infers."""
 
@@ -285,5 +293,6 @@ class Settings(Section):
     report: ReportSettings = ReportSettings()
     promote: PromoteSettings = PromoteSettings()
     release: ReleaseSettings = ReleaseSettings()
+    refresh: RefreshSettings = RefreshSettings()
     cluster: ClusterSettings = ClusterSettings()
     tracking: TrackingSettings = TrackingSettings()

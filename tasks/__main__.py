@@ -21,7 +21,7 @@ from pinsage.settings import Settings
 from pinsage.store.manifest import Facts
 from tasks.running.launch import CANNOT_RETRY, record_failure
 from tasks.running.orphan import die_with
-from tasks.stages import STAGES
+from tasks.stages import REFRESH_STAGES, STAGES
 
 log = logging.getLogger("tasks")
 _BESIDES = {
@@ -54,11 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one stage of one pipeline run.")
-    parser.add_argument("stage", choices=[*STAGES, *_BESIDES], help=f"the stage, or one of {_BESIDES}")
+    stages = [*STAGES, *(name for name in REFRESH_STAGES if name not in STAGES)]
+    parser.add_argument("stage", choices=[*stages, *_BESIDES], help=f"the stage, or one of {_BESIDES}")
     parser.add_argument("--run-id", required=True, help="the pipeline run, begun if it is new")
     parser.add_argument("--home", required=True, type=Path, help="data folder of the pipeline")
     parser.add_argument("--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'")
     parser.add_argument("--config", help="YAML preset below the overrides")
+    parser.add_argument("--refresh", action="store_true", help="a run with the model that serves, which trains nothing")
     parser.add_argument("--origin", default="{}", help="where the run came from, as a flat JSON object")
     parser.add_argument("--parent", type=int, default=0, help="process to die with")
     parser.add_argument("--comparison", default="{}", help="with 'summarize': ladder, variants and seeds as JSON")
@@ -73,13 +75,18 @@ def _perform(options: argparse.Namespace) -> dict[str, Any]:
     if options.stage == "fail":
         mark_failed(options.run_id, home, options.reason)
         return {"stage": "fail", "key": ""}
-    shared, origin = (_json_object(getattr(options, name), f"--{name}") for name in ("settings", "origin"))
-    settings = load_settings(options.config, shared)
-    if options.stage == "variant":
-        return {"stage": "variant", "key": "", "facts": _variant(options.run_id, settings, home, origin)}
+    overrides, origin = (_json_object(getattr(options, name), f"--{name}") for name in ("settings", "origin"))
     if options.stage == "summarize":
         asked = _json_object(options.comparison, "--comparison")
-        return {"stage": "summarize", "key": "", "facts": _summary(options.run_id, shared, home, asked)}
+        return {"stage": "summarize", "key": "", "facts": _summary(options.run_id, overrides, home, asked)}
+    if options.refresh:
+        from tasks.running.refresh import open_refresh
+
+        settings = open_refresh(options.run_id, home, overrides, origin).settings
+    else:
+        settings = load_settings(options.config, overrides)
+    if options.stage == "variant":
+        return {"stage": "variant", "key": "", "facts": _variant(options.run_id, settings, home, origin)}
     return asdict(perform(options.stage, options.run_id, settings, home, origin))
 
 

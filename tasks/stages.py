@@ -1,9 +1,10 @@
-"""The table of stages: what each reads, which settings decide it, and where its function is.
+"""The tables of stages: what each reads, which settings decide it, and where its function is.
 
-Pure data, cheap to import: the DAG, the runner and the command line all read it.
+`STAGES` is the pipeline that trains, `REFRESH_STAGES` the one that takes the model of an earlier run to newer data.
+Pure data, cheap to import: the DAGs, the runner and the command line all read it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class Stage:
     `inputs` are the stages whose artifacts it reads, `sections` the settings that decide what it makes, `identity` a
     function (`module:name`, given the settings and the pipeline's home folder) whose answer also enters the key: the
     digest of data from outside.
+    `fitted` are stages of the run whose model a refresh uses: what they learned is read from their artifacts there.
+    `code` is the stage's function where that is not called as the stage.
     A stage with `has_artifact=False` acts on the world (the model registry, the releases) and runs every time; it must
     be idempotent.
     """
@@ -24,11 +27,13 @@ class Stage:
     summary: str
     identity: str = ""
     has_artifact: bool = True
+    fitted: tuple[str, ...] = ()
+    code: str = ""
 
     @property
     def function(self) -> str:
         """The stage's function, as `module:name`."""
-        return f"tasks.{self.name}:{self.name}"
+        return self.code or f"tasks.{self.name}:{self.name}"
 
 
 _TABLE = (
@@ -76,3 +81,39 @@ _TABLE = (
 )  # fmt: skip
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
+
+# Stages that learn something from the data take here what they learned in the model's run: words have other vectors and
+# saves other columns after a second fit, and the network would be fed what it was never trained on.
+_REFRESH = (
+    *(STAGES[name] for name in ("ingest", "pair", "connect")),
+    replace(
+        STAGES["featurize_text"], fitted=("featurize_text",),
+        summary="Average the word vectors that the model knows, per pin.",
+    ),
+    STAGES["featurize_visual"],
+    replace(
+        STAGES["featurize_saves"], inputs=("ingest", "connect"), fitted=("ingest", "connect", "featurize_saves"),
+        summary="Fold the training saves into the columns that the model knows.",
+        code="tasks.featurize_saves:fold_saves",
+    ),
+    STAGES["walk"],
+    replace(
+        STAGES["train"], inputs=("ingest", *STAGES["train"].inputs), sections=(), fitted=("ingest", "train"),
+        summary="Adopt the network of the model's run for the pins of today; nothing is trained.",
+        code="tasks.adopt:adopt",
+    ),
+    STAGES["embed"],
+    STAGES["index"],
+    Stage(
+        "gate", 1, ("ingest", "embed", "index"), ("refresh",),
+        "Compare the related pins with those of the release that serves; stop if too many changed.",
+        has_artifact=False,
+    ),
+    replace(
+        STAGES["release"], inputs=("ingest", "featurize_text", "train", "embed", "index", "gate"),
+        fitted=("evaluate",), code="tasks.release:release_refreshed",
+        summary="Release the refreshed index and embeddings, and CURRENT names them.",
+    ),
+)  # fmt: skip
+
+REFRESH_STAGES: dict[str, Stage] = {stage.name: stage for stage in _REFRESH}

@@ -4,6 +4,7 @@ import difflib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pinsage.errors import UnknownPinError
@@ -78,6 +79,20 @@ class PinIds:
         known = self.pin_ids(places)
         alike = difflib.get_close_matches(pin_id, known, n=10 * SUGGESTIONS)
         return sorted(alike, key=lambda known: -_prefix_length(known, pin_id))[:SUGGESTIONS]
+
+
+def rows_among(ids: pa.Array | pa.ChunkedArray, known: pa.Array | pa.ChunkedArray) -> NDArray[np.int32]:
+    """The row of each id among the ids of another catalog, of pins or of boards; -1 where that has no such id.
+
+    Args:
+        ids: strings [n].
+        known: strings [m], each once.
+
+    Returns:
+        int32 [n].
+    """
+    places = pc.index_in(ids, value_set=known)
+    return np.asarray(pc.fill_null(places, -1)).astype(np.int32, copy=False)
 
 
 def _prefix_length(one: str, other: str) -> int:

@@ -61,7 +61,7 @@ def write_spectral_features(
     began = time.monotonic()
     with Workers(num_threads) as workers:
         factors = factorize(graph, settings, workers)
-        _write_pins(graph, factors.boards, settings, folder / "spectral.npy", workers)
+        write_pins(graph, factors.boards, settings, folder / "spectral.npy", workers)
     has_saves = graph.pin_degrees > 0
     np.save(folder / "has_saves.npy", has_saves)
     np.save(folder / "boards.npy", factors.boards)
@@ -84,8 +84,8 @@ def factorize(graph: BipartiteGraph, settings: SpectralSettings, workers: Worker
     dim = vector_width(settings.dim, graph.num_pins)
     if dim == 0:
         return Factors(np.zeros((graph.num_boards, 0), np.float32), np.zeros(0), 0.0)
-    pin_scale = _power(graph.pin_degrees, -2 * settings.pin_exponent)
-    board_scale = _power(graph.board_degrees, -settings.board_exponent)[:, None]  # [B, 1]
+    pin_scale = power_of_degrees(graph.pin_degrees, -2 * settings.pin_exponent)
+    board_scale = power_of_degrees(graph.board_degrees, -settings.board_exponent)[:, None]  # [B, 1]
     block = _random_block(graph.num_boards, dim + settings.oversampling, settings.seed)
     image = np.empty_like(block)
     for iteration in range(settings.iterations):
@@ -166,10 +166,18 @@ def _choose_signs(factors: NDArray[np.float32]) -> None:
     factors *= np.where(high >= -low, 1, -1).astype(np.float32)
 
 
-def _write_pins(
+def write_pins(
     graph: BipartiteGraph, factors: NDArray[np.float32], settings: SpectralSettings, path: Path, workers: Workers
 ) -> None:
-    """Write the vectors of all pins, some pins at a time: as large a table as this need never be in memory."""
+    """Write the vectors of all pins of a graph, some at a time: as large a table as this need never be in memory.
+
+    Args:
+        graph: pins, and R boards and sessions.
+        factors: float32 [R, C], of these.
+        settings: those of the decomposition that the factors come from.
+        path: the `.npy` file, float32 [P, C].
+        workers: the threads.
+    """
     offsets, boards = np.asarray(graph.pin_offsets), np.asarray(graph.pin_boards)
     allocate(path, np.float32, (graph.num_pins, factors.shape[1]))
     file = RowFile.open(path)
@@ -190,7 +198,7 @@ def _vectors(
     if settings.unit_rows:
         lengths = np.sqrt(np.einsum("nc,nc->n", vectors, vectors, dtype=np.float64))  # [n]
         return vectors / np.where(lengths > 0, lengths, 1).astype(np.float32)[:, None]
-    return vectors * _power(np.diff(offsets), -settings.pin_exponent)[:, None]
+    return vectors * power_of_degrees(np.diff(offsets), -settings.pin_exponent)[:, None]
 
 
 def _total_energy(graph: BipartiteGraph, pin_scale: NDArray[np.float32], board_scale: NDArray[np.float32]) -> float:
@@ -199,7 +207,7 @@ def _total_energy(graph: BipartiteGraph, pin_scale: NDArray[np.float32], board_s
     return float(by_board[:, 0].astype(np.float64) @ np.square(board_scale, dtype=np.float64))
 
 
-def _power(degrees: NDArray[np.int64], exponent: float) -> NDArray[np.float32]:
+def power_of_degrees(degrees: NDArray[np.int64], exponent: float) -> NDArray[np.float32]:
     """Degrees to a power, float32; 0 stays 0."""
     powers = np.power(degrees, exponent, out=np.zeros(len(degrees)), where=degrees > 0)
     return powers.astype(np.float32)

@@ -48,9 +48,10 @@ class ReleaseParts:
     """The parts of a release.
 
     Attributes:
-        inputs: the folders of the artifacts of ingest, featurize_text, train, embed, index and evaluate.
+        inputs: the folders of the artifacts of ingest, featurize_text, train, embed, index and evaluate; in a refresh
+            that of evaluate is the one of the run that trained the model.
         model_version: the number of the registered model.
-        decision: what the gate said: the facts of the stage promote.
+        decision: what the gate said: the facts of the stage promote, or of the stage gate in a refresh.
         settings: of the run.
         run_id: of the run.
     """

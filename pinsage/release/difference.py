@@ -3,21 +3,32 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
+from pinsage.catalog.ids import PinIds
 from pinsage.config import flat, validate
 from pinsage.evaluation.names import ALL, PINSAGE
 from pinsage.release.contents import METRICS, SETTINGS
-from pinsage.release.release import Release
+from pinsage.release.release import Answer, Release
 from pinsage.store.manifest import Fact
 
 DEPTH = 10
 QUERIES = 500
+
+
+class Related(Protocol):
+    """Something that says which pins go with a pin: a release, or what is to become one."""
+
+    pin_ids: PinIds
+
+    def related(self, pin_id: str, k: int = 10) -> Answer:
+        """The pins that go best with a pin, without itself."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ def difference(older: tuple[Release, Path], newer: tuple[Release, Path], *, seed
     )  # fmt: skip
 
 
-def kept_neighbors(older: Release, newer: Release, *, seed: int = 0) -> float | None:
+def kept_neighbors(older: Related, newer: Related, *, seed: int = 0) -> float | None:
     """The share of the ten pins related to a pin that stayed the same, averaged over a sample of common pins.
 
     A neighbor that only one release knows came or went with the catalog and does not count.

@@ -18,6 +18,7 @@ from pinsage.store.bucket import Bucket
 from pinsage.store.manifest import Facts
 
 RUN = "run.json"
+MODEL_RUN = "model_run"  # in the origin of a refresh
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+~-]{0,199}")
 
 
@@ -43,6 +44,11 @@ class Run:
         self.settings = settings
         self.origin = origin
         self.started_at = started_at
+
+    @property
+    def model_run(self) -> str:
+        """The run whose model a refresh uses; empty for a run that trains one."""
+        return self.origin.get(MODEL_RUN, "")
 
     def record(self, result: StageResult) -> None:
         """Write down what a stage came to."""

@@ -10,13 +10,13 @@ from uuid import uuid4
 
 import typer
 
-from pinsage.config import load_settings, named_settings, parse_override
+from pinsage.config import Flat, load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
 from tasks.command_line.releases import HOME, Home, release_app
 from tasks.command_line.terminal import OneLineErrors, stdout_console
-from tasks.stages import STAGES
+from tasks.stages import REFRESH_STAGES, STAGES
 
 app = typer.Typer(
     cls=OneLineErrors,
@@ -88,6 +88,25 @@ def compare(
 
 
 @app.command()
+def refresh(dataset: Dataset = "", overrides: Overrides = None, run_id: RunId = "", home: Home = HOME) -> None:
+    """Take the model that serves to the newest tables, without training, and release what comes out.
+
+    Settings are those of the run that trained the model; data.*, index.*, refresh.* and release.* may be set.
+
+    Example: pinsage refresh --dataset var/demo --set refresh.max_churn=0.5
+    """
+    from tasks.command_line.summary import print_refresh
+    from tasks.running.local_run import ORIGIN, LocalRun
+    from tasks.running.refresh import open_refresh
+
+    console, home = stdout_console(), home.resolve()
+    found = open_refresh(run_id or _new_run_id(), home, _named(overrides, dataset), ORIGIN)
+    console.print(f"run {found.run_id} in {open_store(home).place}, with the model of run {found.model_run}")
+    LocalRun(found.run_id, found.settings, home).perform(list(REFRESH_STAGES), console)
+    print_refresh(home, found.run_id, console)
+
+
+@app.command()
 def trigger(
     dataset: Dataset = "",
     preset: Preset = None,
@@ -122,7 +141,7 @@ def stage(
 
     Example: pinsage stage report --run cli-20261124T014321-5f3a
     """
-    if name not in STAGES:
+    if name not in {**STAGES, **REFRESH_STAGES}:
         raise SettingsError(f"'{name}' is not a stage. The stages are: {', '.join(STAGES)}.")
     from tasks.command_line.related import latest_with
     from tasks.running.local_run import LocalRun
@@ -174,8 +193,9 @@ def runs(home: Home = HOME) -> None:
         rate = results["evaluate"].facts.get("pinsage_test_hit_rate_at_10") if "evaluate" in results else None
         dataset = Path(found.settings.data.dataset).name
         shown = f"{rate:.4f}" if isinstance(rate, float) else "–"
+        num_stages = len(REFRESH_STAGES if found.model_run else STAGES)
         table.add_row(
-            Text(found.run_id), found.started_at, Text(dataset), f"{len(results)} of {len(STAGES)}", Text(shown)
+            Text(found.run_id), found.started_at, Text(dataset), f"{len(results)} of {num_stages}", Text(shown)
         )
     stdout_console().print(table)
 
@@ -265,11 +285,16 @@ def schema(
 
 
 def _settings(preset: Path | None, overrides: list[str] | None, dataset: str) -> Settings:
-    """The preset, then the single settings, then the data set, made absolute because runs remember it."""
+    """The preset, then the single settings, then the data set."""
+    return load_settings(preset, _named(overrides, dataset))
+
+
+def _named(overrides: list[str] | None, dataset: str) -> Flat:
+    """The single settings, then the data set, made absolute because runs remember it."""
     chosen = dict(parse_override(text) for text in overrides or [])
     if dataset:
         chosen["data.dataset"] = dataset if "://" in dataset else str(Path(dataset).resolve())
-    return load_settings(preset, chosen)
+    return chosen
 
 
 def _new_run_id() -> str:

@@ -11,9 +11,7 @@ from pinsage.errors import PinSageError, SettingsError
 from pinsage.settings import Settings
 from tasks.comparing.plan import LAST_STAGE, Comparison, needed_for, planned_runs
 from tasks.comparing.summary import conclude, summarize
-from tasks.running.local_run import LocalRun
-
-ORIGIN = {"triggered_by": "command line"}
+from tasks.running.local_run import ORIGIN, LocalRun
 
 
 def comparison_asked(ladder: str, variants: Sequence[str], seeds: str) -> Comparison:

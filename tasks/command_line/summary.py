@@ -57,6 +57,22 @@ def print_summary(home: Path, run_id: str, console: Console, *, mlflow_page: str
         console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
 
 
+def print_refresh(home: Path, run_id: str, console: Console) -> None:
+    """Show what changed in a refresh that has come to its end, and its release.
+
+    Raises:
+        RunRecordError: there is no such run.
+        ArtifactMissingError: it has not come to its end.
+    """
+    run = open_store(home).runs.open(run_id)
+    gate = run.result("gate").facts
+    lines = {"Stages": _work_done(run), "Gate": str(gate["reason"]), "Release": _release(run)}
+    if "churn" in gate:
+        lines["Pins"] = f"{gate['pins_added']} came, {gate['pins_removed']} went since {gate['compared_with']}"
+    for name, text in lines.items():
+        console.print(Text.assemble((f"{name:<9}", "bold"), text), soft_wrap=True)
+
+
 def metrics_table(evaluated: Path) -> Table:
     """Every method by the metrics of the report on the test pairs of an evaluation; the best of a column is bold."""
     scores = score_table(pq.read_table(evaluated / "metrics.parquet").to_pylist(), all_methods=True)

@@ -39,7 +39,8 @@ class StageFailedError(PinSageError):
 class StageCommand:
     """A stage of a run with flat settings, in a data folder.
 
-    `origin` says where the run came from; `more` are options of `python -m tasks` that few stages have.
+    `origin` says where the run came from. With `refresh` the run uses the model that serves: see
+    `tasks.running.refresh`. `more` are options of `python -m tasks` that few stages have.
     """
 
     stage: str
@@ -47,6 +48,7 @@ class StageCommand:
     home: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    refresh: bool = False
     more: Mapping[str, str] = field(default_factory=dict)
 
     def argv(self) -> list[str]:
@@ -59,7 +61,7 @@ class StageCommand:
             "--parent": str(os.getpid()),
             **self.more,
         }
-        return _python(self.stage, options)
+        return [*_python(self.stage, options), *(["--refresh"] if self.refresh else [])]
 
 
 def record_failure(run_id: str, home: Path, reason: str, *, wait: bool = True) -> None:

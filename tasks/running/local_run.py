@@ -16,7 +16,9 @@ from pinsage.store.run import StageResult
 from tasks.command_line.terminal import log_to
 from tasks.running.progress import ProgressBar
 from tasks.running.stage_process import mark_failed, perform
-from tasks.stages import STAGES
+from tasks.stages import REFRESH_STAGES, STAGES
+
+ORIGIN = {"triggered_by": "command line"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class LocalRun:
     run_id: str
     settings: Settings
     home: Path
-    origin: dict[str, str] = field(default_factory=lambda: {"triggered_by": "command line"})
+    origin: dict[str, str] = field(default_factory=ORIGIN.copy)
 
     def perform(self, stages: Sequence[str], console: Console) -> list[StageResult]:
         """The results of the stages, in order; progress is a bar on a terminal and a line per stage elsewhere.
@@ -40,7 +42,7 @@ class LocalRun:
             return [self._one(stage, bar, task) for stage in stages]
 
     def _one(self, stage: str, bar: Progress, task: Any) -> StageResult:
-        bar.update(task, description=f"{stage}: {STAGES[stage].summary}")
+        bar.update(task, description=f"{stage}: {(STAGES.get(stage) or REFRESH_STAGES[stage]).summary}")
         on_progress = None if bar.disable else ProgressBar(bar)
         result = perform(stage, self.run_id, self.settings, self.home, self.origin, on_progress)
         how = "reused" if result.reused else f"{result.seconds:.1f} s"

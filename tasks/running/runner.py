@@ -5,19 +5,19 @@ import logging
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pinsage
-from pinsage.errors import PinSageError
+from pinsage.errors import PinSageError, SettingsError
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
 from tasks.running.work import StageWork
-from tasks.stages import STAGES, Stage
+from tasks.stages import REFRESH_STAGES, STAGES, Stage
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ def run_stage(
     Raises:
         PinSageError: the stage cannot be done; the message says why and what to do.
     """
-    stage, store = STAGES[name], open_store(home)
-    recipe = stage_recipe(stage, run, home)
+    store = open_store(home)
+    stage, recipe = _plan(name, run, store)
     if stage.has_artifact and store.artifacts.has(name, recipe.key):
         manifest = store.artifacts.open(name, recipe.key).manifest
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
@@ -43,11 +43,19 @@ def run_stage(
     return result
 
 
+def stages_of(run: Run) -> dict[str, Stage]:
+    """The stages of a run, in order: those of the pipeline that trains, or those of a refresh."""
+    return REFRESH_STAGES if run.model_run else STAGES
+
+
 def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
     """The values that decide the bytes of a stage's artifact, and their key."""
     # Only what decides the bytes: where and how a stage runs must not make its artifact anew.
     config = {section: getattr(run.settings, section).content() for section in stage.sections}
     inputs = {name: run.result(name).key for name in stage.inputs}
+    if stage.fitted:
+        model = open_store(home).runs.open(run.model_run)
+        inputs |= {f"{name} of the model": model.result(name).key for name in stage.fitted}
     identity = _function(stage.identity)(run.settings, home) if stage.identity else {}
     key = artifact_key(stage.name, stage.version, config, inputs, identity)
     return Manifest(stage.name, key, stage.version, config, inputs, identity, code_version())
@@ -60,6 +68,19 @@ def code_version() -> str:
     git = shutil.which("git") and subprocess.run(command, capture_output=True, text=True, check=False)
     commit = git.stdout.strip() if git else ""
     return f"{pinsage.__version__}+{commit}" if commit else pinsage.__version__
+
+
+def _plan(name: str, run: Run, store: Store) -> tuple[Stage, Manifest]:
+    """The stage called `name` as this run does it, and its recipe."""
+    if name not in stages_of(run):
+        raise SettingsError(f"Run {run.run_id} has no stage '{name}'. Its stages are: {', '.join(stages_of(run))}.")
+    stage = stages_of(run)[name]
+    if stage.fitted and stage.has_artifact:
+        # Over data that have not changed since the training, the refresh is the model's run itself.
+        trained, model = stage_recipe(STAGES[name], run, store.home), store.runs.open(run.model_run)
+        if trained.key == model.result(name).key and store.artifacts.has(name, trained.key):
+            return STAGES[name], trained
+    return stage, stage_recipe(stage, run, store.home)
 
 
 def _make(stage: Stage, store: Store, recipe: Manifest, work: StageWork) -> StageResult:
@@ -81,12 +102,19 @@ def _make(stage: Stage, store: Store, recipe: Manifest, work: StageWork) -> Stag
 def _work(
     stage: Stage, run: Run, store: Store, key: str, log_metrics: LogMetrics, on_progress: OnProgress
 ) -> StageWork:
-    published = [name for name in stage.inputs if STAGES[name].has_artifact]
-    inputs = {name: store.artifacts.open(name, run.result(name).key).folder for name in published}
+    published = [name for name in stage.inputs if stages_of(run)[name].has_artifact]
+    inputs = _folders(published, run, store)
+    fitted = _folders(stage.fitted, store.runs.open(run.model_run), store) if stage.fitted else {}
     scratch = store.scratch(stage.name, key)
     return StageWork(
-        run.settings, inputs, scratch, scratch, store.home, run.run_id, log_metrics, on_progress=on_progress
-    )
+        run.settings, inputs, scratch, scratch, store.home, run.run_id, log_metrics, on_progress=on_progress,
+        fitted=fitted,
+    )  # fmt: skip
+
+
+def _folders(stages: Iterable[str], run: Run, store: Store) -> dict[str, Path]:
+    """The folders of the artifacts of stages in a run, verified."""
+    return {name: store.artifacts.open(name, run.result(name).key).folder for name in stages}
 
 
 def _function(path: str) -> Callable[..., Any]:

@@ -29,7 +29,8 @@ def perform(
     The progress of work on the cluster goes to `on_progress`, or into the log.
 
     MLflow takes three seconds to import, so of the stages that succeed only ingest (which opens the MLflow run), train
-    (which streams its curves) and promote (which closes it) go near it.
+    (which streams its curves) and promote (which closes it) go near it. A refresh has no MLflow run: there is nothing
+    to compare, and one every hour would hide the trainings.
 
     Raises:
         PinSageError: the stage cannot be done; the MLflow run is then marked as failed.
@@ -39,7 +40,7 @@ def perform(
     try:
         return _track(stage, run, home, tracker, on_progress or ProgressLines())
     except Exception as error:
-        if stage != "ingest":  # before ingest has ended there is no MLflow run
+        if stage != "ingest" and not run.model_run:  # before ingest has ended there is no MLflow run
             _mark_failed(tracker, f"{stage}: {error}")
         raise
 
@@ -51,10 +52,13 @@ def mark_failed(run_id: str, home: Path, reason: str) -> None:
         RunRecordError: there is no such run.
     """
     run = open_store(home).runs.open(run_id)
-    _mark_failed(open_tracker(run.settings, home, run_id), reason)
+    if not run.model_run:
+        _mark_failed(open_tracker(run.settings, home, run_id), reason)
 
 
 def _track(stage: str, run: Run, home: Path, tracker: Tracker, on_progress: OnProgress) -> StageResult:
+    if run.model_run:
+        return run_stage(stage, run, home, on_progress=on_progress)
     is_training = stage == "train"
 
     def log_curves(metrics: Mapping[str, float], step: int) -> None:

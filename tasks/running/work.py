@@ -20,7 +20,8 @@ class StageWork:
     published when the function returns. `scratch` is a folder of this key alone that survives a killed attempt
     (checkpoints). `log_metrics` sends the metrics of a training step to the experiment tracker, `on_progress` takes the
     progress of work on the cluster. `home` is the pipeline's data folder. `identity` is what the stage's identity
-    function said.
+    function said. `fitted` maps a stage name to the folder of its artifact in the run whose model a refresh uses; it is
+    empty in a run that trains.
     """
 
     settings: Settings
@@ -32,6 +33,7 @@ class StageWork:
     log_metrics: LogMetrics = field(default=log_nothing)
     identity: Mapping[str, Any] = field(default_factory=dict)
     on_progress: OnProgress = field(default=ignore_progress)
+    fitted: Mapping[str, Path] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The settings and folders, for processes that do the work together."""

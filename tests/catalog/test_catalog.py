@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.catalog.ids import PinIds
+from pinsage.catalog.ids import PinIds, rows_among
 from pinsage.errors import ArtifactMissingError, UnknownPinError
 
 
@@ -104,3 +104,10 @@ def test_a_row_that_is_no_pin_is_refused(catalog):
     """The sentence says which rows are pins."""
     with pytest.raises(UnknownPinError, match="no pin 3; this catalog has pins 0 to 2"):
         catalog.pin_ids.pin_id(3)
+
+
+def test_rows_of_another_catalog_are_found_by_id():
+    """Ids that it lacks are -1; none at all are no rows."""
+    rows = rows_among(pa.chunked_array([["b", "x"], ["a"]]), pa.chunked_array([["a"], ["b", "c"]]))
+    assert (rows.dtype, rows.tolist()) == (np.int32, [1, -1, 0])
+    assert rows_among(pa.array([], pa.string()), pa.array(["a"])).tolist() == []

@@ -31,13 +31,19 @@ def home() -> Path:
 
 
 @pytest.fixture(scope="session")
-def dag():
-    """The DAG, as Airflow's own loader sees it."""
+def dag_bag():
+    """All DAGs, as Airflow's own loader sees them."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(dag_folder=DAGS)
     assert bag.import_errors == {}
-    return bag.dags["train_pinsage"]
+    return bag
+
+
+@pytest.fixture(scope="session")
+def dag(dag_bag):
+    """The DAG that trains."""
+    return dag_bag.dags["train_pinsage"]
 
 
 @pytest.fixture(scope="session")

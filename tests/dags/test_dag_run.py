@@ -7,7 +7,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 
 from pinsage.datasets.demo.world import write_demo
 from pinsage.store.deployment import open_store
-from tasks.stages import STAGES
+from tasks.stages import REFRESH_STAGES, STAGES
 
 SMALL = {
     "text.dim": 16,
@@ -35,9 +35,14 @@ def world(tmp_path_factory):
     return folder
 
 
-def test_a_run_of_the_dag_is_green_and_its_xcoms_are_small(dag, airflow_database, world, home):
+@pytest.fixture(scope="module")
+def run(dag, airflow_database, world):
+    """A run of the DAG that trains, at its end."""
+    return dag.test(run_conf={**SMALL, "data.dataset": str(world)})
+
+
+def test_a_run_of_the_dag_is_green_and_its_xcoms_are_small(run, home):
     """Every task succeeds, leaves a report of at most 4 KiB, and the run's record has all stages."""
-    run = dag.test(run_conf={**SMALL, "data.dataset": str(world)})
     tasks = {task.task_id: task for task in run.get_task_instances()}
     assert run.state == DagRunState.SUCCESS
     assert {task.state for task in tasks.values()} == {TaskInstanceState.SUCCESS}
@@ -45,6 +50,16 @@ def test_a_run_of_the_dag_is_green_and_its_xcoms_are_small(dag, airflow_database
     assert {name: report["stage"] for name, report in reports.items()} == {name: name for name in STAGES}
     assert max(len(json.dumps(report)) for report in reports.values()) <= 4096
     assert set(open_store(home).runs.open(run.run_id).results()) == set(STAGES)
+
+
+def test_a_refresh_is_green_and_uses_the_model_that_serves(run, dag_bag, world, home):
+    """Over the same tables it makes nothing anew, and finds that it was released."""
+    refreshed = dag_bag.dags["refresh_embeddings"].test(run_conf={"refresh.max_churn": 0.1})
+    record = open_store(home).runs.open(refreshed.run_id)
+    assert refreshed.state == DagRunState.SUCCESS
+    assert (record.model_run, record.settings.data.dataset) == (run.run_id, str(world))
+    assert set(record.results()) == set(REFRESH_STAGES)
+    assert "was released before" in record.result("release").facts["reason"]
 
 
 def test_bad_input_fails_the_first_task_without_a_retry(dag, airflow_database, tmp_path):

@@ -9,7 +9,7 @@ from split_world import catalog_of, split_pairs, world
 
 from pinsage.pairs import split
 from pinsage.pairs.board_blocks import board_blocks
-from pinsage.pairs.sessions import session_numbers
+from pinsage.pairs.sessions import same_sessions, session_numbers
 from pinsage.settings import PairSettings
 
 
@@ -38,6 +38,30 @@ def test_sessions_are_slices_of_boards(sizes, length):
     numbers = session_numbers(boards, length)
     assert numbers.dtype == np.int32
     assert numbers.tolist() == slow_sessions(sizes, length)
+
+
+def session_names(boards, sizes, length) -> list[tuple[str, int]]:
+    """The board and the place on it of each session, by its number."""
+    numbers = slow_sessions(sizes, length)
+    owner = dict(zip(numbers, np.repeat(boards, sizes).tolist(), strict=True))
+    owners = [owner[number] for number in range(max(numbers, default=-1) + 1)]
+    return [(board, owners[:place].count(board)) for place, board in enumerate(owners)]
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 12)),
+    st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 12)),
+    st.integers(2, 5),
+)
+@settings(deadline=None)
+def test_sessions_of_then_are_found_by_board_and_place(now, then, length):
+    """Against lists of names; boards came, went, grew and shrank."""
+    names, known = ((sorted(sizes), [sizes[name] for name in sorted(sizes)]) for sizes in (now, then))
+    boards = np.array([known[0].index(name) if name in then else -1 for name in names[0]], np.int32)
+    sizes = (np.array(counts, np.int64) for counts in (names[1], known[1]))
+    found = same_sessions(boards, *sizes, length)
+    wanted, there = session_names(*names, length), session_names(*known, length)
+    assert found.tolist() == [there.index(name) if name in there else -1 for name in wanted]
 
 
 def test_a_length_of_zero_makes_no_sessions(tmp_path):
