@@ -13,7 +13,8 @@ WANTED = (
     "data.dataset", "data.as_of", "train.epochs", "train.batch_size", "train.learning_rate",
     "walk.num_neighbors", "model.num_layers", "evaluate.methods",
 )  # fmt: skip
-REFRESHED = ("data.dataset", "data.as_of", "refresh.max_churn")  # the model of a refresh has decided the rest
+# On the form of a refresh; what the model was trained with decides the rest.
+REFRESHED = ("data.dataset", "data.as_of", "refresh.max_churn", "refresh.held_out_saves")
 SECTIONS = tuple(Settings.model_fields)  # the params of a comparison are no settings
 _SOURCE = re.compile(r" \((?:PinSage|Pixie)[^)]*\)")  # for readers of the code, not of the form
 

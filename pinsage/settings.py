@@ -258,6 +258,9 @@ class RefreshSettings(Section):
     max_churn: float = setting(
         0.3, "Share of the first ten related pins that may change, on average; more of it is not released.", ge=0, le=1
     )
+    held_out_saves: bool = setting(
+        False, "Saves that a training would hold out, the last ones of every board, reach the graph, too."
+    )
 
 
 class ClusterSettings(Section):

@@ -85,7 +85,11 @@ def refresh_settings(model: Settings, overrides: Flat) -> Settings:
                 f"A refresh cannot set {name}: what the model learned from decides it. "
                 f"It takes {', '.join(f'{section}.*' for section in FREE)}; for anything else train again."
             )
-    return load_settings(overrides={**flat(model), "data.as_of": None, **overrides})
+    settings = load_settings(overrides={**flat(model), "data.as_of": None, **overrides})
+    if settings.refresh.held_out_saves:  # nothing is measured on them here
+        pairs = settings.pairs.model_copy(update={"validation_share": 0.0, "test_share": 0.0})
+        return settings.model_copy(update={"pairs": pairs})
+    return settings
 
 
 def _is_execution(name: str) -> bool:

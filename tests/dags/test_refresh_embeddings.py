@@ -73,4 +73,4 @@ def test_its_tasks_ask_for_the_model_that_serves(refresh, monkeypatch):
     assert isinstance(refresh_embeddings.pair, StageTask)
     assert commands[0].argv()[-1] == "--refresh"
     assert set(params) == set(REFRESHED)
-    assert commands[0].settings == chosen(params) == {"refresh.max_churn": 0.3}
+    assert commands[0].settings == chosen(params) == {"refresh.max_churn": 0.3, "refresh.held_out_saves": False}

@@ -154,6 +154,14 @@ def test_a_new_board_is_read_by_the_pins_it_shares_with_old_ones(home, tables):
     assert sum(pin_id in TOPIC for pin_id in current(home).related("newcomer", 5).pin_ids) >= 4
 
 
+def test_saves_that_a_training_holds_out_may_reach_the_graph(home, tables):
+    """They are the newest ones of every board: where saves are the pairs, a refresh without them learns little."""
+    as_trained = refresh(home, tables, "as-trained").result("pair").facts
+    all_saves = refresh(home, tables, "all-saves", **{"refresh.held_out_saves": True}).result("pair").facts
+    assert as_trained["held_out_saves"] > 0 == all_saves["held_out_saves"]
+    assert all_saves["training_saves"] == as_trained["training_saves"] + as_trained["held_out_saves"]
+
+
 def test_a_pin_that_was_removed_is_not_found_any_more(home, tables):
     """Neither as a query nor as an answer."""
     remove_pin(tables, "pin-07")
