@@ -161,13 +161,21 @@ class Releases:
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` releases, the current one and the one before it; returns the removed."""
         with self._only_mover():
-            pointer, versions = self.current(), self.versions()
-            kept = {*versions[:keep], pointer.version, *pointer.previous[:1]}
-            removed = [version for version in versions if version not in kept]
+            removed = self.surplus(keep)
             for version in removed:
                 self._bucket.remove(f"{version}/{manifests.NAME}")  # first: half a release must not be found
                 self._bucket.remove(version)
         return removed
+
+    def surplus(self, keep: int) -> list[str]:
+        """The releases that `prune` would remove.
+
+        Raises:
+            ArtifactMissingError, ArtifactDamagedError: as `current`, without which nobody knows what serves.
+        """
+        pointer, versions = self.current(), self.versions()
+        kept = {*versions[:keep], pointer.version, *pointer.previous[:1]}
+        return [version for version in versions if version not in kept]
 
     def _checked(self, version: str, check: Callable[[Path], Checked]) -> Checked:
         folder = self.folder(version)

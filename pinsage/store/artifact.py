@@ -5,18 +5,22 @@ and of two attempts at the same key the first to publish wins. Here in a folder;
 """
 
 import errno
+import shutil
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
-from pinsage.errors import ArtifactMissingError
+from pinsage.errors import ArtifactDamagedError, ArtifactMissingError
 from pinsage.store import manifest as manifests
 from pinsage.store.atomic import sync
 from pinsage.store.drafts import abandoned_drafts, draft_folder
 from pinsage.store.manifest import Facts, Manifest
+
+REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,27 @@ class ArtifactStore(ABC):
             ArtifactDamagedError: a file does not match the manifest.
             StoreError: the store cannot be reached or refused.
         """
-        folder = self.folder(stage, key)
-        manifest = Manifest.read(folder)
-        manifests.verify(folder, manifest)
+        try:
+            folder = self.folder(stage, key)
+            manifest = Manifest.read(folder)
+            manifests.verify(folder, manifest)
+        except ArtifactDamagedError:
+            if self.has(stage, key):
+                raise
+            raise ArtifactMissingError(
+                f"{stage}/{key} was removed while it was being read. Run the stage '{stage}' again."
+            ) from None
         return Artifact(folder, manifest)
+
+    @abstractmethod
+    def remove(self, stage: str, key: str, is_wanted: Callable[[], bool]) -> bool:
+        """Make an artifact invisible, then remove its files; return whether it is gone.
+
+        Args:
+            stage: its stage.
+            key: its key.
+            is_wanted: asked before and again once it is invisible; it stays, or comes back, where somebody wants it.
+        """
 
     @contextmanager
     def publish(self, recipe: Manifest) -> Iterator[Draft]:
@@ -115,6 +136,21 @@ class FolderArtifacts(ArtifactStore):
         if not self.has(stage, key):
             raise ArtifactMissingError(f"{folder} does not exist. Run the stage '{stage}' first.")
         return folder
+
+    def remove(self, stage: str, key: str, is_wanted: Callable[[], bool]) -> bool:
+        """Make an artifact invisible by renaming it, then remove its files; return whether it is gone."""
+        folder = self.root / stage / key
+        removed = folder.with_name(f"{REMOVED}{key}-{uuid4().hex[:12]}")
+        if is_wanted():
+            return False
+        # The whole folder at once: one without its manifest would keep the next attempt from publishing there.
+        with suppress(FileNotFoundError):
+            folder.rename(removed)
+        if is_wanted():
+            with suppress(OSError):  # made anew meanwhile
+                removed.rename(folder)
+        shutil.rmtree(removed, ignore_errors=True)
+        return not self.has(stage, key)
 
     def _let_stand(self, draft: Path, manifest: Manifest) -> None:
         (draft / manifests.NAME).write_text(manifest.to_json(), encoding="utf-8")

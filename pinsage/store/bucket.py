@@ -3,8 +3,9 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -34,6 +35,9 @@ class Bucket(Protocol):
 
     def names(self, prefix: str = "") -> list[str]:
         """The names of all files in the folder `prefix` and below it, in order."""
+
+    def changes(self) -> dict[str, datetime]:
+        """The time of the last change of every file, by its name, by the clock of the store."""
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all it holds, if it is there."""
@@ -82,6 +86,14 @@ class FolderBucket:
         """The names of all files in the folder `prefix` and below it, in order."""
         paths = [path for path in (self.root / prefix).rglob("*") if path.suffix != PARTIAL and path.is_file()]
         return sorted(str(path.relative_to(self.root)) for path in paths)
+
+    def changes(self) -> dict[str, datetime]:
+        """The time of the last change of every file, by its name."""
+        found = {}
+        for name in self.names():
+            with suppress(FileNotFoundError):  # removed since it was listed
+                found[name] = datetime.fromtimestamp((self.root / name).stat().st_mtime, UTC)
+        return found
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all it holds, if it is there."""

@@ -77,6 +77,14 @@ class Manifest:
             raise _unreadable(shown_as, error) from None
 
 
+def named_attempt(content: bytes) -> str:
+    """The attempt that the manifest of a remote artifact names; empty where it names none or cannot be read."""
+    try:
+        return str(json.loads(content)["attempt"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
 def artifact_key(
     stage: str, version: int, config: dict[str, Any], inputs: dict[str, str], identity: dict[str, Any]
 ) -> str:

@@ -7,6 +7,7 @@ Files without a manifest that names them are nothing to a reader.
 """
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +79,21 @@ class RemoteArtifacts(ArtifactStore):
             published = self._find(stage, key)
             folder = self._cache.renew(published.copy, lambda copy: self._fetch(published, copy))
             return Artifact(folder, published.manifest)
+
+    def remove(self, stage: str, key: str, is_wanted: Callable[[], bool]) -> bool:
+        """Remove the manifest of an artifact, then its files; return whether it is gone."""
+        name = f"{stage}/{key}/{manifests.NAME}"
+        content = self._bucket.read(name)
+        if content is None or is_wanted():
+            return content is None
+        self._bucket.remove(name)
+        if is_wanted() and self._bucket.create(name, content):
+            return False
+        # Not the folder of the key: another attempt may be publishing there.
+        attempt = manifests.named_attempt(content)
+        if attempt:
+            self._bucket.remove(f"{stage}/{key}/{attempt}")
+        return True
 
     def _find(self, stage: str, key: str) -> _Published:
         name = f"{stage}/{key}/{manifests.NAME}"

@@ -114,9 +114,12 @@ class RunStore:
 
     def all(self) -> list[Run]:
         """Every run, the newest first."""
+        return sorted(map(self.open, self.ids()), key=lambda run: run.started_at, reverse=True)
+
+    def ids(self) -> list[str]:
+        """The id of every run; their records are not looked at."""
         files = [PurePosixPath(name) for name in self._bucket.names()]
-        runs = [self.open(str(file.parent)) for file in files if file.name == RUN]
-        return sorted(runs, key=lambda run: run.started_at, reverse=True)
+        return [str(file.parent) for file in files if file.name == RUN]
 
 
 def _record_name(run_id: str) -> str:

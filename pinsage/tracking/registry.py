@@ -1,12 +1,14 @@
 """Versions of the registered model and the two names that point at them: challenger and champion."""
 
 import logging
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pinsage.tracking.server import Server
 from pinsage.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ CHALLENGER = "challenger"
 CHAMPION = "champion"
 KEY_TAG = "pinsage.index_key"
 MAX_TAG_LENGTH = 5000
+_KEY = re.compile(r"pinsage\.(\w+)_key")
 
 Package = Callable[[Path], None]
 
@@ -114,6 +117,26 @@ class Registry:
             package(Path(folder) / "model")
             client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
         return client.finalize_logged_model(model.model_id, "READY")
+
+
+def aliased_artifacts(server: Server, model_name: str) -> frozenset[tuple[str, str]]:
+    """The stage and key of each artifact that the versions with an alias were made of.
+
+    A version without an alias needs none of them: MLflow has a copy of its files.
+
+    Raises:
+        TrackingError: MLflow does not answer or refuses.
+    """
+    with server.clear_errors():
+        quoted = model_name.replace("'", "''")
+        numbers = {
+            str(number)
+            for model in server.client.search_registered_models(f"name = '{quoted}'")
+            for number in server.client.get_registered_model(model.name).aliases.values()
+        }
+        tags = [server.client.get_model_version(model_name, number).tags for number in sorted(numbers)]
+    found = [(_KEY.fullmatch(name), key) for version in tags for name, key in version.items()]
+    return frozenset((match[1], key) for match, key in found if match)
 
 
 def _version(version: "ModelVersion") -> Version:

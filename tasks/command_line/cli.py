@@ -15,6 +15,7 @@ from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
 from tasks.command_line.releases import HOME, Home, release_app
+from tasks.command_line.retention import store_app
 from tasks.command_line.terminal import OneLineErrors, stdout_console
 from tasks.stages import REFRESH_STAGES, STAGES
 
@@ -29,6 +30,7 @@ config_app = typer.Typer(no_args_is_help=True, help="The settings of a run.")
 import_app = typer.Typer(no_args_is_help=True, help="Public data sets as pins, boards and saves.")
 app.add_typer(config_app, name="config")
 app.add_typer(release_app, name="release")
+app.add_typer(store_app, name="store")
 app.add_typer(import_app, name="import")
 
 Dataset = Annotated[str, typer.Option(help="Folder or URL with pins, boards and saves Parquet tables.")]

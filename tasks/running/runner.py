@@ -16,6 +16,7 @@ from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothin
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
+from pinsage.store.uses import USES, mark_use
 from tasks.running.work import StageWork
 from tasks.stages import REFRESH_STAGES, STAGES, Stage
 
@@ -32,6 +33,8 @@ def run_stage(
     """
     store = open_store(home)
     stage, recipe = _plan(name, run, store)
+    if stage.has_artifact:
+        mark_use(store.bucket(USES), name, recipe.key, run.run_id)  # before we look: pinsage/store/uses.py
     if stage.has_artifact and store.artifacts.has(name, recipe.key):
         manifest = store.artifacts.open(name, recipe.key).manifest
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)

@@ -15,7 +15,7 @@ OTHERS = {
     "conf": "Presets of the settings: the demo, the paper's numbers.",
     "tests": "A mirror of the code, with architecture/ (directions of imports), faults/ and end_to_end/ beside it.",
     "benchmarks": "The programs that give the figures, and their raw numbers.",
-    "docs": "Data model, pipeline, paper map, configuration, quality, performance, decisions, glossary, log.",
+    "docs": "Data model, pipeline, operations, paper map, settings, quality, performance, decisions, glossary, log.",
 }
 
 

@@ -9,6 +9,7 @@ from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
+from pinsage.store.uses import USES, read_uses
 from tasks.running import runner
 from tasks.running.work import StageWork
 from tasks.stages import STAGES, Stage
@@ -54,6 +55,22 @@ def test_another_setting_is_another_artifact(tmp_path, calls):
     ]
     assert keys[0] != keys[1]
     assert keys[0] == keys[2]
+
+
+def test_a_stage_marks_its_artifact_before_it_works_and_when_it_reuses_it(tmp_path, calls, monkeypatch):
+    """So that who removes old artifacts leaves it: a running stage's, and one that an old run has made."""
+    seen, count_words = [], calls.count_words
+    marks = open_store(tmp_path).bucket(USES)
+
+    def look_then_count(work):
+        seen.extend(read_uses(marks))
+        return count_words(work)
+
+    monkeypatch.setattr(sys.modules["tasks.count_words"], "count_words", look_then_count)
+    result = runner.run_stage("count_words", start(tmp_path, "r1"), tmp_path)
+    assert [(use.ref, use.run_id) for use in seen] == [(("count_words", result.key), "r1")]
+    runner.run_stage("count_words", start(tmp_path, "r2"), tmp_path)
+    assert {use.run_id for use in read_uses(marks)} == {"r1", "r2"}
 
 
 def test_a_damaged_artifact_is_not_reused(tmp_path, calls):

@@ -1,0 +1,141 @@
+"""Remove from a store what retention says, beside stages that run on other hosts.
+
+The record of a run goes before its artifacts, and an artifact becomes invisible before its files go: whoever is killed
+in between leaves nothing that looks whole and is not. What it left, the next call removes.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from pinsage.errors import ArtifactDamagedError
+from pinsage.store import manifest as manifests
+from pinsage.store.artifact import REMOVED
+from pinsage.store.bucket import Bucket, FolderBucket
+from pinsage.store.deployment import CHECKPOINTS, Store
+from pinsage.store.manifest import Manifest
+from pinsage.store.retention import Inventory, Needs, Plan, Policy, RecordedRun, Ref, Removal, StoredArtifact, decide
+from pinsage.store.run import RUN
+from pinsage.store.uses import USES, read_uses
+
+OnRemoval = Callable[[Removal], None]
+
+
+def plan(store: Store, policy: Policy, needs: Needs, now: datetime) -> Plan:
+    """The plan of what goes now; nothing is changed.
+
+    Raises:
+        StoreError: the store cannot be reached or refused.
+    """
+    return decide(take_inventory(store), policy, now, needs)
+
+
+def prune(store: Store, policy: Policy, needs: Needs, now: datetime, on_removal: OnRemoval) -> Plan:
+    """Remove what goes, one process of the deployment at a time; each removal is told after it was done.
+
+    Raises:
+        StoreError: the store cannot be reached or refused; what was removed until then is gone, and the rest is whole.
+    """
+    with store.one_at_a_time("prune"):
+        decided = plan(store, policy, needs, now)
+        for removal in decided.removals:
+            if _remove(store, decided, removal):
+                on_removal(removal)
+        marks = store.bucket(USES)
+        for use in read_uses(marks):
+            if not decided.protects(use):
+                marks.remove(use.name)
+    return decided
+
+
+def take_inventory(store: Store) -> Inventory:
+    """The content of a store, and the scratch folders of this host."""
+    # Marks and records before artifacts: what is published meanwhile is young.
+    uses, runs = tuple(read_uses(store.bucket(USES))), tuple(_runs(store.bucket("runs")))
+    artifacts, leftovers = _artifacts(store)
+    scratch: dict[Ref, datetime] = {}
+    for bucket in _scratch_buckets(store):
+        for name, changed_at in bucket.changes().items():
+            stage, key, *rest = (*name.split("/"), "", "")
+            if any(rest):
+                scratch[stage, key] = max(changed_at, scratch.get((stage, key), changed_at))
+    return Inventory(runs, uses, artifacts, scratch, leftovers)
+
+
+def _runs(bucket: Bucket) -> Iterator[RecordedRun]:
+    names = [name.split("/") for name in bucket.names()]
+    for run_id in [parts[0] for parts in names if parts[1:] == [RUN]]:
+        # Not through Run, which refuses the settings of another version of the code.
+        body = json.loads(bucket.read(f"{run_id}/{RUN}") or b"{}")
+        files = [parts[1] for parts in names if parts[0] == run_id and len(parts) == 2 and parts[1] != RUN]
+        results = [json.loads(bucket.read(f"{run_id}/{file}") or b"{}") for file in files if file.endswith(".json")]
+        refs = frozenset((str(result["stage"]), str(result["key"])) for result in results if "key" in result)
+        started_at = datetime.fromisoformat(body["started_at"]) if body else datetime.now(UTC)  # gone meanwhile
+        yield RecordedRun(run_id, started_at, refs)
+
+
+def _artifacts(store: Store) -> tuple[dict[Ref, StoredArtifact], dict[str, datetime]]:
+    """The published artifacts, and the folders of files that belong to none, with their last change."""
+    bucket = store.bucket("artifacts")
+    changes = bucket.changes()
+    published: dict[Ref, StoredArtifact] = {}
+    attempts: dict[Ref, str] = {}
+    for name, changed_at in changes.items():
+        stage, key, *rest = name.split("/")
+        if rest == [manifests.NAME] and not key.startswith("."):
+            content = bucket.read(name) or b""
+            published[stage, key] = StoredArtifact(_inputs(content, name), changed_at)
+            attempts[stage, key] = manifests.named_attempt(content)
+    leftovers: dict[str, datetime] = {}
+    for name, changed_at in changes.items():
+        place = _leftover(name, attempts, is_remote=store.is_remote)
+        if place:
+            leftovers[place] = max(changed_at, leftovers.get(place, changed_at))
+    return published, leftovers
+
+
+def _inputs(content: bytes, name: str) -> frozenset[Ref]:
+    try:
+        return frozenset(Manifest.parse(content, name).inputs.items())
+    except ArtifactDamagedError:  # it names nothing any more; the stage that wants it says so
+        return frozenset()
+
+
+def _leftover(name: str, attempts: dict[Ref, str], *, is_remote: bool) -> str:
+    """The folder of a file that belongs to no artifact; empty where it belongs to one, or may come to."""
+    stage, key, *rest = name.split("/")
+    if key.startswith(REMOVED):
+        return f"{stage}/{key}"
+    # An empty attempt is a manifest that nobody can read, and says nothing.
+    if is_remote and len(rest) > 1 and attempts.get((stage, key), "none") not in ("", rest[0]):
+        return f"{stage}/{key}/{rest[0]}"
+    return ""
+
+
+def _remove(store: Store, decided: Plan, removal: Removal) -> bool:
+    """Remove one thing; returns False where somebody has begun to use it meanwhile."""
+
+    def is_wanted() -> bool:
+        return any(map(decided.protects, read_uses(store.bucket(USES), removal.name)))
+
+    stage, _, key = removal.name.partition("/")
+    if removal.kind == "artifact":
+        return store.artifacts.remove(stage, key, is_wanted)
+    if removal.kind == "scratch":
+        if is_wanted():
+            return False
+        for bucket in _scratch_buckets(store):
+            bucket.remove(removal.name)
+    elif removal.kind == "leftover":
+        store.bucket("artifacts").remove(removal.name)
+    else:
+        runs = store.bucket("runs")
+        runs.remove(f"{removal.name}/{RUN}")  # first: without it there is no run
+        runs.remove(removal.name)
+    return True
+
+
+def _scratch_buckets(store: Store) -> list[Bucket]:
+    """The places of scratch folders: on this host, in the folder that is the store, and in a remote store."""
+    here = FolderBucket(store.scratch("", "").resolve())
+    return [here, store.bucket(CHECKPOINTS)] if store.is_remote else [here]
