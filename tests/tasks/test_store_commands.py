@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from release_world import ReleaseWorld
 from typer.testing import CliRunner
 
 from pinsage.config import load_settings
 from pinsage.store.manifest import Manifest
-from pinsage.store.run import StageResult
+from pinsage.store.run import MODEL_RUN, StageResult
 from pinsage.tracking.registry import CHAMPION, KEY_TAG
 from pinsage.tracking.server import Server
 from tasks.command_line import retention
@@ -88,6 +89,19 @@ def test_what_a_model_with_an_alias_was_made_of_stays(tmp_path, later):
     assert ("index", "k1") in needs_of_others(store).refs
     assert prune(store, *EVERYTHING).exit_code == 0
     assert [store.artifacts.has("index", f"k{number}") for number in (1, 2)] == [True, False]
+
+
+def test_the_runs_behind_a_release_stay(tmp_path, later):
+    """A refresh begins with the run that trained the model of the release that serves, however old it is."""
+    store = ReleaseWorld(tmp_path).store
+    make(store, "trained", train="k1")
+    make(store, "idle", train="k2")
+    store.runs.open_or_start("run-1", load_settings(), {MODEL_RUN: "trained"})
+    ReleaseWorld(tmp_path).release(1)
+    assert needs_of_others(store).runs == {"run-1", "trained"}
+    assert prune(store, *EVERYTHING).exit_code == 0
+    assert set(store.runs.ids()) == {"run-1", "trained"}
+    assert (store.artifacts.has("train", "k1"), store.artifacts.has("train", "k2")) == (True, False)
 
 
 def test_runs_stay_where_their_registry_does_not_answer(store, later, monkeypatch):
