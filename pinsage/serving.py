@@ -8,10 +8,10 @@ import math
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import version
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -117,7 +117,7 @@ def signature() -> ModelSignature:
 def _check_k(k: object) -> int:
     if k is None or k is pd.NA or (isinstance(k, float) and math.isnan(k)):
         return DEFAULT_K
-    if isinstance(k, Real) and 1 <= k <= MAX_K and k == int(k):
+    if isinstance(k, int | float | np.integer) and 1 <= k <= MAX_K and k == int(k):
         return int(k)
     raise InputError(f"k is {repr(k)[:40]}, but 1 to {MAX_K} related pins can be asked for. Give another k.")
 
