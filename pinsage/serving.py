@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -63,9 +64,15 @@ class RelatedPins(PythonModel):
         A pin that is unknown gets an empty list and a sentence; the other rows are answered all the same.
         """
         wanted = model_input["k"] if "k" in model_input else [None] * len(model_input)
-        return [self._answer(str(pin_id), k) for pin_id, k in zip(model_input["pin_id"], wanted, strict=True)]
+        return [self._answer(pin_id, k) for pin_id, k in zip(model_input["pin_id"], wanted, strict=True)]
 
-    def _answer(self, pin_id: str, k: float | None) -> Answer:
+    def _answer(self, pin_id: object, k: object) -> Answer:
+        if not isinstance(pin_id, str):  # JSON's null, a number or a list: no text column forbids them
+            return {
+                "pin_id": str(pin_id),
+                "related": [],
+                "error": f"pin_id is {repr(pin_id)[:40]}, not a text. Give a pin's id.",
+            }
         try:
             pins, scores = self.index.related(self.pin_ids.row(pin_id), _check_k(k))
         except InputError as error:
@@ -98,19 +105,21 @@ def signature() -> ModelSignature:
     related = Object([
         Property("pin_id", DataType.string), Property("title", DataType.string), Property("score", DataType.double),
     ])  # fmt: skip
-    inputs = Schema([ColSpec(DataType.string, "pin_id"), ColSpec(DataType.long, "k", required=False)])
+    # Any type: MLflow's `long` refuses the table if one row leaves k out, its `double` refuses whole numbers.
+    k = ColSpec(AnyType(), "k", required=False)  # type: ignore[no-untyped-call]
+    inputs = Schema([ColSpec(DataType.string, "pin_id"), k])
     outputs = Schema([
         ColSpec(DataType.string, "pin_id"), ColSpec(Array(related), "related"), ColSpec(AnyType(), "error"),  # type: ignore[no-untyped-call]
     ])  # fmt: skip
     return ModelSignature(inputs=inputs, outputs=outputs)
 
 
-def _check_k(k: float | None) -> int:
-    if k is None or math.isnan(k):
+def _check_k(k: object) -> int:
+    if k is None or k is pd.NA or (isinstance(k, float) and math.isnan(k)):
         return DEFAULT_K
-    if not 1 <= k <= MAX_K:
-        raise InputError(f"k is {k:g}, but 1 to {MAX_K} related pins can be asked for. Give another k.")
-    return int(k)
+    if isinstance(k, int | float | np.integer) and 1 <= k <= MAX_K and k == int(k):
+        return int(k)
+    raise InputError(f"k is {repr(k)[:40]}, but 1 to {MAX_K} related pins can be asked for. Give another k.")
 
 
 set_model(RelatedPins())

@@ -58,7 +58,7 @@ def test_an_unknown_pin_is_an_error_of_its_row_alone(model):
     assert "Did you mean 'bee'" in answers[1]["error"]
 
 
-@pytest.mark.parametrize("k", [0, -3, 10**6])
+@pytest.mark.parametrize("k", [0, -3, 10**6, 2.5, float("inf"), "ten"])
 def test_an_impossible_k_is_an_error_of_its_row_alone(model, k):
     """The limits are named."""
     answers = model.predict(pd.DataFrame({"pin_id": ["ant", "ant"], "k": [k, 1]}))
@@ -70,6 +70,20 @@ def test_k_may_be_left_out(model):
     """Ten pins are asked for then, and a catalog of six has five others."""
     [answer] = model.predict(pd.DataFrame({"pin_id": ["fox"]}))
     assert len(answer["related"]) == min(DEFAULT_K, len(PIN_IDS) - 1)
+
+
+def test_k_may_be_left_out_of_one_row(model):
+    """The other row keeps its own."""
+    answers = model.predict(pd.DataFrame({"pin_id": ["ant", "ant"], "k": [None, 1]}))
+    assert [len(answer["related"]) for answer in answers] == [5, 1]
+
+
+@pytest.mark.parametrize("pin_id", [None, ["ant"]])
+def test_a_pin_id_that_is_no_text_is_an_error_of_its_row_alone(model, pin_id):
+    """It is not looked up as the text that Python would make of it."""
+    answers = model.predict(pd.DataFrame({"pin_id": [pin_id, "ant"], "k": [1, 1]}))
+    assert "not a text" in answers[0]["error"]
+    assert ids(answers[1]) == ["bee"]
 
 
 def test_no_rows_are_no_answers(model):
