@@ -41,10 +41,7 @@ def prune(store: Store, policy: Policy, needs: Needs, now: datetime, on_removal:
         for removal in decided.removals:
             if _remove(store, decided, removal):
                 on_removal(removal)
-        marks = store.bucket(USES)
-        for use in read_uses(marks):
-            if not decided.protects(use):
-                marks.remove(use.name)
+        _clear_away(store, decided)
     return decided
 
 
@@ -77,7 +74,7 @@ def _runs(bucket: Bucket) -> Iterator[RecordedRun]:
 def _artifacts(store: Store) -> tuple[dict[Ref, StoredArtifact], dict[str, datetime]]:
     """The published artifacts, and the folders of files that belong to none, with their last change."""
     bucket = store.bucket("artifacts")
-    changes = bucket.changes()
+    changes = {name: at for name, at in bucket.changes().items() if name.count("/") > 1}  # a stray file is not ours
     published: dict[Ref, StoredArtifact] = {}
     attempts: dict[Ref, str] = {}
     for name, changed_at in changes.items():
@@ -118,6 +115,10 @@ def _remove(store: Store, decided: Plan, removal: Removal) -> bool:
     def is_wanted() -> bool:
         return any(map(decided.protects, read_uses(store.bucket(USES), removal.name)))
 
+    def is_resumed() -> bool:
+        marks = read_uses(store.bucket(USES))
+        return any(use.run_id == removal.name and decided.protects(use) for use in marks)
+
     stage, _, key = removal.name.partition("/")
     if removal.kind == "artifact":
         return store.artifacts.remove(stage, key, is_wanted)
@@ -128,11 +129,25 @@ def _remove(store: Store, decided: Plan, removal: Removal) -> bool:
             bucket.remove(removal.name)
     elif removal.kind == "leftover":
         store.bucket("artifacts").remove(removal.name)
+    elif is_resumed():
+        return False
     else:
         runs = store.bucket("runs")
         runs.remove(f"{removal.name}/{RUN}")  # first: without it there is no run
         runs.remove(removal.name)
     return True
+
+
+def _clear_away(store: Store, decided: Plan) -> None:
+    """Remove marks that protect nothing any more, and what a killed call has left of the records of runs."""
+    marks, runs = store.bucket(USES), store.bucket("runs")
+    for use in read_uses(marks):
+        if not decided.protects(use):
+            marks.remove(use.name)
+    names = runs.names()
+    # A run begins with its own file, so that a folder without one is no run that begins.
+    for run_id in sorted({name.split("/")[0] for name in names} - {name.removesuffix(f"/{RUN}") for name in names}):
+        runs.remove(run_id)
 
 
 def _scratch_buckets(store: Store) -> list[Bucket]:

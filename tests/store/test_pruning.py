@@ -105,6 +105,20 @@ def test_a_mark_made_after_the_decision_keeps_the_artifact(store, monkeypatch):
     assert store.artifacts.has("walk", "k")
 
 
+def test_an_old_run_that_is_resumed_after_the_decision_stays(store, monkeypatch):
+    """Its next stage needs the results of the ones before."""
+    record(store, "r", walk="k")
+
+    def decide_then_resume(*words):
+        decided = plan(*words)
+        store.bucket(USES).create(Use("train", "k", "r", SOON).name, b"")
+        return decided
+
+    monkeypatch.setattr("pinsage.store.pruning.plan", decide_then_resume)
+    assert removed(store) == []
+    assert store.runs.open("r").result("walk").key == "k"
+
+
 class KilledError(BaseException):
     """The process ends here."""
 
@@ -126,7 +140,7 @@ def test_a_kill_between_removals_leaves_no_artifact_half_visible(store, monkeypa
             with pytest.raises(ArtifactMissingError, match="Run the stage 'walk'"):
                 again.artifacts.open("walk", key)
     removed(again)
-    assert stored(again) == []
+    assert (stored(again), again.bucket("runs").names(), again.bucket(USES).names()) == ([], [], [])
     publish(again, "walk", "k1")
     assert again.artifacts.open("walk", "k1").manifest.key == "k1"
 
