@@ -70,7 +70,7 @@ def main() -> None:
         for clients in chosen.clients:
             numbers["load"].append(load(port, clients, chosen.seconds, chosen.pins))
             keep(chosen, numbers)
-        keep(chosen, numbers | memory(client, server, chosen.queries, chosen.pins))
+        keep(chosen, numbers | memory(Client(port), server, chosen.queries, chosen.pins))
 
 
 def keep(chosen: argparse.Namespace, numbers: dict[str, Any]) -> None:
