@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tasks", description="Run one stage of one pipeline run.")
     stages = [*STAGES, *(name for name in REFRESH_STAGES if name not in STAGES)]
-    parser.add_argument("stage", choices=[*stages, *_BESIDES], help=f"the stage, or one of {_BESIDES}")
+    parser.add_argument("stage", choices=[*stages, *_BESIDES], help=f"the stage; besides, {_besides()}")
     parser.add_argument("--run-id", required=True, help="the pipeline run, begun if it is new")
     parser.add_argument("--home", required=True, type=Path, help="data folder of the pipeline")
     parser.add_argument("--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'")
@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--comparison", default="{}", help="with 'summarize': ladder, variants and seeds as JSON")
     parser.add_argument("--reason", default="", help="with 'fail': why")
     return parser
+
+
+def _besides() -> str:
+    return "; ".join(f"'{name}': {does}" for name, does in _BESIDES.items())
 
 
 def _perform(options: argparse.Namespace) -> dict[str, Any]:
