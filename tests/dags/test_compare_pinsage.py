@@ -11,12 +11,9 @@ from tasks.comparing.plan import LAST_STAGE, needed_for
 
 
 @pytest.fixture(scope="module")
-def compare_dag():
+def compare_dag(dag_bag):
     """The DAG, as Airflow's own loader sees it."""
-    from airflow.dag_processing.dagbag import DagBag
-    from conftest import DAGS
-
-    return DagBag(dag_folder=DAGS).dags["compare_pinsage"]
+    return dag_bag.dags["compare_pinsage"]
 
 
 @pytest.fixture(scope="module")
