@@ -128,7 +128,7 @@ def multiply(shape: NetworkShape, num_pins: int, dtype: torch.dtype, device: tor
 
 
 def timed(seconds: dict[str, list[float]], name: str, device: torch.device, way: Callable[[], Any]) -> Any:
-    """What a way makes; its seconds are added to those of its name."""
+    """The result of a way; its seconds are added to those of its name."""
     began = clock(device)
     made = way()
     seconds.setdefault(name, []).append(clock(device) - began)

@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def options() -> argparse.Namespace:
-    """What the command line asks for."""
+    """The options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--preset", type=Path)
@@ -127,7 +127,7 @@ def peer_curves(chosen: argparse.Namespace, run: Run, home: Path, asked: Asked) 
 
 
 def folders(run: Run, home: Path) -> dict[str, Path]:
-    """Where each stage of a run left its files."""
+    """The folder of each stage of a run."""
     store = open_store(home).artifacts
     return {name: store.open(name, result.key).folder for name, result in run.results().items()}
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from pinsage.evaluation.names import ALL, deciding_rank
+from pinsage.evaluation.names import ALL
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts, Manifest
+from pinsage.tracking.names import deciding_metric
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.promotion import Decision, decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
@@ -41,7 +42,7 @@ def promote(work: StageWork) -> Facts:
     version = _register(work, registry)
     decision, champion = _decide(work, registry, version)
     log.info("promote: version %d, %s", version.number, decision.reason)
-    log_results(tracker, run, work.inputs, deciding_metric(work.settings.evaluate.ranks), decision.reason)
+    log_results(tracker, run, work.inputs, decision.reason)
     return {
         "model_version": version.number,
         "is_champion": decision.promoted,
@@ -50,11 +51,6 @@ def promote(work: StageWork) -> Facts:
         "mlflow_run_id": tracker.mlflow_run_id,
         "mlflow_url": tracker.url,
     }
-
-
-def deciding_metric(ranks: list[int]) -> str:
-    """The validation metric a champion is chosen by, as MLflow names it."""
-    return f"hit_rate_at_{deciding_rank(ranks)}"
 
 
 def _register(work: StageWork, registry: Registry) -> Version:

@@ -8,27 +8,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pinsage.evaluation.names import ALL
 from pinsage.evaluation.variants import ComparedRow, Lead, Spread
-from pinsage.report.scores import LABELS, VIEWS, WORDS
+from pinsage.report.scores import LABELS, SHOWN, VIEWS, Column
 
 TEMPLATE = "comparison.html.j2"
-SHOWN = (("all", "hit_rate"), ("all", "scaled_mrr"), ("all", "cold_hit_rate"), ("new", "hit_rate"),
-         ("board", "recall"), ("board", "ndcg"))  # fmt: skip
 NONE = "–"
-
-
-@dataclass(frozen=True)
-class Column:
-    """One metric of one view, at one rank."""
-
-    view: str
-    metric: str
-
-    @property
-    def title(self) -> str:
-        """The view and the metric in words."""
-        name, _, rank = self.metric.partition("@")
-        metric = f"{WORDS[name]} @ {rank}" if rank else WORDS[name]
-        return metric if self.view == ALL else f"{VIEWS[self.view].lower()}: {metric}"
 
 
 @dataclass(frozen=True)
@@ -57,12 +40,16 @@ class ComparisonPage:
         """The metrics that some row has: the deciding hit rate first, of every other metric the least rank."""
         known = list(dict.fromkeys(of for row in self.rows for of in row.figures))
         found = [Column(*self.deciding)]
-        for view, name in SHOWN:
+        for view, name in ((view, name) for view, names in SHOWN.items() for name in names):
             named = [metric for in_view, metric in known if in_view == view and metric.partition("@")[0] == name]
             if named:
                 wanted = f"{name}@{self.rank}"
                 found.append(Column(view, wanted if wanted in named else named[0]))
         return list(dict.fromkeys(found))
+
+    def heading(self, column: Column) -> str:
+        """The view, where it is not all pairs, and the metric in words."""
+        return column.title if column.view == ALL else f"{VIEWS[column.view].lower()}: {column.title}"
 
     def cells(self, row: ComparedRow) -> list[str]:
         """The figures of a row in words, a cell per column."""
@@ -103,7 +90,7 @@ class ComparisonPage:
 
     def markdown(self) -> str:
         """A table with a row per variant and method, and the sentences below it."""
-        heads = ["", *(column.title for column in self.columns), f"lead over '{self._first}'"]
+        heads = ["", *(self.heading(column) for column in self.columns), f"lead over '{self._first}'"]
         lines = [_line(heads), "|---" * len(heads) + "|"]
         lines += [_line([self.label(row), *self.cells(row), self.lead(row)]) for row in self.rows]
         return "\n\n".join(part for part in (self.story, "\n".join(lines), *self.missing) if part) + "\n"

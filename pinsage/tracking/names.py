@@ -4,16 +4,22 @@ MLflow sorts the charts of a run by the part of their name before the last slash
 of every method, then the rest of PinSage's figures, then what the stages measured of themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 
 from pinsage.config import flat, presets
+from pinsage.evaluation.names import deciding_rank
 from pinsage.settings import Settings
 from pinsage.store.run import Run
 
 CURVES = "curves"
 _MOST_DIFFERENCES = 3
+
+
+def deciding_metric(ranks: Sequence[int]) -> str:
+    """The metric that decides, as MLflow names it: a champion is chosen by it on validation."""
+    return f"hit_rate_at_{deciding_rank(ranks)}"
 
 
 def run_name(run: Run) -> str:

@@ -10,7 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pinsage.store.run import Run
-from pinsage.tracking.names import curve_names
+from pinsage.tracking.names import curve_names, deciding_metric
 from pinsage.tracking.run_page import description, facts, measurements, quality
 from pinsage.tracking.tracker import Tracker
 
@@ -18,16 +18,16 @@ CURVES = {"curve.parquet": "train", "validation.parquet": "validation"}  # train
 TABLES = {"index": "recall", "evaluate": "metrics"}  # which become CSV files, by stage
 
 
-def log_results(tracker: Tracker, run: Run, folders: Mapping[str, Path], deciding: str, conclusion: str) -> None:
+def log_results(tracker: Tracker, run: Run, folders: Mapping[str, Path], conclusion: str) -> None:
     """Send what the stages of a run made, and end its MLflow run; sent again it adds nothing.
 
     Args:
         tracker: of the run, begun.
         run: its record.
         folders: the artifacts of `train` and `evaluate`, and of `index` and `report` where it has them.
-        deciding: the metric that decides, as MLflow names it.
         conclusion: the sentence below the table of the run's description.
     """
+    deciding = deciding_metric(run.settings.evaluate.ranks)
     results = {stage: result for stage, result in run.results().items() if stage != "promote"}
     tracker.log_results({**quality(folders["evaluate"], deciding), **measurements(results.values())})
     tracker.log_facts(facts(results.values()))

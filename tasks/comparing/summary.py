@@ -33,9 +33,8 @@ def conclude(run_id: str, home: Path) -> Facts:
     tracker = open_tracker(run.settings, home, run_id)
     tracker.begin(run)
     folders = {stage: store.artifacts.folder(stage, result.key) for stage, result in run.results().items()}
-    deciding = f"hit_rate_at_{deciding_rank(run.settings.evaluate.ranks)}"
     variant, seed = run.origin.get("variant", ""), run.origin.get("seed", "")
-    log_results(tracker, run, folders, deciding, f"Variant '{variant}', seed {seed} of a comparison.")
+    log_results(tracker, run, folders, f"Variant '{variant}', seed {seed} of a comparison.")
     return {"mlflow_url": tracker.url}
 
 

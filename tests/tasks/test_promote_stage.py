@@ -17,8 +17,8 @@ from pinsage.index.pin_index import PinIndex
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, StageResult
+from pinsage.tracking.names import deciding_metric
 from pinsage.tracking.tracker import open_tracker
-from tasks.promote import deciding_metric
 from tasks.running.runner import run_stage
 
 PIN_IDS = ["a", "b", "c"]
