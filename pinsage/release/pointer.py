@@ -2,10 +2,11 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.sealed import seal, unseal
 
 VERSION = re.compile(r"\d{8}T\d{6}Z-v\d+-[0-9a-f]{8}")
 MOST_PREVIOUS = 50
@@ -35,19 +36,19 @@ class Pointer:
             ArtifactDamagedError: it is no pointer; the message calls the file `shown_as`.
         """
         try:
-            raw = json.loads(content)
+            raw = unseal(json.loads(content), {each.name for each in fields(cls)})
             names = (raw["version"], *raw["previous"], *raw["withdrawn"])
             if not all(VERSION.fullmatch(name) for name in names):
                 raise ValueError(f"{names} are not all versions")
             return cls(names[0], tuple(raw["previous"]), tuple(raw["withdrawn"]), str(raw["since"]))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError) as error:
             raise ArtifactDamagedError(
-                f"{shown_as} cannot be read ({error!r}). Name a good version: pinsage release rollback VERSION."
+                f"{shown_as} cannot be read ({error}). Name a good version: pinsage release rollback VERSION."
             ) from None
 
     def to_json(self) -> bytes:
         """The pointer as the content of its file."""
-        return (json.dumps(asdict(self), indent=1) + "\n").encode()
+        return (json.dumps(seal(asdict(self)), indent=1) + "\n").encode()
 
     @classmethod
     def first(cls, version: str) -> "Pointer":

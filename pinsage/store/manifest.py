@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.sealed import seal, unseal
 
 NAME = "manifest.json"
+ATTEMPT = "attempt"  # beside the checksum, in the manifest of a remote artifact
 Fact = str | int | float | bool | None
 Facts = dict[str, Fact]
 
@@ -39,19 +41,14 @@ class Manifest:
 
     def to_json(self) -> str:
         """The manifest as the text of its file, with a checksum of its own."""
-        return json.dumps({**asdict(self), "checksum": self.checksum}, indent=1, sort_keys=True) + "\n"
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the manifest's values, in hex."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return json.dumps(seal(asdict(self)), indent=1, sort_keys=True) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
         """The manifest of an artifact folder.
 
         Raises:
-            ArtifactDamagedError: it is missing or is not a manifest.
+            ArtifactDamagedError: it is missing, is not a manifest, or a value was changed.
         """
         try:
             content = (folder / NAME).read_bytes()
@@ -64,23 +61,21 @@ class Manifest:
         """The manifest whose file has this content; the error names the file as `shown_as`.
 
         Raises:
-            ArtifactDamagedError: it is not a manifest.
+            ArtifactDamagedError: it is not a manifest, or a value was changed.
         """
         try:
             raw = json.loads(content)
-            known = {field.name: raw[field.name] for field in fields(cls)}
-            manifest = cls(**{**known, "files": [FileEntry(**entry) for entry in raw["files"]]})
-            if raw.get("checksum", manifest.checksum) != manifest.checksum:  # those of earlier versions have none
-                raise ValueError("it does not match its own checksum")
-            return manifest
-        except (ValueError, TypeError, KeyError) as error:
+            names = {each.name for each in fields(cls)}
+            body = unseal({name: value for name, value in raw.items() if name != ATTEMPT}, names)
+            return cls(**{**body, "files": [FileEntry(**entry) for entry in body["files"]]})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise _unreadable(shown_as, error) from None
 
 
 def named_attempt(content: bytes) -> str:
     """The attempt that the manifest of a remote artifact names; empty where it names none or cannot be read."""
     try:
-        return str(json.loads(content)["attempt"])
+        return str(json.loads(content)[ATTEMPT])
     except (ValueError, TypeError, KeyError):
         return ""
 

@@ -4,7 +4,6 @@ The record of a run goes before its artifacts, and an artifact becomes invisible
 in between leaves nothing that looks whole and is not. What it left, the next call removes.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -15,7 +14,7 @@ from pinsage.store.bucket import Bucket, FolderBucket
 from pinsage.store.deployment import CHECKPOINTS, Store
 from pinsage.store.manifest import Manifest
 from pinsage.store.retention import Inventory, Needs, Plan, Policy, RecordedRun, Ref, Removal, StoredArtifact, decide
-from pinsage.store.run import RUN
+from pinsage.store.run import RUN, read_request, read_result
 from pinsage.store.uses import USES, read_uses
 
 OnRemoval = Callable[[Removal], None]
@@ -25,6 +24,7 @@ def plan(store: Store, policy: Policy, needs: Needs, now: datetime) -> Plan:
     """The plan of what goes now; nothing is changed.
 
     Raises:
+        RunRecordError: the record of a run is damaged, so that nobody knows what it uses.
         StoreError: the store cannot be reached or refused.
     """
     return decide(take_inventory(store), policy, now, needs)
@@ -34,6 +34,7 @@ def prune(store: Store, policy: Policy, needs: Needs, now: datetime, on_removal:
     """Remove what goes, one process of the deployment at a time; each removal is told after it was done.
 
     Raises:
+        RunRecordError: the record of a run is damaged, so that nobody knows what it uses; nothing was removed.
         StoreError: the store cannot be reached or refused; what was removed until then is gone, and the rest is whole.
     """
     with store.one_at_a_time("prune"):
@@ -63,10 +64,11 @@ def _runs(bucket: Bucket) -> Iterator[RecordedRun]:
     names = [name.split("/") for name in bucket.names()]
     for run_id in [parts[0] for parts in names if parts[1:] == [RUN]]:
         # Not through Run, which refuses the settings of another version of the code.
-        body = json.loads(bucket.read(f"{run_id}/{RUN}") or b"{}")
+        body = read_request(bucket, run_id)
         files = [parts[1] for parts in names if parts[0] == run_id and len(parts) == 2 and parts[1] != RUN]
-        results = [json.loads(bucket.read(f"{run_id}/{file}") or b"{}") for file in files if file.endswith(".json")]
-        refs = frozenset((str(result["stage"]), str(result["key"])) for result in results if "key" in result)
+        stages = [file.removesuffix(".json") for file in files if file.endswith(".json")]
+        results = [read_result(bucket, run_id, stage) for stage in stages]
+        refs = frozenset((result.stage, result.key) for result in results if result is not None)
         started_at = datetime.fromisoformat(body["started_at"]) if body else datetime.now(UTC)  # gone meanwhile
         yield RecordedRun(run_id, started_at, refs)
 

@@ -100,7 +100,7 @@ class RemoteArtifacts(ArtifactStore):
         content = self._bucket.read(name)
         if content is None:
             raise ArtifactMissingError(f"{self._bucket}/{stage}/{key} does not exist. Run the stage '{stage}' first.")
-        return _Published(Manifest.parse(content, f"{self._bucket}/{name}"), str(json.loads(content)["attempt"]))
+        return _Published(Manifest.parse(content, f"{self._bucket}/{name}"), manifests.named_attempt(content))
 
     def _fetch(self, published: _Published, copy: Path) -> None:
         for entry in published.manifest.files:
@@ -116,7 +116,7 @@ class RemoteArtifacts(ArtifactStore):
         files = f"{published.name}/{published.attempt}"
         for entry in manifest.files:
             self._bucket.upload(draft / entry.path, f"{files}/{entry.path}")
-        body = {"attempt": published.attempt, **json.loads(manifest.to_json())}
+        body = {manifests.ATTEMPT: published.attempt, **json.loads(manifest.to_json())}
         content = (json.dumps(body, indent=1) + "\n").encode()
         if self._bucket.create(f"{published.name}/{manifests.NAME}", content):
             (draft / manifests.NAME).write_text(manifest.to_json(), encoding="utf-8")
@@ -127,5 +127,6 @@ class RemoteArtifacts(ArtifactStore):
     def _clear_away(self, stage: str, abandoned: list[tuple[str, str]]) -> None:
         for key, attempt in abandoned:
             content = self._bucket.read(f"{stage}/{key}/{manifests.NAME}")
-            if content is None or json.loads(content).get("attempt") != attempt:  # it died after it had published
+            named = "none" if content is None else manifests.named_attempt(content)
+            if named not in ("", attempt):  # it died after it had published; a manifest nobody can read says nothing
                 self._bucket.remove(f"{stage}/{key}/{attempt}")

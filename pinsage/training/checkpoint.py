@@ -1,8 +1,8 @@
 """Checkpoints: a killed training goes on from the last one and ends with the same bytes.
 
 A checkpoint is `step-<n>.safetensors` (tensors) and `step-<n>.json` (numbers, the identity of the training, the
-checksum of the other). Each file appears by one rename of a synced file, and the JSON comes last: the sign that the
-checkpoint is whole.
+checksum of the other and its own). Each file appears by one rename of a synced file, and the JSON comes last: the sign
+that the checkpoint is whole.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from pinsage.errors import CheckpointMismatchError
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.store.atomic import replace_file
 from pinsage.store.disk import full_disk_named
+from pinsage.store.sealed import seal, unseal
 from pinsage.training.data import TrainingData
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
 
@@ -33,6 +34,7 @@ KEPT = 2
 CHECKPOINT_FILES = "step-*"  # as a glob
 Identity = Mapping[str, Any]
 _NAMED = 3  # differences that fit a sentence
+_KEYS = ("step", "best_hit_rate", "best_popularity", "num_replaced", "sha256", "training")
 
 
 def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
@@ -107,7 +109,7 @@ class Checkpoints:
         with full_disk_named(self._folder, f" at step {state.step} of training{last}"):
             # The JSON last: it vouches for the tensors, which are on the disk by then.
             replace_file(self._folder / f"{name}.safetensors", blob)
-            replace_file(self._folder / f"{name}.json", json.dumps(body, indent=1).encode())
+            replace_file(self._folder / f"{name}.json", json.dumps(seal(body), indent=1).encode())
         # Two are kept: where the newest turns out damaged, the one before it is whole.
         for path in self._all()[:-KEPT]:
             self._forget(path)
@@ -189,9 +191,8 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
     """The numbers and the tensors of a checkpoint; None for the tensors where it is damaged."""
     try:
-        body = json.loads(path.read_bytes())
+        body = unseal(json.loads(path.read_bytes()), _KEYS)
         blob = path.with_suffix(".safetensors").read_bytes()
-        is_whole = isinstance(body, dict) and body.get("sha256") == hashlib.sha256(blob).hexdigest()
-        return (body, load(blob)) if is_whole and "training" in body else ({}, None)
+        return (body, load(blob)) if body["sha256"] == hashlib.sha256(blob).hexdigest() else ({}, None)
     except (OSError, ValueError, SafetensorError):
         return {}, None

@@ -186,20 +186,9 @@ def runs(home: Home = HOME) -> None:
 
     Example: pinsage runs --home var
     """
-    from rich.table import Table
-    from rich.text import Text
+    from tasks.command_line.listing import list_runs
 
-    table = Table("run", "started", "data set", "stages", "hit rate@10")
-    for found in open_store(home.resolve()).runs.all():
-        results = found.results()
-        rate = results["evaluate"].facts.get("pinsage_test_hit_rate_at_10") if "evaluate" in results else None
-        dataset = Path(found.settings.data.dataset).name
-        shown = f"{rate:.4f}" if isinstance(rate, float) else "–"
-        num_stages = len(REFRESH_STAGES if found.model_run else STAGES)
-        table.add_row(
-            Text(found.run_id), found.started_at, Text(dataset), f"{len(results)} of {num_stages}", Text(shown)
-        )
-    stdout_console().print(table)
+    list_runs(open_store(home.resolve()).runs, stdout_console())
 
 
 @app.command("demo-data")

@@ -1,5 +1,6 @@
 """The pins that a run's index finds for a pin: the answer of the whole pipeline, on the command line."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pinsage.errors import ArtifactMissingError
 from pinsage.index.pin_index import PinIndex
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.run import Run
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,12 +53,16 @@ def related_pins(home: Path, pin_id: str, k: int, *, run_id: str = "") -> Answer
 
 
 def latest_with(store: Store, stage: str) -> Run:
-    """The newest run in which a stage has ended.
+    """The newest run in which a stage has ended, of those whose record can be read.
 
     Raises:
         ArtifactMissingError: there is none.
+        RunRecordError: the record of a stage in a newer run is damaged.
     """
-    for run in store.runs.all():
+    runs, unreadable = store.runs.all()
+    for run_id, error in unreadable.items():
+        log.warning("Run %s is left out: %s", run_id, error)
+    for run in runs:
         if stage in run.results():
             return run
     raise ArtifactMissingError(f"No run in {store.place} has ended its stage '{stage}'. Start one with `pinsage run`.")

@@ -97,16 +97,10 @@ def needs_of_others(store: "Store") -> "Needs":
 
 def _runs(store: "Store") -> tuple[list["Run"], list[str]]:
     """The runs, the newest first, and the ids of those whose record this version of the code cannot read."""
-    from pinsage.errors import InputError
-
-    known, unreadable = [], []
-    for run_id in store.runs.ids():
-        try:
-            known.append(store.runs.open(run_id))
-        except InputError as error:
-            log.warning("Run %s stays: %s", run_id, error)
-            unreadable.append(run_id)
-    return sorted(known, key=lambda run: run.started_at, reverse=True), unreadable
+    known, unreadable = store.runs.all()
+    for run_id, error in unreadable.items():
+        log.warning("Run %s stays: %s", run_id, error)
+    return known, list(unreadable)
 
 
 def _by_registry(store: "Store", runs: list["Run"]) -> list[list["Run"]]:

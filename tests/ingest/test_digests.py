@@ -81,6 +81,17 @@ def test_a_damaged_memory_costs_time_only(tmp_path, reads, content):
     assert reads == ["a"]
 
 
+def test_another_digest_by_damage_is_not_taken(tmp_path, reads):
+    """It would give the data set another name."""
+    (tmp_path / "a").write_bytes(b"a")
+    os.utime(tmp_path / "a", ns=(LONG_AGO, LONG_AGO))
+    digest = asked(tmp_path / "d.json", file_of(tmp_path / "a"))
+    memory = (tmp_path / "d.json").read_text()
+    (tmp_path / "d.json").write_text(memory.replace(digest, digest[::-1]))
+    assert asked(tmp_path / "d.json", file_of(tmp_path / "a")) == digest
+    assert reads == ["a", "a"]
+
+
 def test_what_is_gone_is_forgotten(tmp_path):
     """The memory is as large as the data set."""
     for name in ("a", "b"):

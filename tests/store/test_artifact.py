@@ -12,7 +12,7 @@ from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, PinSageEr
 from pinsage.store.artifact import ArtifactStore
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.drafts import STAGING
-from pinsage.store.manifest import Manifest, artifact_key
+from pinsage.store.manifest import Manifest, artifact_key, named_attempt
 from pinsage.store.remote import RemoteBucket
 
 PROCESSES = multiprocessing.get_context("fork")
@@ -168,6 +168,19 @@ def test_a_damaged_artifact_is_refused(store, damage):
         bucket.replace(name, {"flip": b"iello", "truncate": b"hell"}[damage])
     with pytest.raises(ArtifactDamagedError, match=rf"{store.place}/artifacts/walk/k1/.* Delete"):
         on_another_host(store).artifacts.open("walk", "k1")
+
+
+@pytest.mark.parametrize("words", ["attempt", "checksum", "named"])
+def test_a_bit_of_a_manifest_in_a_store_of_many_hosts_is_noticed(store_on_s3, words):
+    """The name of the attempt too, which is outside the checksum: no other one has these files."""
+    publish(store_on_s3.artifacts, "hello")
+    bucket, name = store_on_s3.bucket("artifacts"), "walk/k1/manifest.json"
+    content = bucket.read(name)
+    attempt = named_attempt(content)
+    word = attempt if words == "named" else words
+    bucket.replace(name, content.replace(word.encode(), (chr(ord(word[0]) ^ 1) + word[1:]).encode()))
+    with pytest.raises(ArtifactDamagedError, match=r"walk/k1.* Delete"):
+        on_another_host(store_on_s3).artifacts.open("walk", "k1")
 
 
 def test_a_damaged_copy_is_fetched_anew(store_on_s3):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pinsage.errors import ArtifactMissingError
+from pinsage.errors import ArtifactMissingError, RunRecordError
 from pinsage.settings import Settings
 from pinsage.store.artifact import REMOVED
 from pinsage.store.bucket import FolderBucket
@@ -53,7 +53,7 @@ def test_an_old_run_goes_with_what_it_alone_needs(store):
     publish(store, "connect", "new", ingest="i")
     record(store, "r1", ingest="i", connect="old")
     record(store, "r2", ingest="i", connect="new")
-    older, newer = sorted(store.runs.all(), key=lambda run: (run.started_at, run.run_id))
+    older, newer = sorted(store.runs.all()[0], key=lambda run: (run.started_at, run.run_id))
     assert set(removed(store, needs=Needs(runs=frozenset({newer.run_id})))) == {
         f"run {older.run_id}",
         "artifact connect/old",
@@ -73,6 +73,17 @@ def test_a_dry_run_removes_nothing(store):
     assert [removal.name for removal in plan(store, NOTHING, NO_NEEDS, SOON).removals] == ["r", "walk/k"]
     assert stored(store) == before
     assert store.runs.ids() == ["r"]
+
+
+def test_nothing_goes_while_the_record_of_a_run_is_damaged(store):
+    """Nobody knows what it uses."""
+    publish(store, "walk", "k")
+    record(store, "r", walk="k")
+    damaged = store.bucket("runs").read("r/walk.json").replace(b'"k"', b'"j"')
+    store.bucket("runs").replace("r/walk.json", damaged)
+    with pytest.raises(RunRecordError, match=r"r/walk\.json is damaged"):
+        removed(store)
+    assert store.artifacts.has("walk", "k")
 
 
 def test_what_was_made_a_moment_ago_stays_without_a_record(store):

@@ -1,11 +1,15 @@
 """A run remembers what was asked and what each stage answered: in a folder and on S3."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactMissingError, RunRecordError
 from pinsage.store.deployment import open_store
 from pinsage.store.run import StageResult
+from pinsage.store.sealed import seal, unseal
 
 RESULT = StageResult("walk", "abc", 1.5, False, {"hops_per_s": 3.0})
 
@@ -49,7 +53,7 @@ def test_run_ids_of_airflow_are_accepted(runs):
     """Airflow's ids carry colons and plus signs."""
     run = runs.open_or_start("manual__2026-11-24T01:43:21.1+00:00", load_settings())
     assert runs.open(run.run_id).run_id == run.run_id
-    assert [found.run_id for found in runs.all()] == [run.run_id]
+    assert [found.run_id for found in runs.all()[0]] == [run.run_id]
 
 
 def test_a_missing_result_or_run_is_named(runs):
@@ -66,8 +70,44 @@ def test_a_missing_result_or_run_is_named(runs):
 def test_runs_are_listed_newest_first(store):
     """The order is by the time of the start, not by name."""
     for run_id, second in (("b", 1), ("a", 2)):
-        run, name = store.runs.open_or_start(run_id, load_settings()), f"{run_id}/run.json"
-        record = store.bucket("runs").read(name).decode()
-        moved = record.replace(run.started_at, f"2026-01-01T00:00:0{second}+00:00")
-        store.bucket("runs").replace(name, moved.encode())
-    assert [run.run_id for run in store.runs.all()] == ["a", "b"]
+        store.runs.open_or_start(run_id, load_settings())
+        record = unsealed(store, run_id) | {"started_at": f"2026-01-01T00:00:0{second}+00:00"}
+        store.bucket("runs").replace(f"{run_id}/run.json", json.dumps(seal(record)).encode())
+    assert [run.run_id for run in store.runs.all()[0]] == ["a", "b"]
+
+
+def test_a_record_of_an_earlier_version_opens_without_a_checksum(store):
+    """Nobody has to make such runs again."""
+    store.runs.open_or_start("r1", load_settings()).record(RESULT)
+    store.bucket("runs").replace("r1/run.json", json.dumps(unsealed(store, "r1")).encode())
+    store.bucket("runs").replace("r1/walk.json", json.dumps(asdict(RESULT)).encode())
+    assert store.runs.open("r1").result("walk") == RESULT
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"settings": {}, "origin": {}, "started_at": "", "x": 1}'])
+@pytest.mark.parametrize("name", ["run", "walk"])
+def test_a_damaged_record_is_named(store, name, content):
+    """Not a traceback, and what to do stands there."""
+    store.runs.open_or_start("r1", load_settings()).record(RESULT)
+    store.bucket("runs").replace(f"r1/{name}.json", content)
+    with pytest.raises(RunRecordError, match=rf"/r1/{name}\.json is damaged \(.*Delete \S+/r1 and start a new run"):
+        store.runs.open("r1").result("walk")
+
+
+def test_damaged_runs_are_told_beside_the_others(store):
+    """Those that this version of the code cannot read too."""
+    for run_id in ("good", "damaged", "foreign"):
+        store.runs.open_or_start(run_id, load_settings())
+    record = store.bucket("runs").read("damaged/run.json")
+    store.bucket("runs").replace("damaged/run.json", record.replace(b'"num_walks": 500', b'"num_walks": 501'))
+    foreign = unsealed(store, "foreign") | {"settings": {"wolk": {}}}
+    store.bucket("runs").replace("foreign/run.json", json.dumps(seal(foreign)).encode())
+    runs, unreadable = store.runs.all()
+    assert [run.run_id for run in runs] == ["good"]
+    assert "does not match its own checksum" in str(unreadable["damaged"])
+    assert "wolk" in str(unreadable["foreign"])
+
+
+def unsealed(store, run_id):
+    """The body of a record, without its checksum."""
+    return unseal(json.loads(store.bucket("runs").read(f"{run_id}/run.json")), ["settings", "origin", "started_at"])

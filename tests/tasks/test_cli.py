@@ -199,6 +199,27 @@ def test_runs_are_listed_with_data_set_progress_and_hit_rate(tmp_path, finished)
     assert ["zoo" in line, "14 of 14" in line, "0.2500" in line] == [True] * 3
 
 
+@pytest.mark.parametrize("name", ["run", "walk"])
+def test_a_damaged_run_is_listed_beside_the_others(tmp_path, finished, name):
+    """And why it cannot be read; exit code 0, as the list is what was asked for."""
+    run = open_store(tmp_path).runs.open_or_start("r2", load_settings())
+    run.record(StageResult("walk", "k", 1.0, reused=False))
+    (tmp_path / f"runs/r2/{name}.json").write_bytes(b"{")
+    answer = pinsage("runs", "--home", tmp_path)
+    assert answer.exit_code == 0
+    assert [line for line in answer.stdout.splitlines() if "r2" in line and "cannot be read" in line]
+    assert f"r2/{name}.json is damaged" in " ".join(answer.stdout.split())
+    assert "0.2500" in answer.stdout
+
+
+def test_a_damaged_run_does_not_keep_others_from_answering(tmp_path, finished, caplog):
+    """The newest run that can be read is asked, with a word on the other."""
+    open_store(tmp_path).runs.open_or_start("r2", load_settings())
+    (tmp_path / "runs/r2/run.json").write_bytes(b"{")
+    assert pinsage("related", "a1", "--home", tmp_path).exit_code == 0
+    assert "Run r2 is left out" in caplog.text
+
+
 def test_the_summary_shows_metrics_recommendations_and_addresses(tmp_path, finished):
     """Everything that a person looks for after a run is on one screen."""
     console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115

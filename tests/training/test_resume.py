@@ -79,7 +79,7 @@ def test_a_finished_training_is_not_done_again(world, undisturbed, tmp_path):
     assert outcome(again) == undisturbed
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "no_json", "lost"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no_json", "another_number", "lost"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(world, undisturbed, tmp_path, damage):
     """A torn or rotten file is noticed by its checksum, and said."""
     killed_at(world(), tmp_path, 25)
@@ -91,6 +91,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(world, undisturbed, tm
         newest.write_bytes(blob[:-5] + bytes([blob[-5] ^ 1]) + blob[-4:])
     elif damage == "no_json":
         newest.with_suffix(".json").write_text("{")
+    elif damage == "another_number":
+        numbers = newest.with_suffix(".json").read_text()
+        newest.with_suffix(".json").write_text(numbers.replace('"step": 21', '"step": 23'))
     else:
         newest.unlink()
     result = trained(world(), tmp_path)

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 from pinsage.ingest.source.table import SourceFile
+from pinsage.store.sealed import seal, unseal
 
 READ_BYTES = 1 << 22
+_DIGESTS = "digests"
 SETTLED_NS = 2_000_000_000  # two changes within the tick of a file system's clock leave the same time
 
 
@@ -45,7 +47,7 @@ class FileDigests:
             return
         self.memory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self.memory.parent, prefix=".digests-", delete=False) as file:
-            json.dump(self._asked, file, indent=0)
+            json.dump(seal({_DIGESTS: self._asked}), file, indent=0)
             file.flush()
             os.fsync(file.fileno())
         Path(file.name).replace(self.memory)
@@ -53,13 +55,10 @@ class FileDigests:
 
 def _read_memory(memory: Path) -> dict[str, str]:
     try:
-        found = json.loads(memory.read_text(encoding="utf-8"))
+        found: dict[str, str] = unseal(json.loads(memory.read_bytes()), {_DIGESTS})[_DIGESTS]
     except (OSError, ValueError):
         return {}
-    is_sound = isinstance(found, dict) and all(
-        isinstance(digest, str) and len(digest) == 64 for digest in found.values()
-    )
-    return found if is_sound else {}
+    return found
 
 
 def _file_sha256(file: SourceFile) -> str:
