@@ -29,6 +29,9 @@ _OURS = {
     "distributed.scheduler.worker-saturation": 1.0,
     # After two deaths in company a part is tried alone (see `pinsage.cluster.work`), where it has two more.
     "distributed.scheduler.allowed-failures": 1,
+    # Loopback is open to every user of the machine: no page about the job is served to whoever asks.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
 _NO_LIMIT = 0  # memory maps count as a worker's memory, so Dask would kill workers for reading a large graph
 
@@ -36,6 +39,8 @@ _NO_LIMIT = 0  # memory maps count as a worker's memory, so Dask would kill work
 @contextmanager
 def open_cluster(settings: ClusterSettings, on_progress: OnProgress = ignore_progress) -> Iterator[Cluster]:
     """A cluster to run on: the one at `settings.address`, or one of `settings.num_workers` processes on loopback.
+
+    The one on loopback speaks TLS with a key of its own, which only its processes know, and has no dashboard.
 
     Args:
         settings: where and how many.
@@ -73,7 +78,10 @@ def _start(settings: ClusterSettings) -> LocalCluster:
         "threads_per_worker": settings.threads_per_worker,
         "processes": True,
         "host": "127.0.0.1",
-        "dashboard_address": "127.0.0.1:0",
+        # Whoever reaches a scheduler or a worker may run code on it: only those with this cluster's own key do.
+        "security": True,
+        "dashboard_address": "127.0.0.1:0",  # None would be port 8787 on all interfaces
+        "scheduler_kwargs": {"dashboard": False},
         "memory_limit": _NO_LIMIT,
     }
     try:
@@ -107,7 +115,7 @@ def _open_client(address: LocalCluster | str, name: str) -> Iterator[Client]:
     try:
         _await_worker(client, name)
         count = len(client.nthreads())
-        log.info("cluster: %d workers at %s, dashboard %s", count, name, client.dashboard_link)
+        log.info("cluster: %d workers at %s", count, name)
         yield client
     finally:
         client.close(timeout=5)
