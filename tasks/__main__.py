@@ -21,6 +21,7 @@ from pinsage.settings import Settings
 from pinsage.store.manifest import Facts
 from tasks.running.launch import CANNOT_RETRY, record_failure
 from tasks.running.orphan import die_with
+from tasks.running.private_files import keep_files_private
 from tasks.stages import REFRESH_STAGES, STAGES
 
 log = logging.getLogger("tasks")
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         die_with(options.parent)
     signal.signal(signal.SIGTERM, _leave)
     try:
+        keep_files_private()
         _say(_perform(options))
     except PinSageError as error:
         log.error("%s", error)

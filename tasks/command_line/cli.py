@@ -114,7 +114,9 @@ def trigger(
     preset: Preset = None,
     overrides: Overrides = None,
     url: Annotated[str, typer.Option(envvar="PINSAGE_AIRFLOW_URL", help="Address of Airflow.")] = AIRFLOW,
-    user: Annotated[str, typer.Option(envvar="PINSAGE_AIRFLOW_USER", help="Who starts the run; empty: no login.")] = "",
+    user: Annotated[
+        str, typer.Option(envvar="PINSAGE_AIRFLOW_USER", help="Who starts the run; empty: as `make run`.")
+    ] = "",
     password: Annotated[
         str, typer.Option(envvar="PINSAGE_AIRFLOW_PASSWORD", help="Better given as the variable.", show_default=False)
     ] = "",
@@ -128,8 +130,10 @@ def trigger(
     """
     from tasks.following.airflow_api import DAG_ID, AirflowApi, User
     from tasks.following.remote_run import RemoteRun
+    from tasks.standalone.login import login_at
 
-    api = AirflowApi(url.rstrip("/"), DAG_ID, User(user, password) if user else None, pages=pages)
+    asking = User(user, password) if user else login_at(url, HOME.resolve())
+    api = AirflowApi(url.rstrip("/"), DAG_ID, asking, pages=pages)
     RemoteRun(api, named_settings(_settings(preset, overrides, dataset)), stdout_console()).perform()
 
 

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pinsage.errors import PinSageError
+from tasks.running.private_files import keep_files_private
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,7 @@ class OneLineErrors(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a known error becomes the exit that it asks for."""
         try:
+            keep_files_private()
             return super().invoke(ctx)
         except PinSageError as error:
             typer.secho(str(error), fg="red", err=True)

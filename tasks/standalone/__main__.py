@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from pinsage.errors import PinSageError
+from tasks.running.private_files import keep_files_private
 from tasks.standalone.checks import check_disk, check_python
 from tasks.standalone.deployment import Deployment
 from tasks.standalone.pipeline import Pipeline
@@ -26,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to Ctrl-C
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
+        keep_files_private()
         deployment = Deployment.from_environment(os.environ)
         return _stop(deployment, console) if options.command == "stop" else _run(options, deployment, console)
     except PinSageError as error:

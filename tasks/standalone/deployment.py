@@ -1,10 +1,10 @@
 """The folders, ports and environments of the pipeline's two servers on this machine."""
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
@@ -12,6 +12,7 @@ import yaml
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from pinsage.store.atomic import replace_file
+from tasks.standalone.login import Login, login_of, secret, write_secret
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
@@ -19,21 +20,31 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Deployment:
-    """The data folder and the two ports of the pipeline on this machine."""
+    """The data folder and the two ports of the pipeline on this machine, and whether its pages ask who one is."""
 
     home: Path
     airflow_port: int = 8080
     mlflow_port: int = 5000
+    asks_for_login: bool = True
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Deployment":
-        """The deployment that PINSAGE_HOME, PINSAGE_AIRFLOW_PORT and PINSAGE_MLFLOW_PORT describe.
+        """The deployment that PINSAGE_HOME, PINSAGE_AIRFLOW_PORT, PINSAGE_MLFLOW_PORT and PINSAGE_LOGIN describe.
 
         Raises:
-            SettingsError: a port is no port.
+            SettingsError: a port is no port, or PINSAGE_LOGIN is neither `on` nor `off`.
         """
         home = Path(environ.get("PINSAGE_HOME") or ROOT / "var").absolute()
-        return cls(home, _port(environ, "PINSAGE_AIRFLOW_PORT", 8080), _port(environ, "PINSAGE_MLFLOW_PORT", 5000))
+        airflow, mlflow = _port(environ, "PINSAGE_AIRFLOW_PORT", 8080), _port(environ, "PINSAGE_MLFLOW_PORT", 5000)
+        login = environ.get("PINSAGE_LOGIN") or "on"
+        if login not in ("on", "off"):
+            raise SettingsError(f"PINSAGE_LOGIN is '{login}'. Give on, or off on a machine that nobody else uses.")
+        return cls(home, airflow, mlflow, login == "on")
+
+    @cached_property
+    def login(self) -> Login:
+        """The user of both servers, made at the first start."""
+        return login_of(self.home)
 
     @property
     def airflow_url(self) -> str:
@@ -80,7 +91,7 @@ class Deployment:
         }
 
     def airflow_environment(self) -> dict[str, str]:
-        """The environment of Airflow on SQLite and LocalExecutor: loopback only, nobody logs in."""
+        """The environment of Airflow on SQLite and LocalExecutor: loopback only, one user."""
         return {
             **self.server_environment(),
             "AIRFLOW_HOME": str(self.airflow_home),
@@ -88,14 +99,17 @@ class Deployment:
             "AIRFLOW__API__HOST": LOOPBACK,
             "AIRFLOW__API__PORT": str(self.airflow_port),
             "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__API_AUTH__JWT_SECRET": self._jwt_secret(),
+            "AIRFLOW__API_AUTH__JWT_SECRET": secret(self.airflow_home / "jwt_secret"),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.airflow_url}/execution/",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "3",
-            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "dags" / "plugins"),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(not self.asks_for_login),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.login.file),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{self.login.user.name}:admin",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.airflow_home}/airflow.db",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -103,13 +117,28 @@ class Deployment:
         }
 
     def mlflow_environment(self) -> dict[str, str]:
-        """The environment of MLflow without its job workers, its calls home and its pickles."""
+        """The environment of MLflow without its job workers, its calls home and its pickles; one user."""
+        folder = self.home / "mlflow"
         return {
             **self.server_environment(),
             "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+            "MLFLOW_AUTH_ADMIN_PASSWORD": self.login.user.password,
+            "MLFLOW_AUTH_ADMIN_USERNAME": self.login.user.name,
+            "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
             "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": secret(folder / "flask_secret"),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         }
+
+    def write_mlflow_users(self) -> None:
+        """Tell MLflow where its users are; those of an earlier password are forgotten."""
+        folder = self.home / "mlflow"
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.login.is_new:  # MLflow keeps the password that it was first started with
+            (folder / "users.db").unlink(missing_ok=True)
+        write_secret(
+            folder / "auth.ini", f"[mlflow]\ndefault_permission = READ\ndatabase_uri = sqlite:///{folder}/users.db\n"
+        )
 
     def _bytecode(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Keep bytecode in the data folder if a shell forbids it beside the sources.
@@ -119,16 +148,6 @@ class Deployment:
         if not environ.get("PYTHONDONTWRITEBYTECODE"):
             return {}
         return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.home / "cache" / "bytecode")}
-
-    def _jwt_secret(self) -> str:
-        """The secret that signs the tokens of tasks: made once, for the owner's eyes only."""
-        self.airflow_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.airflow_home / "jwt_secret"
-        if not path.is_file():
-            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(64))
-        return path.read_text(encoding="utf-8")
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -41,7 +41,7 @@ class Pipeline:
     def __init__(self, deployment: Deployment, console: Console) -> None:
         self.deployment = deployment
         self.console = console
-        self.api = AirflowApi(deployment.airflow_url, DAG_ID)
+        self.api = AirflowApi(deployment.airflow_url, DAG_ID, deployment.login.user)
         self.airflow = airflow_services(deployment)
         self.mlflow = mlflow_service(deployment)
 
@@ -60,6 +60,7 @@ class Pipeline:
         for service in self.services:
             service.check_port()
         warming_up = start_warm_up(self.deployment)
+        self.deployment.write_mlflow_users()
         self.mlflow.start()
         if not all(service.process() for service in self.airflow):
             self._say("starting Airflow and MLflow (the first time takes about a minute)")
@@ -72,6 +73,7 @@ class Pipeline:
             self.api.ensure_pool("gpu", 1, "One training at a time")
             self._wait(f"the DAG {DAG_ID}", self.api.has_dag)
             self._wait("the compiler", lambda: warming_up.poll() is not None)
+        self._say_who_logs_in()
 
     def stop(self) -> list[str]:
         """End exactly what `start` started; the names of what was ended."""
@@ -97,6 +99,17 @@ class Pipeline:
         stages = ", ".join(f"{name} {row.task.seconds:.0f}" for name, row in rows.items())
         self._say(f"Seconds  {seconds:.0f} in all; {stages}")
 
+    def _say_who_logs_in(self) -> None:
+        """The password once, when it is made: a terminal's history is no place for it."""
+        deployment, login = self.deployment, self.deployment.login
+        if not deployment.asks_for_login:
+            return
+        password = f"password {login.user.password}, kept" if login.is_new else "password"
+        self._say(
+            f"Airflow {deployment.airflow_url} and MLflow {deployment.mlflow_url}: "
+            f"user {login.user.name}, {password} in {login.file}"
+        )
+
     def _mlflow_is_healthy(self) -> bool:
         try:
             return requests.get(f"{self.deployment.mlflow_url}/health", timeout=5).ok
@@ -106,7 +119,9 @@ class Pipeline:
     def _mlflow_page(self, run: Run) -> str:
         api = f"{self.deployment.mlflow_url}/api/2.0/mlflow/runs/get"
         mlflow_run_id = run.result("promote").facts["mlflow_run_id"]
-        answer = requests.get(api, params={"run_id": str(mlflow_run_id)}, timeout=20)
+        user = self.deployment.login.user
+        query = {"run_id": str(mlflow_run_id)}
+        answer = requests.get(api, params=query, auth=(user.name, user.password), timeout=20)
         experiment = answer.json()["run"]["info"]["experiment_id"] if answer.ok else ""
         return f"{self.deployment.mlflow_url}/#/experiments/{experiment}/runs/{mlflow_run_id}?{VIEW}"
 

@@ -106,7 +106,7 @@ def airflow_services(deployment: Deployment) -> list[Service]:
 
 
 def mlflow_service(deployment: Deployment) -> Service:
-    """The MLflow server over the database that the stages write to."""
+    """The MLflow server over the database that the stages write to; whoever asks has to be the deployment's user."""
     folder = deployment.home / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
     options = {
@@ -120,6 +120,7 @@ def mlflow_service(deployment: Deployment) -> Service:
         _program("mlflow"),
         "server",
         "--no-serve-artifacts",
+        *(("--app-name", "basic-auth") if deployment.asks_for_login else ()),
         *(word for option in options.items() for word in option),
     )
     return _service(deployment, "mlflow", argv, deployment.mlflow_environment())

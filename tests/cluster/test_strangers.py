@@ -42,9 +42,12 @@ def test_everything_listens_on_loopback(listening):
 
 def greeting(port, context=None):
     """The first bytes that a server of Dask says to whoever it lets in; none if it says nothing within a second."""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as plain:
-        with context.wrap_socket(plain) if context else contextlib.nullcontext(plain) as connection:
-            return connection.recv(64)
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=1) as plain,
+        context.wrap_socket(plain) if context else contextlib.nullcontext(plain) as connection,
+    ):
+        return connection.recv(64)
     return b""
 
 

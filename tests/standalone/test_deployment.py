@@ -71,3 +71,14 @@ def test_bytecode_is_kept_even_where_the_shell_forbids_it_beside_the_sources(dep
     assert environment["PYTHONPYCACHEPREFIX"].startswith(str(deployment.home))
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
     assert "PYTHONPYCACHEPREFIX" not in deployment.server_environment()
+
+
+def test_a_login_is_asked_for_unless_the_owner_says_otherwise(deployment, tmp_path):
+    """A machine with several users is normal; where there is one, nothing has to be typed."""
+    assert deployment.airflow_environment()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+    assert "basic-auth" in mlflow_service(deployment).argv
+    alone = Deployment.from_environment({"PINSAGE_HOME": str(tmp_path), "PINSAGE_LOGIN": "off"})
+    assert alone.airflow_environment()["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True"
+    assert "basic-auth" not in mlflow_service(alone).argv
+    with pytest.raises(SettingsError, match="PINSAGE_LOGIN is 'no'"):
+        Deployment.from_environment({"PINSAGE_LOGIN": "no"})
