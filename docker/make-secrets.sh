@@ -42,6 +42,13 @@ PINSAGE_AIRFLOW_PASSWORD=$(value users PINSAGE_OPERATOR_PASSWORD)
 EOF
 [ -f secrets/mlflow.env ] || write mlflow <<EOF
 MLFLOW_BACKEND_STORE_URI=postgresql+psycopg2://mlflow:$(value postgres MLFLOW_DATABASE_PASSWORD)@postgres/mlflow
+MLFLOW_AUTH_ADMIN_USERNAME=pinsage
+MLFLOW_AUTH_ADMIN_PASSWORD=$(random 12)
+MLFLOW_FLASK_SERVER_SECRET_KEY=$(random 32)
+EOF
+[ -f secrets/mlflow-client.env ] || write mlflow-client <<EOF
+MLFLOW_TRACKING_USERNAME=$(value mlflow MLFLOW_AUTH_ADMIN_USERNAME)
+MLFLOW_TRACKING_PASSWORD=$(value mlflow MLFLOW_AUTH_ADMIN_PASSWORD)
 EOF
 # For an object store of your own put its address and keys here before the first start (docker/README.md).
 [ -f secrets/store.env ] || write store <<EOF

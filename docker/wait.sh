@@ -19,4 +19,5 @@ while :; do
     sleep 3
 done
 echo "Airflow: http://127.0.0.1:${PINSAGE_AIRFLOW_PORT:-8080} (users and passwords: docker/secrets/users.env)"
-echo "MLflow:  http://127.0.0.1:${PINSAGE_MLFLOW_PORT:-5000}    Dask: http://127.0.0.1:${PINSAGE_DASK_PORT:-8787}"
+echo "MLflow:  http://127.0.0.1:${PINSAGE_MLFLOW_PORT:-5000} (user and password: docker/secrets/mlflow.env)"
+echo "Dask:    http://127.0.0.1:${PINSAGE_DASK_PORT:-8787}"

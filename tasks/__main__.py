@@ -19,6 +19,7 @@ from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.settings import Settings
 from pinsage.store.manifest import Facts
+from tasks.running.allowed_places import check_places
 from tasks.running.launch import CANNOT_RETRY, record_failure
 from tasks.running.orphan import die_with
 from tasks.running.private_files import keep_files_private
@@ -60,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("stage", choices=[*stages, *_BESIDES], help=f"the stage; besides, {_besides()}")
     parser.add_argument("--run-id", required=True, help="the pipeline run, begun if it is new")
     parser.add_argument("--home", required=True, type=Path, help="data folder of the pipeline")
-    parser.add_argument("--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'")
+    parser.add_argument(
+        "--settings", default="{}", help="flat overrides as JSON, e.g. '{\"walk.num_walks\": 200}'; -: from stdin"
+    )
     parser.add_argument("--config", help="YAML preset below the overrides")
     parser.add_argument("--refresh", action="store_true", help="a run with the model that serves, which trains nothing")
     parser.add_argument("--origin", default="{}", help="where the run came from, as a flat JSON object")
@@ -81,7 +84,8 @@ def _perform(options: argparse.Namespace) -> dict[str, Any]:
     if options.stage == "fail":
         mark_failed(options.run_id, home, options.reason)
         return {"stage": "fail", "key": ""}
-    overrides, origin = (_json_object(getattr(options, name), f"--{name}") for name in ("settings", "origin"))
+    text = sys.stdin.read() if options.settings == "-" else options.settings
+    overrides, origin = _json_object(text, "--settings"), _json_object(options.origin, "--origin")
     if options.stage == "summarize":
         asked = _json_object(options.comparison, "--comparison")
         return {"stage": "summarize", "key": "", "facts": _summary(options.run_id, overrides, home, asked)}
@@ -91,6 +95,7 @@ def _perform(options: argparse.Namespace) -> dict[str, Any]:
         settings = open_refresh(options.run_id, home, overrides, origin).settings
     else:
         settings = load_settings(options.config, overrides)
+    check_places(settings, home)
     if options.stage == "variant":
         return {"stage": "variant", "key": "", "facts": _variant(options.run_id, settings, home, origin)}
     return asdict(perform(options.stage, options.run_id, settings, home, origin))

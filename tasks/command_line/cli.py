@@ -17,6 +17,7 @@ from pinsage.store.deployment import open_store
 from tasks.command_line.releases import HOME, Home, release_app
 from tasks.command_line.retention import store_app
 from tasks.command_line.terminal import OneLineErrors, stdout_console
+from tasks.running.allowed_places import check_places
 from tasks.stages import REFRESH_STAGES, STAGES
 
 app = typer.Typer(
@@ -281,7 +282,9 @@ def schema(
 
 def _settings(preset: Path | None, overrides: list[str] | None, dataset: str) -> Settings:
     """The preset, then the single settings, then the data set."""
-    return load_settings(preset, _named(overrides, dataset))
+    settings = load_settings(preset, _named(overrides, dataset))
+    check_places(settings, HOME.resolve())
+    return settings
 
 
 def _named(overrides: list[str] | None, dataset: str) -> Flat:

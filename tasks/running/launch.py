@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from pinsage.errors import PinSageError
 
@@ -52,11 +52,11 @@ class StageCommand:
     more: Mapping[str, str] = field(default_factory=dict)
 
     def argv(self) -> list[str]:
-        """The command line, which asks the child to die with this process."""
+        """The command line, which asks the child to die with this process and to read its settings from stdin."""
         options = {
             "--run-id": self.run_id,
             "--home": str(self.home),
-            "--settings": json.dumps(dict(self.settings)),
+            "--settings": "-",  # every user of a machine sees the command lines of all processes
             "--origin": json.dumps(dict(self.origin)),
             "--parent": str(os.getpid()),
             **self.more,
@@ -95,7 +95,7 @@ class StageProcess:
         self._process = subprocess.Popen(
             self._command.argv(),
             cwd=ROOT,  # the name `tasks` must mean this package, wherever the caller stands
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,  # one stream keeps lines in their order
             text=True,
@@ -104,6 +104,7 @@ class StageProcess:
         )
         with self._process as process:
             try:
+                self._tell_settings(process)
                 report, last_line = self._listen(process, on_line)
             except BaseException:
                 self.stop()
@@ -124,6 +125,11 @@ class StageProcess:
         timer = threading.Timer(grace_s, _kill_session, [process])
         timer.daemon = True  # the caller may leave before it ends
         timer.start()
+
+    def _tell_settings(self, process: "subprocess.Popen[str]") -> None:
+        # A process that has ended already reads nothing; its exit code says why.
+        with contextlib.suppress(BrokenPipeError), cast("IO[str]", process.stdin) as stdin:
+            stdin.write(json.dumps(dict(self._command.settings)))
 
     def _listen(self, process: "subprocess.Popen[str]", on_line: OnLine) -> tuple[Report, str]:
         report: Report = {}

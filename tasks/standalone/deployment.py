@@ -85,6 +85,9 @@ class Deployment:
             **kept,
             **self._bytecode(kept),
             "PATH": os.pathsep.join([programs, kept.get("PATH", os.defpath)]),
+            "PINSAGE_ALLOWED": kept.get(
+                "PINSAGE_ALLOWED", ""
+            ),  # the trigger form opens what `make run` was given, and no more
             "PINSAGE_HOME": str(self.home),
             "PINSAGE_CONFIG": str(self.config),
             "PYTHONUNBUFFERED": "1",

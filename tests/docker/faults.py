@@ -38,12 +38,19 @@ QUICK = {
 LIMIT_S = 1500.0
 
 
+def _secrets(name: str) -> dict[str, str]:
+    text = (ROOT / "docker" / "secrets" / f"{name}.env").read_text(encoding="utf-8")
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
 class Deployment:
     """The running deployment: its containers, its Airflow, its MLflow."""
 
     def __init__(self) -> None:
-        secret = (ROOT / "docker" / "secrets" / "users.env").read_text(encoding="utf-8")
-        password = dict(line.split("=", 1) for line in secret.splitlines())["PINSAGE_OPERATOR_PASSWORD"]
+        password = _secrets("users")["PINSAGE_OPERATOR_PASSWORD"]
+        client = _secrets("mlflow-client")
+        self.mlflow = requests.Session()
+        self.mlflow.auth = (client["MLFLOW_TRACKING_USERNAME"], client["MLFLOW_TRACKING_PASSWORD"])
         url = f"http://127.0.0.1:{os.environ.get('PINSAGE_AIRFLOW_PORT', '8080')}"
         self.api = AirflowApi(url, DAG_ID, User("operator", password))
 
@@ -102,10 +109,10 @@ class Deployment:
 
     def mlflow_states(self, run_id: str) -> list[str]:
         """The states of the MLflow runs that belong to a run."""
-        found = requests.post(f"{MLFLOW}/experiments/search", json={"max_results": 100}, timeout=60).json()
+        found = self.mlflow.post(f"{MLFLOW}/experiments/search", json={"max_results": 100}, timeout=60).json()
         ids = [experiment["experiment_id"] for experiment in found.get("experiments", [])]
         body = {"experiment_ids": ids, "filter": f"tags.`pinsage.run_id` = '{run_id}'"}
-        answer = requests.post(f"{MLFLOW}/runs/search", json=body, timeout=60).json()
+        answer = self.mlflow.post(f"{MLFLOW}/runs/search", json=body, timeout=60).json()
         return [run["info"]["status"] for run in answer.get("runs", [])]
 
     def _patiently(self, ask: Callable[[], Any]) -> Any:

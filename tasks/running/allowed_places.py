@@ -1,0 +1,88 @@
+"""The places that settings may name: folders, files and servers that the owner of a deployment allows.
+
+Whoever may start a run chooses paths and URLs that a stage then opens with the rights of the deployment.
+PINSAGE_ALLOWED lists what may be chosen: absolute folders and beginnings of URLs, with commas between them. The data
+folder, and what the deployment's own preset (PINSAGE_CONFIG) names, are always allowed. Without the variable everything
+is: a person at a shell has no more rights in a stage than beside it.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from pinsage.config import load_settings
+from pinsage.errors import SettingsError
+from pinsage.settings import Settings
+
+ALLOWED = "PINSAGE_ALLOWED"
+PLACES = ("data.dataset", "visual.weights", "cluster.address", "tracking.uri")
+
+
+def check_places(settings: Settings, home: Path) -> None:
+    """Return if every place that the settings name is allowed, and none holds a password. Nothing is opened.
+
+    Args:
+        settings: of a run.
+        home: the data folder.
+
+    Raises:
+        SettingsError: the setting, and how its place can be allowed.
+    """
+    allowed = os.environ.get(ALLOWED)
+    for name, place in _named(settings):
+        if _holds_password(place):
+            raise SettingsError(
+                f"{name} is a URL with a password, which would be shown wherever settings are. Give it to the stages "
+                "by a variable of its library instead, e.g. AWS_SECRET_ACCESS_KEY or MLFLOW_TRACKING_PASSWORD."
+            )
+        if allowed is not None and not _is_allowed(name, place, [home, *_entries(allowed)]):
+            raise SettingsError(
+                f"{name} = {place!r} is outside of what this deployment allows. "
+                f"Its owner can add the folder, or the beginning of the URL, to {ALLOWED}."
+            )
+
+
+def _named(settings: Settings) -> Iterator[tuple[str, str]]:
+    for name in PLACES:
+        section, _, field = name.partition(".")
+        place = getattr(getattr(settings, section), field)
+        if place:
+            yield name, place
+
+
+def _holds_password(place: str) -> bool:
+    try:
+        return urlsplit(place).password is not None
+    except ValueError:  # no URL at all: whatever opens it says so
+        return False
+
+
+def _entries(allowed: str) -> list[Path | str]:
+    texts = [text.strip() for text in allowed.split(",") if text.strip()]
+    return [text if "://" in text else Path(text) for text in texts]
+
+
+def _is_allowed(name: str, place: str, allowed: list[Path | str]) -> bool:
+    if place == dict(_named(load_settings(os.environ.get("PINSAGE_CONFIG")))).get(name):
+        return True
+    folder = _local(place)
+    if folder is None:
+        # One layer on top of another (zip://x::file:///etc) opens more than its beginning says.
+        return "::" not in place and any(isinstance(entry, str) and place.startswith(entry) for entry in allowed)
+    return any(isinstance(entry, Path) and folder.is_relative_to(entry.resolve()) for entry in allowed)
+
+
+def _local(place: str) -> Path | None:
+    """The path of a local place, with its links followed; None for a server."""
+    scheme, has_scheme, rest = place.partition("://")
+    if not has_scheme:
+        return Path(place).resolve()
+    if scheme in ("file", "local"):
+        return Path(url2pathname(rest)).resolve()
+    if scheme == "sqlite":
+        return Path(
+            rest.removeprefix("/")
+        ).resolve()  # three slashes before a relative path, four before an absolute one
+    return None
