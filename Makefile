@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test check lint clean docker-up docker-run docker-down
+.PHONY: help setup run stop test check lint audit clean docker-up docker-run docker-down
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 13
@@ -32,12 +32,20 @@ stop:  ## end what `make run` started
 test: $(STAMP)  ## run the tests, on up to four processes
 	@$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-check: lint test  ## format, lint, types, tests: what has to pass
+check: lint audit test  ## format, lint, types, known vulnerabilities, tests: what has to pass
 
 lint: $(STAMP)  ## format, lint and types alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+# The database is asked over the network. Without one nothing is known, which is said and is no failure.
+audit: $(STAMP)  ## look up the pinned packages among known vulnerabilities
+	@said=$$($(BIN)/python -m pip_audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner=off \
+	    --vulnerability-service=osv 2>&1); code=$$?; \
+	if grep -q "requests.exceptions.ConnectionError" <<< "$$said"; then \
+	    echo "Nothing was audited: the database of known vulnerabilities, api.osv.dev, cannot be reached."; \
+	else echo "$$said"; exit $$code; fi
 
 clean: stop  ## stop the servers, remove the virtual environment and all data of the pipeline in var/
 	rm -rf $(VENV) var
