@@ -235,6 +235,10 @@ class ReportSettings(Section):
 
     num_queries: int = setting(14, "Rows of query pictures.", ge=1, le=200)
     num_neighbors: int = setting(5, "Pictures per method in a row.", ge=1, le=20)
+    explorer_pins: int = setting(
+        20_000, "Pins with lists in the explorer; of more pins a sample of a quarter as many.", ge=4, le=200_000
+    )
+    explorer_pictures: int = setting(600, "Pictures in the explorer: those of the pins shown first.", ge=0, le=20_000)
     seed: Seed = 0
 
 

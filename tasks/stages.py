@@ -13,7 +13,8 @@ class Stage:
 
     `inputs` are the stages whose artifacts it reads, `sections` the settings that decide what it makes, `identity` a
     function (`module:name`, given the settings and the pipeline's home folder) whose answer also enters the key: the
-    digest of data from outside.
+    digest of data from outside. With `sees_champion` it also sees the release that the run would replace, and
+    the version of that enters the key under `champion`.
     `fitted` are stages of the run whose model a refresh uses: what they learned is read from their artifacts there.
     `code` is the stage's function where that is not called as the stage.
     A stage with `has_artifact=False` acts on the world (the model registry, the releases) and runs every time; it must
@@ -29,6 +30,7 @@ class Stage:
     has_artifact: bool = True
     fitted: tuple[str, ...] = ()
     code: str = ""
+    sees_champion: bool = False
 
     @property
     def function(self) -> str:
@@ -65,10 +67,10 @@ _TABLE = (
         ("train", "evaluate"), "Score PinSage and the baselines on held-out pairs.",
     ),
     Stage(
-        "report", 2,
+        "report", 3,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves",
          "walk", "train", "embed", "index", "evaluate"),
-        ("report",), "Write the page with pictures.",
+        ("report",), "Write the page with pictures, and the explorer of what changed for each pin.", sees_champion=True,
     ),
     Stage(
         "promote", 1, ("ingest", "train", "embed", "index", "evaluate", "report"), ("promote",),

@@ -4,6 +4,7 @@
 reader finds the old version or the new one; whatever fails before that leaves the old one serving.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from pinsage.store import manifest as manifests
 from pinsage.store.deployment import Store
 from pinsage.store.manifest import Manifest
 
+log = logging.getLogger(__name__)
 STAGE, CURRENT = "releases", "CURRENT"
 Checked = TypeVar("Checked")
 FORMAT = 1  # of the files of a release
@@ -101,6 +103,22 @@ class Releases:
                 if (facts.get("model_version"), facts.get("index_key")) == (model_version, index_key):
                     return version
         return None
+
+    def replaced_by(self, index_key: str) -> str:
+        """The version that a release of an index replaces, or has replaced: the last to serve that is of another index.
+
+        Releases that are gone or damaged are passed over, since a new model must be able to follow them. Empty if none
+        is left.
+        """
+        pointer = self._pointer_or_none()
+        for version in (pointer.version, *pointer.previous) if pointer else ():
+            try:
+                if self.manifest(version).facts.get("index_key") != index_key:
+                    self.verify(version)
+                    return version
+            except (ArtifactMissingError, ArtifactDamagedError) as error:
+                log.warning("release %s cannot be compared with: %s", version, error)
+        return ""
 
     def has_served(self, version: str) -> bool:
         """Return whether CURRENT names a version, or has named it."""

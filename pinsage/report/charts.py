@@ -45,6 +45,16 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A point of a scatter chart, and what is said when one points at it."""
+
+    x: float
+    y: float
+    text: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
 class Chart:
     """A chart ready to draw; `figure` is the one number that a reader in a hurry takes away."""
 
@@ -56,6 +66,7 @@ class Chart:
     lines: tuple[Line, ...] = ()
     bars: tuple[Bar, ...] = ()
     dots: tuple[tuple[float, float], ...] = ()
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,19 @@ def bar_chart(label: Label, names: Sequence[str], values: Sequence[float]) -> Ch
     return Chart(
         label.title, label.figure, label.x_label,
         tuple(x_ticks), _ticks(y_ticks, (0, y_ticks[-1]), (BOTTOM, TOP)), bars=tuple(bars),
+    )  # fmt: skip
+
+
+def scatter(label: Label, points: Sequence[tuple[float, float, str]], *, chosen: int | None) -> Chart:
+    """A mark for each point (x, y ≥ 0, words); the chosen one looks different."""
+    xs, ys = (np.array([point[axis] for point in points], np.float64) for axis in (0, 1))
+    x_ticks, y_ticks = nice_ticks(xs.min(), xs.max()), nice_ticks(0.0, ys.max())
+    ends_x, ends_y = (x_ticks[0], x_ticks[-1]), (y_ticks[0], y_ticks[-1])
+    places = zip(_scale(xs, ends_x, (LEFT, RIGHT)).tolist(), _scale(ys, ends_y, (BOTTOM, TOP)).tolist(), strict=True)
+    return Chart(
+        label.title, label.figure, label.x_label,
+        _ticks(x_ticks, ends_x, (LEFT, RIGHT)), _ticks(y_ticks, ends_y, (BOTTOM, TOP)),
+        marks=tuple(Mark(x, y, points[i][2], i == chosen) for i, (x, y) in enumerate(places)),
     )  # fmt: skip
 
 

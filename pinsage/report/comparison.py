@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pinsage.evaluation.names import ALL
 from pinsage.evaluation.variants import ComparedRow, Lead, Spread
 from pinsage.report.scores import LABELS, SHOWN, VIEWS, Column
+from pinsage.report.template import fill
 
 TEMPLATE = "comparison.html.j2"
 NONE = "–"
@@ -97,9 +95,7 @@ class ComparisonPage:
 
     def html(self) -> str:
         """The whole page."""
-        place = FileSystemLoader(Path(__file__).parent)
-        environment = Environment(loader=place, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        return environment.get_template(TEMPLATE).render(page=self)
+        return fill(TEMPLATE, page=self)
 
     @property
     def _first(self) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.pairs.pairs import Pairs
@@ -26,6 +25,7 @@ from pinsage.report.scores import (
     headlines,
     score_table,
 )
+from pinsage.report.template import fill
 from pinsage.report.world import Folders, World, world
 from pinsage.settings import ReportSettings
 from pinsage.store.manifest import Facts, Manifest
@@ -66,14 +66,7 @@ class Page:
 
 def render(page: Page) -> str:
     """The HTML of a page; whatever came from the data is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(page=page, geometry=charts)
+    return fill(TEMPLATE, page=page, geometry=charts)
 
 
 def gather_page(inputs: Folders, settings: ReportSettings) -> Page:

@@ -15,6 +15,7 @@ from pinsage.tracking.run_page import description, facts, measurements, quality
 from pinsage.tracking.tracker import Tracker
 
 CURVES = {"curve.parquet": "train", "validation.parquet": "validation"}  # train's files and the prefix of their metrics
+PAGES = ("report.html", "explorer.html")
 TABLES = {"index": "recall", "evaluate": "metrics"}  # which become CSV files, by stage
 
 
@@ -39,7 +40,8 @@ def log_results(tracker: Tracker, run: Run, folders: Mapping[str, Path], conclus
         if stage in folders:
             tracker.log_text(_csv(folders[stage] / f"{name}.parquet"), f"{name}.csv")
     if "report" in folders:
-        tracker.log_file(folders["report"] / "report.html")
+        for page in PAGES:
+            tracker.log_file(folders["report"] / page)
     tracker.finish(run)
 
 

@@ -19,6 +19,7 @@ _MEASURED = {
     "walk": ("pins_per_second", "hops_per_second"),
     "train": ("pairs_per_s",),
     "index": ("recall_at_10", "queries_per_s", "p99_ms", "size_mb", "curve"),
+    "report": ("overlap_at_10", "rbo_at_10"),
 }
 _TABLE = (ALL, NEW)  # the views of the description's columns
 

@@ -113,6 +113,7 @@ def _closing_lines(run: Run, store: ArtifactStore, mlflow: str) -> list[tuple[st
         ("Airflow", run.origin.get("airflow_url", "")),
         ("MLflow", mlflow),
         ("Report", str(_folder(run, store, "report") / "report.html")),
+        ("Explorer", str(_folder(run, store, "report") / "explorer.html")),
     ]
     return [(name, text) for name, text in lines if text]
 

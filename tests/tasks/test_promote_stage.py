@@ -96,6 +96,7 @@ class World:
 
     def write_report(self, folder: Path, hit_rate: float) -> None:
         (folder / "report.html").write_text("<p>report</p>")
+        (folder / "explorer.html").write_text("<p>explorer</p>")
 
     def client(self) -> MlflowClient:
         return open_tracker(load_settings(), self.home, "any").server.client
@@ -183,7 +184,7 @@ def test_the_mlflow_run_ends_complete(world):
     assert logged.data.tags["pinsage.reused_stages"] == "ingest"
     assert [item.dataset.digest for item in logged.inputs.dataset_inputs] == [world.key("day1")]
     names = {item.path for item in world.client().list_artifacts(facts["mlflow_run_id"])}
-    assert names == {"report.html", "recall.csv", "metrics.csv", "stages.json"}
+    assert names == {"report.html", "explorer.html", "recall.csv", "metrics.csv", "stages.json"}
     assert facts["mlflow_url"] == ""
 
 

@@ -8,8 +8,10 @@ from evaluation_world import NUM_PINS, World, write_dataset
 from pinsage.release.current import CurrentRelease
 from pinsage.release.releases import Releases
 from pinsage.store.deployment import open_store
+from pinsage.store.manifest import Manifest
 from pinsage.store.run import StageResult
 from tasks.running.runner import run_stage
+from tasks.stages import STAGES
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +109,42 @@ def test_a_release_whose_writer_died_before_pointing_is_pointed_at(home):
     open_store(home).bucket("releases").remove("CURRENT")
     facts = stage("release", home)
     assert (facts["release"], facts["is_new"], facts["is_current"]) == (first, False, True)
+
+
+def test_a_run_done_again_is_compared_with_what_it_replaced(home):
+    """Its own release does not make its report anew: the key is that of the first time."""
+    first = run_at(home).result("report")
+    stage("promote", home)
+    stage("release", home)
+    again = run_stage("report", run_at(home), home)
+    assert (again.key, again.reused) == (first.key, True)
+
+
+def test_another_model_is_compared_with_the_release(home, published):
+    """The release enters the key and the explorer."""
+    stage("promote", home)
+    version = stage("release", home)["release"]
+    settings = published.settings.model_copy(
+        update={"index": published.settings.index.model_copy(update={"num_trees": 7})}
+    )
+    run = open_store(home).runs.open_or_start("other", settings)
+    for name in list(STAGES)[: list(STAGES).index("report") + 1]:
+        run_stage(name, run, home)
+    facts, manifest = run.result("report").facts, Manifest.read(folder_of("report", run, home))
+    assert manifest.identity == {"champion": version}
+    assert (facts["champion"], facts["pins_compared"], facts["overlap_at_10"]) == (version, NUM_PINS, 1.0)
+
+
+def test_a_damaged_release_does_not_keep_a_report_from_being_made(home):
+    """It is passed over, with a warning; there is none before it."""
+    stage("promote", home)
+    version = stage("release", home)["release"]
+    embeddings = Releases(open_store(home)).folder(version) / "embeddings.npy"
+    embeddings.chmod(0o644)
+    embeddings.write_bytes(b"")
+    assert Releases(open_store(home)).replaced_by("another index") == ""
+
+
+def folder_of(name, run, home):
+    """The folder of an artifact of a run."""
+    return open_store(home).artifacts.folder(name, run.result(name).key)

@@ -1,10 +1,11 @@
 """The stage report on real artifacts: a page that fetches nothing, trusts nothing and repeats itself."""
 
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
-from evaluation_world import HOSTILE, World, write_dataset
+from evaluation_world import HOSTILE, NUM_PINS, World, write_dataset
 
 from tasks.report import report
 
@@ -100,9 +101,35 @@ def test_the_report_is_the_same_twice(world, page, tmp_path):
     """It is a function of its inputs: no clock, no run id, no timing."""
     facts = report(world.work("report", tmp_path))
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
+    explorer = (world.publish("report") / "explorer.html").read_text(encoding="utf-8")
+    assert (tmp_path / "explorer.html").read_text(encoding="utf-8") == explorer
     assert facts["query_rows"] == 12
     assert facts["pictures"] > 0
     assert facts["size_mb"] < 5
+
+
+def test_the_explorer_of_a_first_run_has_one_list_per_pin(world):
+    """All pins and the recall curve; the hostile title is no tag."""
+    html = (world.publish("report") / "explorer.html").read_text(encoding="utf-8")
+    facts = world.run.result("report").facts
+    assert (facts["explorer_pins"], facts["champion"], facts["pins_compared"]) == (NUM_PINS, "", 0)
+    assert "Nothing has been released yet" in html
+    assert "<script>alert" not in html
+    data = json.loads(html.split('id="data">')[1].split("</script>")[0])
+    assert HOSTILE in data["pins"]["titles"]
+    assert data["pictures"]
+    assert f"{world.run.result('index').facts['trees']} · in use" in html
+
+
+def test_the_explorer_of_a_large_catalog_has_a_sample(world, tmp_path):
+    """A quarter as many pins as there may be, with the names of their related pins; the map has all."""
+    facts = report(world.work("report", tmp_path, report__explorer_pins=20, report__explorer_pictures=0))
+    html = (tmp_path / "explorer.html").read_text(encoding="utf-8")
+    assert facts["explorer_pins"] == 5
+    assert "a sample of <b>40</b> pins" in html
+    data = json.loads(html.split('id="data">')[1].split("</script>")[0])
+    assert 5 < len(data["pins"]["ids"]) <= NUM_PINS
+    assert data["pictures"] == {}
 
 
 def test_a_data_set_of_ids_alone_has_a_page(tmp_path):
@@ -114,3 +141,4 @@ def test_a_data_set_of_ids_alone_has_a_page(tmp_path):
     assert "Combined (no pin has a picture or words), Visual (no pin has a picture)" in page
     assert "<img" not in page
     assert "pin-0" in "".join(Outline(page).text)
+    assert "pin-00" in (world.publish("report") / "explorer.html").read_text(encoding="utf-8")
