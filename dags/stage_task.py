@@ -86,6 +86,8 @@ def documentation(stage: Stage) -> str:
     reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"
     if stage.fitted:
         reads += f"; of the run that trained the model: {', '.join(f'`{name}`' for name in stage.fitted)}"
+    if stage.sees_champion:
+        reads += "; the release that the run would replace"
     settings = ", ".join(f"`{name}.*`" for name in stage.sections) or "none of its own"
     result = "Publishes an artifact named by what made it; made already, it is reused."
     effect = "Acts on the model registry or the releases, and may be repeated without harm."

@@ -14,7 +14,7 @@ from tasks.running.work import StageWork
 
 
 def index(work: StageWork) -> Facts:
-    """Publish an index of the embeddings and their popularity, and the recall of every setting on the way to it.
+    """Publish an index of the embeddings and their popularity, and the recall of every setting that was measured.
 
     Returns:
         pins, dim, max_popularity (0: the cosine alone ranks), trees, search_k, recall_at_10, queries_per_s (one core),
@@ -26,7 +26,8 @@ def index(work: StageWork) -> Facts:
     popularity = open_array(work.inputs["embed"] / "popularity.npy", np.float32, (num_pins,))
     model_key = Manifest.read(work.inputs["embed"]).inputs.get("train", "")
     chosen = choose_index(embeddings, popularity, work.out, settings, model_key=model_key)
-    write_parquet(work.out / "recall.parquet", _recall_table(chosen.curve))
+    measured = [*chosen.around, *chosen.curve]
+    write_parquet(work.out / "recall.parquet", _recall_table(measured))
     header, search = chosen.index.header, chosen.point.search
     return {
         "pins": header.num_pins,
@@ -38,7 +39,7 @@ def index(work: StageWork) -> Facts:
         "queries_per_s": round(search.queries_per_s, 1),
         "p99_ms": round(search.p99_ms, 3),
         "size_mb": round(header.size_bytes / 1e6, 3),
-        "curve": _curve(chosen.curve),
+        "curve": _curve(measured),
     }
 
 

@@ -60,7 +60,7 @@ _TABLE = (
         "embed", 2, ("featurize_text", "featurize_visual", "featurize_saves", "walk", "train"), (),
         "Embed every pin, each vector once, layer by layer.",
     ),
-    Stage("index", 3, ("ingest", "embed"), ("index",), "Build the Annoy index, as large as the recall asks."),
+    Stage("index", 4, ("ingest", "embed"), ("index",), "Build the Annoy index, as large as the recall asks."),
     Stage(
         "evaluate", 4,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves", "train", "embed"),

@@ -17,7 +17,7 @@ from pinsage.index.build import IndexPlan, check_scores, expected_bytes
 from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.index.header import HEADER, IndexHeader
 from pinsage.index.pin_index import PinIndex
-from pinsage.index.recall import Recall, Sample, measure_recall
+from pinsage.index.recall import RECALL_DEPTH, Recall, Sample, measure_recall
 from pinsage.settings import IndexSettings
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,9 @@ FEWEST_TREES = 10  # and 640 at most
 # A search of 5,120 nodes takes one to two milliseconds. More trees are tried before more nodes than that are inspected,
 # since a build is paid once and a search by every query; beyond it only where no more trees are allowed.
 QUICK = tuple(320 * 2**power for power in range(5))
+AROUND = tuple(
+    2.0**power for power in (-4, -3, -2, -1, 1, 2, 3)
+)  # times the chosen nodes: also measured, to see the curve
 LEAST_GAIN = 0.02  # of recall, from twice the trees: if they bring less, more of them are not tried
 
 
@@ -46,10 +49,16 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class ChosenIndex:
-    """An index that reaches the recall asked for, and all that was measured on the way to it, in that order."""
+    """An index that reaches the recall asked for.
+
+    Attributes:
+        curve: all that was measured on the way to it, in that order.
+        around: other searches of the same index, which were not needed to choose it.
+    """
 
     index: PinIndex
     curve: list[CurvePoint]
+    around: list[CurvePoint]
 
     @property
     def point(self) -> CurvePoint:
@@ -130,12 +139,9 @@ class _Trial:
 
     def search(self, efforts: Iterable[int]) -> bool:
         """Measure searches of the index, ascending, until one reaches the recall; returns whether one did."""
-        header = self._index.header
         for search_k in efforts:
-            found = measure_recall(self._index, self._sample, search_k)
-            self._curve.append(CurvePoint(header.num_trees, header.size_bytes, self._build_s, found))
-            _log(self._curve[-1])
-            if found.recall_at_10 >= self._settings.target_recall:
+            self._curve.append(self._measure(search_k))
+            if self._curve[-1].search.recall_at_10 >= self._settings.target_recall:
                 return True
         return False
 
@@ -161,7 +167,7 @@ class _Trial:
         """The index, which searches as thoroughly as was measured last for whoever opens it."""
         header: IndexHeader = replace(self._index.header, search_k=self._curve[-1].search.search_k)
         header.write(self._folder / HEADER)
-        return ChosenIndex(PinIndex.open(self._folder), self._curve)
+        return ChosenIndex(PinIndex.open(self._folder), self._curve, [self._measure(nodes) for nodes in self._around()])
 
     def shortfall(self) -> str:
         """The sentence of a recall that was not reached."""
@@ -176,6 +182,19 @@ class _Trial:
         fixed = [name for name in ("num_trees", "search_k") if getattr(settings, name)]
         advice = f"Raise index.{' or index.'.join(fixed)}, or set it to 0" if fixed else "Lower it"
         return f"{self._best()}, below index.target_recall {settings.target_recall:g}. {advice}."
+
+    def _measure(self, search_k: int) -> CurvePoint:
+        header, found = self._index.header, measure_recall(self._index, self._sample, search_k)
+        point = CurvePoint(header.num_trees, header.size_bytes, self._build_s, found)
+        _log(point)
+        return point
+
+    def _around(self) -> list[int]:
+        """Numbers of nodes below and above the chosen one that were not measured on this index, ascending."""
+        last = self._curve[-1]
+        measured = {point.search.search_k for point in self._curve if point.num_trees == last.num_trees}
+        nodes = {int(last.search.search_k * factor) for factor in AROUND} - measured
+        return sorted(number for number in nodes if RECALL_DEPTH < number <= 16 * QUICK[-1])
 
     def _size_bytes(self, trees: int) -> int:
         return expected_bytes(len(self._embeddings), self._stored_dim, trees)

@@ -128,3 +128,15 @@ def test_several_threads_build_an_index_that_answers(tmp_path):
     chosen = choose(random_unit(2000), tmp_path, build_threads=2)
     assert chosen.point.search.recall_at_10 >= 0.95
     assert len(chosen.index.related(0, 5)[0]) == 5
+
+
+def test_searches_around_the_chosen_one_show_the_curve(shapeless, tmp_path):
+    """More nodes of the same trees, and fewer: recall rises with them, and nothing is measured twice."""
+    chosen = choose(shapeless, tmp_path, target_recall=0.8)
+    trees, nodes = chosen.point.num_trees, chosen.point.search.search_k
+    same = [point for point in (*chosen.around, *chosen.curve) if point.num_trees == trees]
+    measured = sorted((point.search.search_k, point.search.recall_at_10) for point in same)
+    assert {round(nodes * factor) for factor in (0.25, 0.5, 1, 2, 4)} <= {number for number, _ in measured}
+    assert len({number for number, _ in measured}) == len(measured) >= 8
+    assert measured[0][1] < measured[-1][1]
+    assert chosen.index.header.search_k == nodes

@@ -118,7 +118,7 @@ def test_the_explorer_of_a_first_run_has_one_list_per_pin(world):
     data = json.loads(html.split('id="data">')[1].split("</script>")[0])
     assert HOSTILE in data["pins"]["titles"]
     assert data["pictures"]
-    assert f"{world.run.result('index').facts['trees']} · in use" in html
+    assert f"{world.run.result('index').facts['trees']}, in use" in html
 
 
 def test_the_explorer_of_a_large_catalog_has_a_sample(world, tmp_path):

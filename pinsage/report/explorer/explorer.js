@@ -127,7 +127,7 @@ function renderDetail() {
     return;
   }
   const both = element("div", "pair");
-  if (lists.kept[row] >= 0) both.append(column(row, "The release that serves", lists.theirs, lists.theirScores, lists.ours, false));
+  if (lists.kept[row] >= 0) both.append(column(row, "The release before", lists.theirs, lists.theirScores, lists.ours, false));
   both.append(column(row, "This model", lists.ours, lists.ourScores, lists.theirs, true));
   place.replaceChildren(heading(row), both);
 }
@@ -136,7 +136,7 @@ function heading(row) {
   const pin = lists.pins[row], words = element("div", "");
   const agreement = lists.kept[row] >= 0
     ? `${lists.kept[row]} of ${DEPTH} related pins stay · rank-biased overlap ${lists.rbo[row].toFixed(3)}`
-    : isCompared ? "The release that serves does not know this pin." : "";
+    : isCompared ? "The release before does not know this pin." : "";
   words.append(element("h3", "", titles[pin]), element("p", "", `${ids[pin]} · ${saves(degrees[pin])}`), element("p", "agreement", agreement));
   const head = element("div", "pin");
   head.append(tile(pin), words);

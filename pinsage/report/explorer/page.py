@@ -109,7 +109,7 @@ class Explorer:
         is_cold = self.shown.degrees[self.shown.places(self.lists.pins[compared])] == 0
         if is_cold.any():
             note = f"{int(is_cold.sum()):,} pins without a training save"
-            found.append(Headline(f"{10 * kept[is_cold].mean():.1f} %", "stay for cold pins", note))
+            found.append(Headline(f"{100 * kept[is_cold].mean() / DEPTH:.1f} %", "stay for cold pins", note))
         return found
 
     @property
