@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 
 import pytest
 from browser import CHROMIUM, Page
@@ -214,3 +215,31 @@ def test_without_a_champion_there_is_one_list_and_a_sentence(browser, tmp_path):
     assert browser.value("document.querySelectorAll('.pair > div').length") == 1
     assert "Nothing has been released yet" in browser.value("document.body.textContent")
     assert browser.value("document.querySelectorAll('#filters button').length") == 3
+
+
+@in_browser
+def test_clicks_work_in_a_sandbox_without_an_address(browser, path, tmp_path):
+    """MLflow shows a page in a frame whose address may not change; what is open changes all the same."""
+    packed = base64.b64encode(path.read_bytes()).decode()
+    host = tmp_path / "host.html"
+    host.write_text(
+        '<body style="margin:0"><iframe sandbox="allow-scripts" style="width:1300px;height:900px;border:0"></iframe>'
+        f'<script>const bytes = Uint8Array.from(atob("{packed}"), (letter) => letter.charCodeAt(0));'
+        'const page = URL.createObjectURL(new Blob([bytes], {type: "text/html"}));'
+        "document.querySelector('iframe').onload = () => { document.body.dataset.readyMs = 1; };"
+        "document.querySelector('iframe').src = page;</script>"
+    )
+    browser.ask("Emulation.setDeviceMetricsOverride", width=1300, height=900, deviceScaleFactor=1, mobile=False)
+    browser.open(host)
+
+    def detail() -> str:
+        """The picture of the right-hand side, which the mouse on the left does not change."""
+        return browser.ask(
+            "Page.captureScreenshot", clip={"x": 420, "y": 430, "width": 800, "height": 400, "scale": 1}
+        )["data"]
+
+    before = detail()
+    browser.click_at(150, 690)
+    until = time.monotonic() + 30
+    while detail() == before:
+        assert time.monotonic() < until, "a click in the list opened nothing"

@@ -59,13 +59,19 @@ function hashOf(changes) {
 }
 
 function go(changes) {
-  const hash = hashOf(changes);
-  // Set through location and never as a link's own jump: in MLflow the page is in a frame without an address.
-  if (hash !== location.hash.slice(1)) location.hash = hash;
+  state = { ...state, ...changes };
+  render();
+  // Afterwards, and never as a link's own jump: MLflow shows the page in a sandbox whose address may not change.
+  if (hashOf({}) !== location.hash.slice(1)) location.hash = hashOf({});
+}
+
+function follow() {
+  if (location.hash.slice(1) === hashOf({})) return; // we set it ourselves
+  state = readHash();
+  render();
 }
 
 function render() {
-  state = readHash();
   if (byId("find").value !== state.find) byId("find").value = state.find;
   search();
   renderDetail();

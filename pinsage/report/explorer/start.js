@@ -1,7 +1,7 @@
 // The neighbor explorer: what listens, and how the page begins.
 
 function listen() {
-  addEventListener("hashchange", render);
+  addEventListener("hashchange", follow);
   addEventListener("resize", draw);
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-pin]");
@@ -43,5 +43,6 @@ addButtons(byId("filters"), filterLabels, (show) => go({ show }));
 addButtons(byId("colors"), Object.entries(COLORS).map(([name, { label }]) => [name, label]), colorBy);
 listen();
 renderColors();
+state = readHash();
 render();
 document.body.dataset.readyMs = performance.now().toFixed(0);
