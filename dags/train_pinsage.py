@@ -50,7 +50,7 @@ with DAG(
     index = StageTask(stage="index")
     evaluate = StageTask(stage="evaluate", limit=timedelta(hours=6))
     report = StageTask(stage="report")
-    promote = StageTask(stage="promote")
+    promote = StageTask(stage="promote", limit=timedelta(hours=6))
     release = StageTask(stage="release", publishes=[RELEASE])
 
     ingest >> [pair, featurize_text, featurize_visual]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pinsage.live_settings import PromoteSettings, RefreshSettings, ReleaseSettings
 from pinsage.section import Section, Seed, Share, execution, setting
 
 Baseline = Literal[
@@ -242,31 +243,6 @@ class ReportSettings(Section):
     seed: Seed = 0
 
 
-class PromoteSettings(Section):
-    """The gain that makes a challenger the champion."""
-
-    min_gain: float = setting(0.0, "Validation hit rate it must gain over the champion.", ge=-1, le=1)
-
-
-class ReleaseSettings(Section):
-    """The releases that a serving team takes."""
-
-    keep: int = execution(
-        10, "Newest releases kept; the current one and the one before it always are.", ge=1, le=10_000
-    )
-
-
-class RefreshSettings(Section):
-    """A refresh: newer data with the model that serves."""
-
-    max_churn: float = setting(
-        0.3, "Share of the first ten related pins that may change, on average; more of it is not released.", ge=0, le=1
-    )
-    held_out_saves: bool = setting(
-        False, "Saves that a training would hold out, the last ones of every board, reach the graph, too."
-    )
-
-
 class ClusterSettings(Section):
     """The Dask cluster that walks and infers."""
 
@@ -280,7 +256,9 @@ class TrackingSettings(Section):
 
     uri: str = execution("", "MLflow tracking URI; empty: SQLite under the home folder.")
     experiment: str = execution("pinsage", "MLflow experiment.", min_length=1)
-    model_name: str = execution("pinsage", "Registered model.", min_length=1)
+    model_name: str = execution(
+        "", "Registered model; empty: pinsage-, the data set's name and 4 hex digits of its address."
+    )
 
 
 class Settings(Section):

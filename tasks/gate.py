@@ -10,7 +10,7 @@ from pinsage.release.difference import kept_neighbors
 from pinsage.release.releases import Releases
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts, Manifest
-from tasks.release import model_version, serves
+from tasks.release import refreshed_model, serves
 from tasks.running.work import StageWork
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,11 @@ def gate(work: StageWork) -> Facts:
         ArtifactMissingError: nothing serves that it could be compared with.
     """
     store, limit = open_store(work.home), work.settings.refresh.max_churn
-    releases, number = Releases(store), model_version(store, store.runs.open(work.run_id))
+    releases, model = Releases(store), refreshed_model(store, store.runs.open(work.run_id))
     version = releases.current().version
-    if not serves(releases, number):
+    if not serves(releases, model):
         # A training came to its end meanwhile: no fault of the tables, and its release is newer than this refresh.
-        return {"compared_with": version, "reason": f"Version {number} of the model does not serve any more."}
+        return {"compared_with": version, "reason": f"{model} does not serve any more."}
     serving, candidate = releases.open(version), Candidate(work.inputs)
     kept = kept_neighbors(serving, candidate)
     churn = 1.0 if kept is None else 1 - kept  # None: no pins in common

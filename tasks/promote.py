@@ -1,4 +1,4 @@
-"""Register the model, let it beat the champion or not, and complete the MLflow run."""
+"""Register the model, check it against the champion, promote it or not, and complete the MLflow run."""
 
 import logging
 import math
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 
 from pinsage.evaluation.names import ALL
+from pinsage.promotion.figures import Figures
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts, Manifest
-from pinsage.tracking.names import deciding_metric
+from pinsage.store.run import Run
+from pinsage.tracking.names import registered_model
 from pinsage.tracking.points import metric_name
-from pinsage.tracking.promotion import Decision, decide, score_tags
-from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
+from pinsage.tracking.registry import CHALLENGER, Registry, Version
 from pinsage.tracking.results import log_results
-from pinsage.tracking.tracker import open_tracker
+from pinsage.tracking.tracker import RUN_TAG, open_tracker
+from tasks.promoting.decision import decide_on
 from tasks.running.runner import code_version
 from tasks.running.work import StageWork
 
@@ -24,65 +26,36 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DECISION_TAG = "pinsage.decision"
-
 
 def promote(work: StageWork) -> Facts:
-    """Register the model as challenger, make it champion if it gained enough, and end the MLflow run.
+    """Register the model as challenger, make it champion if it passes every check, and end the MLflow run.
 
-    Doing it again adds no run, no version and no point.
+    The decision is recorded with all its values. Doing it again adds no run, no version, no point and no decision.
 
     Returns:
-        model_version, is_champion, champion_version, reason, mlflow_run_id, and mlflow_url (empty without a server).
+        model_name, model_version, is_champion, champion_version, reason, checks_failed, mlflow_run_id, and
+        mlflow_url (empty without a server).
     """
     run = open_store(work.home).runs.open(work.run_id)
     tracker = open_tracker(work.settings, work.home, work.run_id)
     tracker.begin(run, code_version=code_version())
-    registry = Registry(tracker, work.settings.tracking.model_name)
-    version = _register(work, registry)
-    decision, champion = _decide(work, registry, version)
+    registry = Registry(tracker.server, registered_model(work.settings))
+    figures = _figures(work, run)
+    version = _register(work, registry, figures, tracker.mlflow_run_id)
+    decision = decide_on(version, registry, figures, work)
+    champion = version.number if decision.promotes else decision.champion
     log.info("promote: version %d, %s", version.number, decision.reason)
     log_results(tracker, run, work.inputs, decision.reason)
     return {
+        "model_name": registry.model_name,
         "model_version": version.number,
-        "is_champion": decision.promoted,
-        "champion_version": champion.number if champion else None,
+        "is_champion": decision.promotes,
+        "champion_version": champion,
         "reason": decision.reason,
+        "checks_failed": sum(not check.passed for check in decision.checks),
         "mlflow_run_id": tracker.mlflow_run_id,
         "mlflow_url": tracker.url,
     }
-
-
-def _register(work: StageWork, registry: Registry) -> Version:
-    keys = {f"pinsage.{stage}_key": Manifest.read(work.inputs[stage]).key for stage in ("train", "embed", "index")}
-    scores = score_tags(validation_scores(work.inputs["evaluate"]), data_key=Manifest.read(work.inputs["ingest"]).key)
-
-    def package(folder: Path) -> None:
-        from pinsage.serving import save_model
-
-        save_model(folder, _parts(work))
-
-    version = registry.find_or_create(keys["pinsage.index_key"], {**keys, **scores}, package)
-    registry.tag(version, scores)
-    registry.point(CHALLENGER, version)
-    return Version(version.number, {**version.tags, **scores})
-
-
-def _decide(work: StageWork, registry: Registry, version: Version) -> tuple[Decision, Version | None]:
-    """The decision and the champion after it; the reason is written down before the alias moves."""
-    metric, min_gain = deciding_metric(work.settings.evaluate.ranks), work.settings.promote.min_gain
-    # Compared and moved in one go: of two runs that end together both might beat the old champion.
-    with registry.tracker.server.one_at_a_time():
-        champion = registry.champion()
-        decision = decide(version, champion, metric=metric, min_gain=min_gain)
-        if champion and champion.number == version.number:
-            return decision, champion
-        # First the reason, then the alias: whoever sees a new champion can read why.
-        registry.tag(version, {DECISION_TAG: decision.reason})
-        if not decision.promoted:
-            return decision, champion
-        registry.point(CHAMPION, version)
-        return decision, version
 
 
 def validation_scores(evaluated: Path) -> dict[str, float]:
@@ -91,6 +64,34 @@ def validation_scores(evaluated: Path) -> dict[str, float]:
     # Validation, never test: a model chosen by its test figures would make them worthless.
     ours = [row for row in rows if (row["method"], row["split"], row["view"]) == ("pinsage", "validation", ALL)]
     return {metric_name(row["metric"]): row["value"] for row in ours if math.isfinite(row["value"])}
+
+
+def _figures(work: StageWork, run: Run) -> Figures:
+    ingested, words = run.result("ingest").facts, run.result("featurize_text").facts
+    counts = {name: ingested.get(name) for name in ("pins", "saves", "pictures")} | {
+        "words": words.get("pins_with_text")
+    }
+    return Figures(
+        Manifest.read(work.inputs["ingest"]).key,
+        validation_scores(work.inputs["evaluate"]),
+        {name: count for name, count in counts.items() if isinstance(count, int)},
+    )
+
+
+def _register(work: StageWork, registry: Registry, figures: Figures, mlflow_run_id: str) -> Version:
+    keys = {f"pinsage.{stage}_key": Manifest.read(work.inputs[stage]).key for stage in ("train", "embed", "index")}
+
+    def package(folder: Path) -> None:
+        from pinsage.serving import save_model
+
+        save_model(folder, _parts(work))
+
+    # The newest run over these artifacts: the champion is scored again from its record, which retention keeps.
+    tags = {**keys, **figures.tags(), RUN_TAG: work.run_id}
+    version = registry.find_or_create(keys["pinsage.index_key"], tags, package, mlflow_run_id=mlflow_run_id)
+    registry.tag(version, tags)
+    registry.point(CHALLENGER, version)
+    return Version(version.number, {**version.tags, **tags})
 
 
 def _parts(work: StageWork) -> "ModelParts":

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
-from pinsage.release.contents import ReleaseParts
+from pinsage.errors import ArtifactDamagedError
+from pinsage.release.contents import ModelVersion, ReleaseParts
 from pinsage.release.releases import Releases
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts
 from pinsage.store.run import Run
 from pinsage.tracking.registry import Registry
-from pinsage.tracking.tracker import open_tracker
+from pinsage.tracking.server import Server
 from tasks.running.runner import code_version
 from tasks.running.work import StageWork
 
@@ -26,11 +28,11 @@ def release(work: StageWork) -> Facts:
     """
     store = open_store(work.home)
     releases, gate = Releases(store), store.runs.open(work.run_id).result("promote").facts
-    number = int(gate["model_version"] or 0)
+    model = _model(gate)
     if not gate["is_champion"]:
-        return _outcome("", "", False, False, f"Version {number} is not the champion: nothing to release.")
-    parts = ReleaseParts(work.inputs, number, gate, work.settings, work.run_id)
-    return _release(releases, parts, releases.has_served, lambda: _is_champion(work, number))
+        return _outcome("", "", False, False, f"{model} is not the champion: nothing to release.")
+    parts = ReleaseParts(work.inputs, model, gate, work.settings, work.run_id)
+    return _release(releases, parts, releases.has_served, lambda: _is_champion(work, model))
 
 
 def release_refreshed(work: StageWork) -> Facts:
@@ -44,27 +46,32 @@ def release_refreshed(work: StageWork) -> Facts:
     """
     store = open_store(work.home)
     releases, run = Releases(store), store.runs.open(work.run_id)
-    number = model_version(store, run)
-    if not serves(releases, number):
-        return _outcome("", "", False, False, f"Version {number} does not serve any more: nothing to release.")
+    model = refreshed_model(store, run)
+    if not serves(releases, model):
+        return _outcome("", "", False, False, f"{model} does not serve any more: nothing to release.")
     inputs = {**work.inputs, "evaluate": work.fitted["evaluate"]}
-    parts = ReleaseParts(inputs, number, run.result("gate").facts, work.settings, work.run_id)
+    parts = ReleaseParts(inputs, model, run.result("gate").facts, work.settings, work.run_id)
 
     def is_settled(version: str) -> bool:
         pointer = releases.current()
         return version in (pointer.version, *pointer.withdrawn)
 
-    return _release(releases, parts, is_settled, lambda: serves(releases, number))
+    return _release(releases, parts, is_settled, lambda: serves(releases, model))
 
 
-def model_version(store: Store, run: Run) -> int:
-    """The number of the registered model that a refresh uses."""
-    return int(store.runs.open(run.model_run).result("promote").facts["model_version"] or 0)
+def refreshed_model(store: Store, run: Run) -> ModelVersion:
+    """The version of the registered model that a refresh uses."""
+    return _model(store.runs.open(run.model_run).result("promote").facts)
 
 
-def serves(releases: Releases, number: int) -> bool:
-    """Return whether CURRENT names a release of the registered model of that number."""
-    return releases.manifest(releases.current().version).facts.get("model_version") == number
+def serves(releases: Releases, model: ModelVersion) -> bool:
+    """Return whether CURRENT names a release of a version of a registered model."""
+    return model.made(releases.manifest(releases.current().version).facts)
+
+
+def _model(promoted: Facts) -> ModelVersion:
+    """The version that the facts of a stage promote name; those of earlier code name no model, which was `pinsage`."""
+    return ModelVersion(str(promoted.get("model_name", "pinsage")), int(promoted["model_version"] or 0))
 
 
 def _release(
@@ -78,17 +85,17 @@ def _release(
         is_settled: whether a version that is there already had its turn and CURRENT is to stay as it is.
         is_wanted: asked at the last moment, see `Releases.point`.
     """
-    number = parts.model_version
-    found = releases.find(number, parts.index_key)
+    model = parts.model
+    found = releases.find(model, parts.index_key)
     version = found or releases.publish(parts, code_version())
     folder = f"{releases}/{version}"
     if found and is_settled(version):
         current = releases.current().version
-        reason = f"Version {number} was released before. CURRENT names {current}."
+        reason = f"{model} was released before. CURRENT names {current}."
         return _outcome(version, folder, False, current == version, reason)
     is_current = releases.point(version, is_wanted)
-    reason = f"Version {number} is released, CURRENT names it."
     if is_current:
+        reason = f"{model} is released, CURRENT names it.{_data_set_before(releases, model)}"
         log.info("release: %s", folder)
         removed = releases.prune(parts.settings.release.keep)
         if removed:
@@ -98,10 +105,18 @@ def _release(
     return _outcome(version, folder, not found, is_current, reason)
 
 
-def _is_champion(work: StageWork, number: int) -> bool:
-    registry = Registry(open_tracker(work.settings, work.home, work.run_id), work.settings.tracking.model_name)
-    champion = registry.champion()
-    return champion is not None and champion.number == number
+def _data_set_before(releases: Releases, model: ModelVersion) -> str:
+    """A sentence on the data set that CURRENT leaves, if it is another one: readers of CURRENT get other pins then."""
+    for version in releases.current().previous[:1]:
+        with suppress(ArtifactDamagedError):
+            if (name := releases.manifest(version).facts.get("model_name", model.name)) != model.name:
+                return f" Before, it named a release of {name}: a store serves one data set at a time."
+    return ""
+
+
+def _is_champion(work: StageWork, model: ModelVersion) -> bool:
+    champion = Registry(Server(work.settings.tracking, work.home), model.name).champion()
+    return champion is not None and champion.number == model.number
 
 
 def _outcome(version: str, folder: str, is_new: bool, is_current: bool, reason: str) -> Facts:

@@ -73,8 +73,8 @@ _TABLE = (
         ("report",), "Write the page with pictures, and the explorer of what changed for each pin.", sees_champion=True,
     ),
     Stage(
-        "promote", 1, ("ingest", "train", "embed", "index", "evaluate", "report"), ("promote",),
-        "Register the model; make it champion if it beats the champion on validation.", has_artifact=False,
+        "promote", 2, ("ingest", "pair", "connect", "train", "embed", "index", "evaluate", "report"), ("promote",),
+        "Register the model; make it champion if it passes every check against the champion.", has_artifact=False,
     ),
     Stage(
         "release", 1, ("ingest", "featurize_text", "train", "embed", "index", "evaluate", "promote"), ("release",),

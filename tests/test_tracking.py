@@ -1,6 +1,7 @@
 """One MLflow run per pipeline run, whatever happens to the processes that write to it."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -14,9 +15,8 @@ from pinsage.settings import Settings
 from pinsage.store.bucket import FolderBucket
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run, StageResult
-from pinsage.tracking.names import run_name
+from pinsage.tracking.names import registered_model, run_name
 from pinsage.tracking.points import metric_name
-from pinsage.tracking.promotion import decide, score_tags
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
 from pinsage.tracking.server import Server
 from pinsage.tracking.tracker import FAILURE_TAG, RUN_TAG, Tracker, open_tracker
@@ -268,10 +268,16 @@ def empty_model(folder: Path) -> None:
     (folder / "MLmodel").write_text("flavors: {}\n")
 
 
+def register(tracker: Tracker, model_name: str, key: str, tags=None, package=empty_model) -> Version:
+    return Registry(tracker.server, model_name).find_or_create(
+        key, tags or {}, package, mlflow_run_id=tracker.mlflow_run_id
+    )
+
+
 def test_one_index_is_one_version(run, home):
     """Registering the same key again, from another process, finds the version; another key makes the next one."""
     numbers = [
-        Registry(tracker_of(run, home), "one_index").find_or_create(key, {"pinsage.train_key": "t"}, empty_model).number
+        register(tracker_of(run, home), "one_index", key, {"pinsage.train_key": "t"}).number
         for key in ("a", "a", "b", "a")
     ]
     assert numbers == [1, 1, 2, 1]
@@ -283,11 +289,11 @@ def test_a_model_that_was_stored_without_a_version_is_used_by_the_retry(run, hom
     def killed(folder: Path) -> None:
         raise KeyboardInterrupt
 
-    registry = Registry(tracker_of(run, home), "killed")
+    tracker = tracker_of(run, home)
     with pytest.raises(KeyboardInterrupt):
-        registry.find_or_create("k", {}, killed)
-    assert registry.find_or_create("k", {}, empty_model).number == 1
-    client, experiment = registry.tracker.server.client, registry.tracker.server.experiment_id
+        register(tracker, "killed", "k", package=killed)
+    assert register(tracker, "killed", "k").number == 1
+    client, experiment = tracker.server.client, tracker.server.experiment_id
     assert [model.status for model in client.search_logged_models([experiment], "tags.`pinsage.index_key` = 'k'")] == [
         "READY"
     ]
@@ -295,45 +301,16 @@ def test_a_model_that_was_stored_without_a_version_is_used_by_the_retry(run, hom
 
 def test_an_alias_moves_from_version_to_version(run, home):
     """There is no champion at first, and one at a time later."""
-    registry = Registry(tracker_of(run, home), "aliases")
-    assert registry.champion() is None
-    first, second = (registry.find_or_create(key, {"note": key}, empty_model) for key in "ab")
+    tracker = tracker_of(run, home)
+    registry = Registry(tracker.server, "aliases")
+    assert (registry.champion(), registry.version(1)) == (None, None)
+    first, second = (register(tracker, "aliases", key, {"note": key}) for key in "ab")
+    assert (registry.version(2), registry.version(3)) == (second, None)
     registry.point(CHALLENGER, first)
     for version in (first, second):
         registry.point(CHAMPION, version)
         registry.tag(version, {"pinsage.decision": "yes"})
         assert registry.champion() == Version(version.number, {**version.tags, "pinsage.decision": "yes"})
-
-
-def version(number: int, score: float, data: str = "d1") -> Version:
-    return Version(number, score_tags({"hit_rate_at_10": score}, data_key=data))
-
-
-@pytest.mark.parametrize(
-    ("score", "min_gain", "promoted"),
-    [(0.31, 0.0, True), (0.30, 0.0, False), (0.29, 0.0, False), (0.31, 0.05, False), (0.36, 0.05, True),
-     (0.28, -0.05, True), (0.20, -0.05, False)],
-)  # fmt: skip
-def test_a_challenger_must_gain_what_is_asked_for(score, min_gain, promoted):
-    """Strictly better than 0.30 by default; more, or a tolerated loss, where the settings say so."""
-    decision = decide(version(2, score), version(1, 0.30), metric="hit_rate_at_10", min_gain=min_gain)
-    assert decision.promoted is promoted
-    assert f"{score:.4f} against 0.3000 of champion 1" in decision.reason
-
-
-def test_the_reason_names_other_data_and_missing_scores():
-    """A comparison across data sets is marked as such; without a common metric nothing is promoted."""
-    across = decide(version(2, 0.4, "d2"), version(1, 0.3), metric="hit_rate_at_10", min_gain=0.0)
-    assert across.promoted
-    assert "measured on other data (d1; this is d2)" in across.reason
-    assert not decide(version(2, 0.4), version(1, 0.3), metric="mrr", min_gain=0.0).promoted
-
-
-def test_the_first_version_becomes_champion_and_stays_it():
-    """There is nothing to beat at first, and nobody beats oneself."""
-    only = version(1, 0.3)
-    assert decide(only, None, metric="hit_rate_at_10", min_gain=0.1).promoted
-    assert decide(only, only, metric="hit_rate_at_10", min_gain=0.1).reason == "Version 1 is the champion already."
 
 
 def test_links_to_mlflow_lead_to_where_people_see_it(tmp_path, monkeypatch):
@@ -342,3 +319,27 @@ def test_links_to_mlflow_lead_to_where_people_see_it(tmp_path, monkeypatch):
     assert server.pages == "http://mlflow:5000"
     monkeypatch.setenv("PINSAGE_MLFLOW_PAGES", "https://mlflow.example/")
     assert server.pages == "https://mlflow.example"
+
+
+def model_of(dataset: str, **settings) -> str:
+    return registered_model(load_settings(overrides={"data.dataset": dataset, **settings}))
+
+
+def test_each_data_set_has_a_registered_model_of_its_own():
+    """Folders of one name in two places are two data sets; one folder is one data set, however it is written."""
+    first, second = model_of("/data/a/Our Pins!"), model_of("/data/b/Our Pins!")
+    assert re.fullmatch(r"pinsage-our-pins-[0-9a-f]{4}", first)
+    assert first != second
+    assert {model_of(f"{prefix}/data/a/Our Pins!{end}") for prefix in ("", "file://") for end in ("", "/")} == {first}
+    assert model_of("tables") == model_of(str(Path("tables").absolute()))
+
+
+@pytest.mark.parametrize("dataset", ["s3://pins/tables", "/", "/データ", f"/{'x' * 300}"])
+def test_the_name_of_a_registered_model_can_stand_in_an_address(dataset):
+    """MLflow refuses slashes and colons, and an address wants neither spaces nor other scripts."""
+    assert re.fullmatch(r"pinsage-[a-z0-9-]{1,40}-[0-9a-f]{4}", model_of(dataset))
+
+
+def test_the_settings_may_name_the_registered_model():
+    """For exports with an address of their own every day, which are one data set all the same."""
+    assert model_of("/exports/2026-11-26", **{"tracking.model_name": "pins"}) == "pins"

@@ -44,20 +44,36 @@ _ROWS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model."""
+
+    name: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"Version {self.number} of {self.name}"
+
+    def made(self, facts: Facts) -> bool:
+        """Return whether a release with these facts is of this version."""
+        # Releases made before each data set had a registered model of its own name none.
+        return (facts.get("model_name", self.name), facts.get("model_version")) == (self.name, self.number)
+
+
+@dataclass(frozen=True)
 class ReleaseParts:
     """The parts of a release.
 
     Attributes:
         inputs: the folders of the artifacts of ingest, featurize_text, train, embed, index and evaluate; in a refresh
             that of evaluate is the one of the run that trained the model.
-        model_version: the number of the registered model.
+        model: the version of the registered model.
         decision: what the gate said: the facts of the stage promote, or of the stage gate in a refresh.
         settings: of the run.
         run_id: of the run.
     """
 
     inputs: Mapping[str, Path]
-    model_version: int
+    model: ModelVersion
     decision: Facts
     settings: Settings
     run_id: str
@@ -174,7 +190,8 @@ def _write_embeddings(path: Path, pin_ids: pa.ChunkedArray, checked: CheckedPart
 def _facts(parts: ReleaseParts, checked: CheckedParts, pin_ids: pa.ChunkedArray) -> Facts:
     header, indexed = checked.header, Manifest.read(parts.inputs["index"]).facts
     return {
-        "model_version": parts.model_version,
+        "model_name": parts.model.name,
+        "model_version": parts.model.number,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "run_id": parts.run_id,
         "pins": header.num_pins,

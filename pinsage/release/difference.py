@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
+from numpy.typing import NDArray
 
-from pinsage.catalog.ids import PinIds
+from pinsage.catalog.ids import PinIds, rows_among
 from pinsage.config import flat, validate
 from pinsage.evaluation.names import ALL, PINSAGE
 from pinsage.release.contents import METRICS, SETTINGS
@@ -71,21 +72,41 @@ def difference(older: tuple[Release, Path], newer: tuple[Release, Path], *, seed
     )  # fmt: skip
 
 
-def kept_neighbors(older: Related, newer: Related, *, seed: int = 0) -> float | None:
+def kept_neighbors(
+    older: Related, newer: Related, *, seed: int = 0, saves: NDArray[np.integer] | None = None
+) -> float | None:
     """The share of the ten pins related to a pin that stayed the same, averaged over a sample of common pins.
 
     A neighbor that only one release knows came or went with the catalog and does not count.
+
+    Args:
+        older: the one before.
+        newer: the one after.
+        seed: of the sample.
+        saves: of each pin of `newer`, [P]; pins are then drawn in proportion to 1 + their saves, else all alike.
     """
-    common = older.pin_ids.array.filter(pc.is_in(older.pin_ids.array, newer.pin_ids.array)).to_pylist()
-    if len(common) < 2:
+    ids = older.pin_ids.array.filter(pc.is_in(older.pin_ids.array, newer.pin_ids.array))
+    if len(ids) < 2:
         return None
-    rng, known = np.random.default_rng(seed), set(common)
-    sample = [common[place] for place in rng.choice(len(common), min(QUERIES, len(common)), replace=False)]
+    common, known = ids.to_pylist(), set(ids.to_pylist())
+    places, times = _sample(len(ids), seed, None if saves is None else saves[rows_among(ids, newer.pin_ids.array)])
     shares = []
-    for pin_id in sample:
+    for pin_id in (common[place] for place in places):
         before, after = (set(release.related(pin_id, DEPTH).pin_ids) & known for release in (older, newer))
         shares.append(len(before & after) / max(len(before), len(after), 1))
-    return float(np.mean(shares))
+    return float(np.average(shares, weights=times))
+
+
+def _sample(num_pins: int, seed: int, saves: NDArray[np.integer] | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Some pins, each once, and how often each was drawn: int64 [n] both."""
+    rng = np.random.default_rng(seed)
+    if saves is None:
+        places = rng.choice(num_pins, min(QUERIES, num_pins), replace=False)
+        return places, np.ones(len(places), np.int64)
+    # With replacement, so that the mean over the draws is the weighted mean whatever the weights are.
+    shares = (1.0 + saves) / (num_pins + saves.sum())
+    drawn, times = np.unique(rng.choice(num_pins, QUERIES, p=shares), return_counts=True)
+    return drawn, times
 
 
 def _changed(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

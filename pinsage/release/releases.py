@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, InputError
-from pinsage.release.contents import ReleaseParts, write_contents
+from pinsage.release.contents import ModelVersion, ReleaseParts, write_contents
 from pinsage.release.pointer import VERSION, Pointer, order
 from pinsage.release.release import Release
 from pinsage.release.verification import verified_manifest
@@ -95,12 +95,12 @@ class Releases:
             )
         return Pointer.parse(content, f"{self}/{CURRENT}")
 
-    def find(self, model_version: int, index_key: str) -> str | None:
-        """The newest release of a model version and an index; None if there is none."""
+    def find(self, model: ModelVersion, index_key: str = "") -> str | None:
+        """The newest release of a model version, and of an index where its key is given; None if there is none."""
         for version in self.versions():
             with suppress(ArtifactDamagedError):  # which is no release any more, and keeps no other from being one
                 facts = self.manifest(version).facts
-                if (facts.get("model_version"), facts.get("index_key")) == (model_version, index_key):
+                if model.made(facts) and index_key in ("", facts.get("index_key")):
                     return version
         return None
 
@@ -135,7 +135,7 @@ class Releases:
             InputError: the parts do not belong together.
             DiskFullError: the disk has no room for it.
         """
-        version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-v{parts.model_version}-{parts.index_key[:8]}"
+        version = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-v{parts.model.number}-{parts.index_key[:8]}"
         inputs = {stage: Manifest.read(folder).key for stage, folder in parts.inputs.items()}
         recipe = Manifest(STAGE, version, FORMAT, {}, inputs, {}, code_version)
         with self._artifacts.publish(recipe) as draft:

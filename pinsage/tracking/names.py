@@ -4,8 +4,11 @@ MLflow sorts the charts of a run by the part of their name before the last slash
 of every method, then the rest of PinSage's figures, then what the stages measured of themselves.
 """
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import PurePosixPath
 
 from pinsage.config import flat, presets
@@ -15,11 +18,28 @@ from pinsage.store.run import Run
 
 CURVES = "curves"
 _MOST_DIFFERENCES = 3
+_MOST_LETTERS = 40
 
 
 def deciding_metric(ranks: Sequence[int]) -> str:
     """The metric that decides, as MLflow names it: a champion is chosen by it on validation."""
     return f"hit_rate_at_{deciding_rank(ranks)}"
+
+
+def registered_model(settings: Settings) -> str:
+    """The name of the registered model, one per data set: `tracking.model_name`, else `pinsage-<data set>-<4 hex>`.
+
+    The digits are of the address: folders of one name in two places are two data sets. An address is taken as it is
+    written, so that a symbolic link to the newest export stays one data set.
+    """
+    if settings.tracking.model_name:
+        return settings.tracking.model_name
+    address = settings.data.dataset.strip().removeprefix("file://").rstrip("/")
+    if "://" not in address:
+        address = os.path.abspath(address)  # the stages of Airflow and the command line write one folder in two ways
+    # MLflow allows more letters, but the name becomes part of addresses and commands.
+    slug = re.sub(r"[^a-z0-9]+", "-", PurePosixPath(address).name.lower()).strip("-")[:_MOST_LETTERS]
+    return f"pinsage-{slug or 'data'}-{sha256(address.encode()).hexdigest()[:4]}"
 
 
 def run_name(run: Run) -> str:

@@ -14,6 +14,7 @@ from pinsage.config import Flat, load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
+from tasks.command_line.champion import champion_app
 from tasks.command_line.releases import HOME, Home, release_app
 from tasks.command_line.retention import store_app
 from tasks.command_line.terminal import OneLineErrors, stdout_console
@@ -30,6 +31,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="The settings of a run.")
 import_app = typer.Typer(no_args_is_help=True, help="Public data sets as pins, boards and saves.")
 app.add_typer(config_app, name="config")
+app.add_typer(champion_app, name="champion")
 app.add_typer(release_app, name="release")
 app.add_typer(store_app, name="store")
 app.add_typer(import_app, name="import")

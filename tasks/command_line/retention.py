@@ -79,7 +79,7 @@ def needs_of_others(store: "Store") -> "Needs":
     from pinsage.errors import TrackingError
     from pinsage.release.releases import Releases
     from pinsage.store.retention import Needs
-    from pinsage.tracking.registry import aliased_artifacts
+    from pinsage.tracking.registry import aliased_needs
     from pinsage.tracking.server import Server
 
     releases, (known, unreadable) = Releases(store), _runs(store)
@@ -88,7 +88,9 @@ def needs_of_others(store: "Store") -> "Needs":
     for runs in _by_registry(store, known):
         tracking = runs[0].settings.tracking
         try:
-            refs |= aliased_artifacts(Server(tracking, store.home), tracking.model_name)
+            needed = aliased_needs(Server(tracking, store.home))
+            refs |= needed.refs
+            kept_runs |= needed.runs
         except TrackingError as error:
             log.warning("%s Its %d runs stay.", error, len(runs))
             kept_runs.update(run.run_id for run in runs)
@@ -104,12 +106,12 @@ def _runs(store: "Store") -> tuple[list["Run"], list[str]]:
 
 
 def _by_registry(store: "Store", runs: list["Run"]) -> list[list["Run"]]:
-    """The runs that have registered a model, those of one registered model together."""
-    found: dict[tuple[str, str], list[Run]] = {}
+    """The runs that have registered a model, those of one MLflow server together."""
+    found: dict[str, list[Run]] = {}
     records = set(store.bucket("runs").names())
     for run in runs:
         if f"{run.run_id}/promote.json" in records:
-            found.setdefault((run.settings.tracking.uri, run.settings.tracking.model_name), []).append(run)
+            found.setdefault(run.settings.tracking.uri, []).append(run)
     return list(found.values())
 
 

@@ -108,7 +108,10 @@ def _closing_lines(run: Run, store: ArtifactStore, mlflow: str) -> list[tuple[st
     promoted: dict[str, Any] = run.result("promote").facts
     lines = [
         ("Stages", _work_done(run)),
-        ("Model", f"version {promoted['model_version']}. {promoted['reason']}"),
+        (
+            "Model",
+            f"{promoted.get('model_name', 'pinsage')}, version {promoted['model_version']}. {promoted['reason']}",
+        ),
         ("Release", _release(run)),
         ("Airflow", run.origin.get("airflow_url", "")),
         ("MLflow", mlflow),

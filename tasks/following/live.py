@@ -38,7 +38,7 @@ HEADLINES = {
     "index": "recall_at_10 queries_per_s",
     "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_scaled_mrr",
     "report": "query_rows size_mb",
-    "promote": "model_version is_champion",
+    "promote": "model_name model_version is_champion",
     "release": "release is_current",
 }
 

@@ -48,7 +48,9 @@ class RemoteRun:
     def _conclude(self, rows: dict[str, Row]) -> None:
         result = rows["promote"].result
         facts: dict[str, Any] = dict(result.facts) if result else {}
-        self._say(f"Model    version {facts.get('model_version')}. {facts.get('reason', '')}")
+        self._say(
+            f"Model    {facts.get('model_name')}, version {facts.get('model_version')}. {facts.get('reason', '')}"
+        )
         if facts.get("mlflow_url"):
             self._say(f"MLflow   {facts['mlflow_url']}")
 

@@ -43,13 +43,22 @@ def open_refresh(run_id: str, home: Path, overrides: Flat, origin: dict[str, str
             raise RunRecordError(f"Run {run_id} exists and trains a model of its own. Start a refresh of another name.")
         return run
     model = served_model(store)
+    check_reads(model, home)
+    settings = refresh_settings(model.settings, overrides)
+    return store.runs.open_or_start(run_id, settings, {**origin, MODEL_RUN: model.run_id})
+
+
+def check_reads(model: Run, home: Path) -> None:
+    """Check that today's code makes of the model's own data what the model was trained on.
+
+    Raises:
+        InputError: a stage below it makes something else.
+    """
     if changed := list(_made_otherwise(model, home)):
         raise InputError(
             f"The model of run {model.run_id} was trained on what {', '.join(changed)} made then; today's code or "
             "weights make something else of the same data. Train again."
         )
-    settings = refresh_settings(model.settings, overrides)
-    return store.runs.open_or_start(run_id, settings, {**origin, MODEL_RUN: model.run_id})
 
 
 def served_model(store: Store) -> Run:

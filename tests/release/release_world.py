@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 from pinsage.config import load_settings
 from pinsage.index.build import IndexPlan, write_index
-from pinsage.release.contents import ReleaseParts
+from pinsage.release.contents import ModelVersion, ReleaseParts
 from pinsage.release.releases import Releases
 from pinsage.store.artifact import FolderArtifacts
 from pinsage.store.deployment import Store
@@ -43,7 +43,8 @@ class ReleaseWorld:
             "evaluate": lambda folder: write_metrics(folder, 0.1 * number),
         }
         inputs = {stage: self._publish(stage, number, write) for stage, write in writers.items()}
-        return ReleaseParts(inputs, number, {**GATE, "model_version": number}, load_settings(), f"run-{number}")
+        model = ModelVersion("pinsage-test-0000", number)
+        return ReleaseParts(inputs, model, {**GATE, "model_version": number}, load_settings(), f"run-{number}")
 
     def release(self, number: int, **shape) -> str:
         """The version of a release of model version `number`, which serves now."""

@@ -13,7 +13,7 @@ from release_world import DIM, NUM_PINS, ReleaseWorld, write_vectors
 
 from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, DiskFullError, InputError
-from pinsage.release.contents import FILES
+from pinsage.release.contents import FILES, ModelVersion
 from pinsage.release.pointer import VERSION, Pointer
 
 
@@ -189,8 +189,9 @@ def test_a_damaged_old_release_keeps_no_other_from_being_found(world):
     """Its manifest is skipped."""
     first, second = world.release(1), world.release(2)
     (world.releases.folder(second) / "manifest.json").write_text("{")
-    assert world.releases.find(1, world.parts(1).index_key) == first
-    assert world.releases.find(2, world.parts(2).index_key) is None
+    assert world.releases.find(world.parts(1).model, world.parts(1).index_key) == first
+    assert world.releases.find(world.parts(2).model, world.parts(2).index_key) is None
+    assert world.releases.find(ModelVersion("pinsage-other-0000", 1)) is None  # the same number, another data set
 
 
 def test_a_disk_that_fills_leaves_the_last_release_serving(world, monkeypatch):

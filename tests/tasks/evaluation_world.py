@@ -67,11 +67,11 @@ SMALL = {
 class World:
     """The published artifacts of one run, and stages run upon them."""
 
-    def __init__(self, home: Path, dataset: Path, **overrides) -> None:
-        """Take a data set through all stages before the index."""
+    def __init__(self, home: Path, dataset: Path, *, run_id: str = "world", **overrides) -> None:
+        """Take a data set through all stages before the index, as a run called `run_id`."""
         self.home, self.store = home, open_store(home).artifacts
         self.settings: Settings = load_settings(overrides={**SMALL, "data.dataset": str(dataset), **overrides})
-        self.run = open_store(home).runs.open_or_start("world", self.settings)
+        self.run = open_store(home).runs.open_or_start(run_id, self.settings)
         self._made = {
             "ingest": ingest, "pair": pair, "connect": connect, "featurize_text": featurize_text,
             "featurize_visual": featurize_visual, "featurize_saves": featurize_saves, "walk": _walk, "train": train,
@@ -99,7 +99,7 @@ class World:
         scratch = out.parent / f"scratch-{out.name}"
         identity = stage_recipe(STAGES[stage], self.run, self.home).identity
         settings = Settings.model_validate(sections)
-        return StageWork(settings, inputs, out, scratch, self.home, "world", identity=identity)
+        return StageWork(settings, inputs, out, scratch, self.home, self.run.run_id, identity=identity)
 
 
 def write_dataset(folder: Path, *, has_content: bool = True) -> Path:

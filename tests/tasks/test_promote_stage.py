@@ -19,6 +19,7 @@ from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, StageResult
 from pinsage.tracking.names import deciding_metric
 from pinsage.tracking.tracker import open_tracker
+from tasks.promoting.decision import open_decisions
 from tasks.running.runner import run_stage
 
 PIN_IDS = ["a", "b", "c"]
@@ -51,7 +52,7 @@ class World:
         }  # fmt: skip
         run = open_store(self.home).runs.open_or_start(f"{self.name}-{run_id}", load_settings(overrides=overrides))
         keys = {"ingest": data, "embed": model or run_id, "index": model or run_id, "train": model or run_id}
-        for stage in ("ingest", "train", "embed", "index", "evaluate", "report"):
+        for stage in ("ingest", "pair", "connect", "featurize_text", "train", "embed", "index", "evaluate", "report"):
             self.publish(run, stage, keys.get(stage, run_id), hit_rate)
         return run
 
@@ -79,7 +80,13 @@ class World:
         pq.write_table(pa.table({"step": [20], "hit_rate_at_10": [hit_rate]}), folder / "validation.parquet")
 
     def write_embed(self, folder: Path, hit_rate: float) -> None:
-        (folder / "embeddings.npy").write_bytes(b"")
+        np.save(folder / "embeddings.npy", np.eye(3, dtype=np.float32))
+        np.save(folder / "popularity.npy", np.zeros(3, np.float32))
+
+    def write_pair(self, folder: Path, hit_rate: float) -> None:
+        """Nothing: these models are not scored again, since no code makes their features."""
+
+    write_connect = write_featurize_text = write_pair
 
     def write_index(self, folder: Path, hit_rate: float) -> None:
         PinIndex.build(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), folder, IndexPlan(num_trees=2))
@@ -124,6 +131,8 @@ def test_the_first_model_becomes_challenger_and_champion(world):
     assert found.tags["pinsage.train_key"] == world.key("r1")
     assert found.tags["pinsage.validation.hit_rate_at_10"] == "0.3"
     assert "no champion" in found.tags["pinsage.decision"]
+    assert found.tags["pinsage.decision_kind"] == "promoted"
+    assert found.tags["pinsage.check.spread"].startswith("passed: Embeddings spread by 1.0")
 
 
 def test_promoting_twice_adds_nothing(world):
@@ -133,6 +142,7 @@ def test_promoting_twice_adds_nothing(world):
     before = points(world.client(), first["mlflow_run_id"])
     second = world.promote(run)
     assert {**second, "reason": ""} == {**first, "reason": ""}
+    assert [decision.kind for decision in open_decisions(world.home).history(world.name)] == ["promoted"]
     assert points(world.client(), first["mlflow_run_id"]) == before
     assert len(world.versions()) == 1
     experiment = world.client().get_experiment_by_name(world.name).experiment_id
@@ -159,11 +169,25 @@ def test_the_alias_follows_the_better_model(world, second, champion):
     assert f"{second:.4f} against 0.3000" in facts["reason"]
 
 
-def test_a_comparison_across_data_sets_says_so(world):
-    """The champion of yesterday's data is still compared with, and the reason says what was compared."""
+def test_a_champion_that_cannot_be_scored_again_is_compared_by_its_record(world):
+    """One sentence says why, in the decision and not as an error; the artifacts of this world are nobody's making."""
     world.promote(world.run("r1", 0.3))
     facts = world.promote(world.run("r2", 0.4, data="day2"))
-    assert f"other data ({world.key('day1')}; this is {world.key('day2')})" in facts["reason"]
+    assert facts["is_champion"]
+    assert "0.4000 against 0.3000 that the champion had when it was trained" in facts["reason"]
+    assert "Champion 1 was not scored on the data of today, because: The model of run" in facts["reason"]
+
+
+def test_a_pruned_champion_is_a_sentence(world):
+    """Neither its run nor its artifacts are there; every check that needs them says so and the others decide."""
+    world.promote(world.run("r1", 0.3))
+    open_store(world.home).bucket("runs").remove(f"{world.name}-r1")
+    facts = world.promote(world.run("r2", 0.2))
+    assert not facts["is_champion"]
+    assert f"because: There is no run '{world.name}-r1'" in facts["reason"]
+    checks = {check.name: check for check in open_decisions(world.home).history(world.name)[-1].checks}
+    assert (checks["validation"].passed, checks["churn"].passed) == (False, True)
+    assert f"Not compared: There is no run '{world.name}-r1'" in checks["churn"].sentence
 
 
 def test_the_mlflow_run_ends_complete(world):

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from evaluation_world import NUM_PINS, World, write_dataset
 
+from pinsage.config import validate
 from pinsage.release.current import CurrentRelease
 from pinsage.release.pointer import Pointer
 from pinsage.release.releases import Releases
@@ -50,11 +51,12 @@ def gate_says(home, **facts) -> None:
 
 def test_the_champion_is_released_and_served(home):
     """The real registry, the real artifacts: what was trained answers, by the owner's ids."""
-    stage("promote", home)
+    name = stage("promote", home)["model_name"]
     facts = stage("release", home)
     assert (facts["is_new"], facts["is_current"], facts["reason"]) == (
-        True, True, "Version 1 is released, CURRENT names it.",
+        True, True, f"Version 1 of {name} is released, CURRENT names it.",
     )  # fmt: skip
+    assert name.startswith("pinsage-data-")
     release = CurrentRelease(open_store(home)).release()
     assert release.version == facts["release"]
     assert (release.facts["pins"], release.facts["model_version"], release.facts["run_id"]) == (NUM_PINS, 1, "world")
@@ -72,10 +74,10 @@ def test_releasing_again_releases_nothing_again(home):
 
 def test_a_model_that_is_not_champion_is_not_released(home):
     """And the fact says why."""
-    stage("promote", home)
+    name = stage("promote", home)["model_name"]
     gate_says(home, is_champion=False, model_version=7)
     facts = stage("release", home)
-    assert (facts["release"], facts["reason"]) == ("", "Version 7 is not the champion: nothing to release.")
+    assert (facts["release"], facts["reason"]) == ("", f"Version 7 of {name} is not the champion: nothing to release.")
     assert Releases(open_store(home)).versions() == []
 
 
@@ -148,3 +150,18 @@ def test_a_damaged_release_does_not_keep_a_report_from_being_made(home):
 def folder_of(name, run, home):
     """The folder of an artifact of a run."""
     return open_store(home).artifacts.folder(name, run.result(name).key)
+
+
+def test_the_first_model_of_another_data_set_is_its_champion(home):
+    """It competes with no model of other pins, and the release says that CURRENT has left these."""
+    name = stage("promote", home)["model_name"]
+    stage("release", home)
+    store, first = open_store(home), run_at(home)
+    other = store.runs.open_or_start("other", validate({**dict(first.settings), "tracking": {"model_name": "other"}}))
+    for result in first.results().values():
+        other.record(result)
+    facts = run_stage("promote", other, home).facts
+    assert (facts["model_name"], facts["model_version"], facts["is_champion"]) == ("other", 1, True)
+    released = run_stage("release", other, home).facts
+    assert released["is_current"]
+    assert f"Before, it named a release of {name}: a store serves one data set at a time." in released["reason"]

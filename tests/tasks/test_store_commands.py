@@ -11,6 +11,7 @@ from pinsage.store.manifest import Manifest
 from pinsage.store.run import MODEL_RUN, StageResult
 from pinsage.tracking.registry import CHAMPION, KEY_TAG
 from pinsage.tracking.server import Server
+from pinsage.tracking.tracker import RUN_TAG
 from tasks.command_line import retention
 from tasks.command_line.cli import app
 from tasks.command_line.retention import needs_of_others
@@ -75,20 +76,23 @@ def test_the_environment_sets_what_stays(store, later, monkeypatch):
 
 
 def test_what_a_model_with_an_alias_was_made_of_stays(tmp_path, later):
-    """The registry is asked; a version without an alias needs nothing of the store."""
+    """Of every data set's champion, and its run; a version without an alias needs nothing of the store."""
     from pinsage.store.deployment import open_store
 
     store = open_store(tmp_path)
     for number in (1, 2):
         make(store, f"r{number}", index=f"k{number}", promote=f"p{number}")
     server = Server(load_settings().tracking, tmp_path)
-    server.client.create_registered_model("pinsage")
-    for number in (1, 2):
-        server.client.create_model_version("pinsage", f"{tmp_path}/model", tags={KEY_TAG: f"k{number}"})
-    server.client.set_registered_model_alias("pinsage", CHAMPION, "1")
+    for name, numbers in (("pinsage-other-0000", (1, 2)), ("another-team", ())):
+        server.client.create_registered_model(name)
+        for number in numbers:
+            tags = {KEY_TAG: f"k{number}", RUN_TAG: f"r{number}"}
+            server.client.create_model_version(name, f"{tmp_path}/model", tags=tags)
+    server.client.set_registered_model_alias("pinsage-other-0000", CHAMPION, "1")
     assert ("index", "k1") in needs_of_others(store).refs
     assert prune(store, *EVERYTHING).exit_code == 0
     assert [store.artifacts.has("index", f"k{number}") for number in (1, 2)] == [True, False]
+    assert store.runs.ids() == ["r1"]
 
 
 def test_the_runs_behind_a_release_stay(tmp_path, later):

@@ -1,0 +1,54 @@
+"""The settings of what goes live: the checks of a new model, its release, and the refreshes between trainings."""
+
+from pinsage.section import Section, execution, setting
+
+
+class PromoteSettings(Section):
+    """The checks that make a challenger the champion."""
+
+    min_gain: float = setting(
+        0.0,
+        "Validation hit rate it must gain over the champion on the same pairs; at 0 or below it suffices that the 95 % "
+        "interval of the gain reaches it.",
+        ge=-1, le=1,
+    )  # fmt: skip
+    min_cold_gain: float = setting(0.0, "The same, on pairs that touch a pin without saves.", ge=-1, le=1)
+    min_recall: float = setting(0.9, "Recall@10 of its index against exact search.", ge=0, le=1)
+    max_churn: float = setting(
+        0.95,
+        "Share of the first ten related pins that may differ from the champion's, pins weighted by saves.",
+        ge=0,
+        le=1,
+    )
+    min_spread: float = setting(
+        0.05, "1 less the mean cosine of random pairs of embeddings; 0 means that all point one way.", ge=0, le=1
+    )
+    min_catalog_share: float = setting(
+        0.8, "Pins, saves, pictures and pins with words there must be, as a share of the champion's.", ge=0, le=1
+    )
+    canaries: str = execution(
+        "",
+        "Parquet or CSV file or URL with pin_id, neighbor_pin_id, within: neighbors that must be found; empty: none.",
+    )
+    override_reason: str = execution(
+        "", "Why the model becomes champion although a check refuses it, which is recorded; empty: it does not."
+    )
+
+
+class ReleaseSettings(Section):
+    """The releases that a serving team takes."""
+
+    keep: int = execution(
+        10, "Newest releases kept; the current one and the one before it always are.", ge=1, le=10_000
+    )
+
+
+class RefreshSettings(Section):
+    """A refresh: newer data with the model that serves."""
+
+    max_churn: float = setting(
+        0.3, "Share of the first ten related pins that may change, on average; more of it is not released.", ge=0, le=1
+    )
+    held_out_saves: bool = setting(
+        False, "Saves that a training would hold out, the last ones of every board, reach the graph, too."
+    )

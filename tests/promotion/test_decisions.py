@@ -1,0 +1,77 @@
+"""The table of decisions only grows, whoever writes, in a folder and in an object store."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from pinsage.errors import ArtifactDamagedError
+from pinsage.promotion.checks import Check
+from pinsage.promotion.decisions import Decision, Decisions, withdrawals
+from pinsage.store.bucket import FolderBucket
+from pinsage.store.remote import RemoteBucket
+
+MODEL = "pinsage-demo-1a2b"
+CHECKS = (Check("churn", False, "Too much.", 0.99, 0.95), Check("spread", True, "Fine."))
+REFUSED = Decision("refused", MODEL, 2, 1, "Not promoted.", "run r2", CHECKS)
+
+
+@pytest.fixture(params=["folder", "object store"])
+def decisions(tmp_path, request) -> Decisions:
+    """An empty table."""
+    return Decisions(FolderBucket(tmp_path) if request.param == "folder" else RemoteBucket(f"local://{tmp_path}"))
+
+
+def test_a_decision_is_read_as_it_was_written(decisions):
+    """With every value and the time."""
+    written = decisions.record(REFUSED)
+    assert decisions.history(MODEL) == [REFUSED] == [written]
+    assert decisions.history(MODEL)[0].at == written.at != ""
+    assert decisions.history("another") == []
+
+
+def test_the_table_grows_in_order(decisions):
+    """Also by the same decision again, once another one came between."""
+    other = replace(REFUSED, kind="promoted", checks=())
+    for decision in (REFUSED, other, REFUSED):
+        decisions.record(decision)
+    assert [decision.kind for decision in decisions.history(MODEL)] == ["refused", "promoted", "refused"]
+
+
+def test_a_stage_that_runs_again_adds_no_row(decisions):
+    """It decides the same on the same figures."""
+    assert decisions.record(REFUSED).at == decisions.record(REFUSED).at
+    assert len(decisions.history(MODEL)) == 1
+    decisions.record(replace(REFUSED, by="run r3"))
+    assert len(decisions.history(MODEL)) == 2
+
+
+def test_many_writers_at_once_lose_nothing(decisions):
+    """No lock is between them."""
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: decisions.record(replace(REFUSED, version=number)), range(40)))
+    assert {decision.version for decision in decisions.history(MODEL)} == set(range(40))
+
+
+def test_models_are_listed_the_one_decided_last_first(decisions):
+    """Each data set has its own history."""
+    for model in ("pinsage-a-0000", "pinsage-b-0000", "pinsage-a-0000"):
+        decisions.record(replace(REFUSED, model=model, by=f"run {len(decisions.models())} {model}"))
+    decisions.record(replace(REFUSED, model="pinsage-b-0000"))
+    assert decisions.models() == ["pinsage-b-0000", "pinsage-a-0000"]
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    """With what to do."""
+    FolderBucket(tmp_path).create(f"{MODEL}/20260101T000000.000000Z-00000000.json", b"{")
+    with pytest.raises(ArtifactDamagedError, match=r"decisions/pinsage-demo-1a2b/2026.* is no decision .* Move it"):
+        Decisions(FolderBucket(tmp_path)).history(MODEL)
+
+
+def test_what_a_rollback_took_back_stays_so_until_somebody_decides_otherwise():
+    """A run over the same data would promote it again."""
+    history = [Decision(kind, MODEL, version, champion, "") for kind, version, champion in (
+        ("promoted", 1, None), ("promoted", 2, 1), ("rollback", 1, 2), ("refused", 2, 1),
+    )]  # fmt: skip
+    assert withdrawals(history) == {2: history[2]}
+    assert withdrawals([*history, Decision("override", MODEL, 2, 1, "")]) == {}
