@@ -7,7 +7,7 @@ begins the name: the names in order are the decisions in order.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -17,6 +17,7 @@ from uuid import uuid4
 from pinsage.errors import ArtifactDamagedError
 from pinsage.promotion.checks import Check
 from pinsage.store.bucket import Bucket
+from pinsage.store.sealed import seal, unseal
 
 DECISIONS = "decisions"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
@@ -68,7 +69,7 @@ class Decisions:
         now = datetime.now(UTC)
         dated = Decision(**{**_fields(decision), "at": now.isoformat(timespec="seconds")})
         name = f"{decision.model}/{now:{_TIME}}-{uuid4().hex[:8]}.json"
-        self._bucket.create(name, (json.dumps(asdict(dated), indent=1) + "\n").encode())
+        self._bucket.create(name, (json.dumps(seal(asdict(dated)), indent=1) + "\n").encode())
         return dated
 
     def history(self, model: str) -> list[Decision]:
@@ -105,7 +106,7 @@ def _fields(decision: Decision) -> dict[str, Any]:
 
 def _parse(name: str, content: bytes) -> Decision:
     try:
-        raw: Mapping[str, Any] = json.loads(content)
+        raw = unseal(json.loads(content), Decision.__dataclass_fields__)
         return Decision(**{**raw, "checks": tuple(Check(**check) for check in raw["checks"])})
     except (ValueError, TypeError, KeyError) as error:
         raise ArtifactDamagedError(

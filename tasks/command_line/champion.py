@@ -144,7 +144,7 @@ def _registry(model: str, home: Path) -> "Registry":
     from pinsage.tracking.registry import Registry
     from pinsage.tracking.server import Server
 
-    runs = (run.settings for run in open_store(home).runs.all())
+    runs = (run.settings for run in open_store(home).runs.all()[0])
     tracking = next((found.tracking for found in runs if registered_model(found) == model), TrackingSettings())
     return Registry(Server(tracking, home), model)
 

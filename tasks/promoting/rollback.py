@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pinsage.errors import InputError
+from pinsage.errors import ArtifactMissingError, InputError
 from pinsage.promotion.decisions import Decision
 from pinsage.release.contents import ModelVersion
 from pinsage.release.releases import Releases
@@ -46,9 +46,10 @@ def roll_back(model: ModelVersion, registry: Registry, home: Path, *, reason: st
 
 def _serve(model: ModelVersion, before: int | None, releases: Releases) -> str:
     version = releases.find(model)
-    if version is None or before is None:
+    try:
+        served = releases.manifest(releases.current().version).facts
+    except ArtifactMissingError:  # nothing serves
         return ""
-    served = releases.manifest(releases.current().version).facts
-    if not ModelVersion(model.name, before).made(served):
+    if version is None or before is None or not ModelVersion(model.name, before).made(served):
         return ""
     return releases.roll_back(version).version

@@ -17,7 +17,7 @@ from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 
 ALLOWED = "PINSAGE_ALLOWED"
-PLACES = ("data.dataset", "visual.weights", "cluster.address", "tracking.uri")
+PLACES = ("data.dataset", "visual.weights", "cluster.address", "tracking.uri", "promote.canaries")
 
 
 def check_places(settings: Settings, home: Path) -> None:

@@ -7,19 +7,18 @@ import pytest
 
 from pinsage.errors import ArtifactDamagedError
 from pinsage.promotion.checks import Check
-from pinsage.promotion.decisions import Decision, Decisions, withdrawals
+from pinsage.promotion.decisions import DECISIONS, Decision, Decisions, withdrawals
 from pinsage.store.bucket import FolderBucket
-from pinsage.store.remote import RemoteBucket
 
 MODEL = "pinsage-demo-1a2b"
 CHECKS = (Check("churn", False, "Too much.", 0.99, 0.95), Check("spread", True, "Fine."))
 REFUSED = Decision("refused", MODEL, 2, 1, "Not promoted.", "run r2", CHECKS)
 
 
-@pytest.fixture(params=["folder", "object store"])
-def decisions(tmp_path, request) -> Decisions:
-    """An empty table."""
-    return Decisions(FolderBucket(tmp_path) if request.param == "folder" else RemoteBucket(f"local://{tmp_path}"))
+@pytest.fixture
+def decisions(store) -> Decisions:
+    """An empty table, in a store of each kind."""
+    return Decisions(store.bucket(DECISIONS))
 
 
 def test_a_decision_is_read_as_it_was_written(decisions):

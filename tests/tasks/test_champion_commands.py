@@ -1,5 +1,8 @@
 """`pinsage champion`: what is champion, what was decided and why, and back to an earlier version."""
 
+import shutil
+from dataclasses import replace
+
 import pytest
 from release_world import ReleaseWorld
 from typer.testing import CliRunner
@@ -7,6 +10,7 @@ from typer.testing import CliRunner
 from pinsage.config import load_settings
 from pinsage.promotion.checks import Check
 from pinsage.promotion.decisions import Decision
+from pinsage.store.manifest import Manifest
 from pinsage.tracking.registry import CHAMPION, Registry
 from pinsage.tracking.server import Server
 from tasks.command_line.cli import app
@@ -16,21 +20,32 @@ MODEL = "pinsage-test-0000"  # of the releases of a ReleaseWorld
 CHECKS = (Check("validation", True, "A gain of +0.01.", 0.01, 0.0), Check("churn", False, "Too much.", 0.99, 0.95))
 
 
-@pytest.fixture
-def world(tmp_path, monkeypatch) -> ReleaseWorld:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> ReleaseWorld:
     """Two versions in MLflow and released, of which the second is champion; a third one was refused."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    world = ReleaseWorld(tmp_path)
+    folder = tmp_path_factory.mktemp("champion")
+    world = ReleaseWorld(folder)
     world.versions = [world.release(1), world.release(2)]
-    client = Server(load_settings().tracking, tmp_path).client
-    client.create_registered_model(MODEL)
-    for _ in range(3):
-        client.create_model_version(MODEL, f"{tmp_path}/model")
-    client.set_registered_model_alias(MODEL, CHAMPION, "2")
-    decisions = open_decisions(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        client = Server(load_settings().tracking, folder).client
+        client.create_registered_model(MODEL)
+        for _ in range(3):
+            client.create_model_version(MODEL, f"{folder}/model")
+        client.set_registered_model_alias(MODEL, CHAMPION, "2")
+    decisions = open_decisions(folder)
     decisions.record(Decision("promoted", MODEL, 1, None, "First version.", "run r1", CHECKS[:1]))
     decisions.record(Decision("promoted", MODEL, 2, 1, "It gained.", "run r2", CHECKS[:1]))
     decisions.record(Decision("refused", MODEL, 3, 2, "Not promoted.", "run r3", CHECKS))
+    return world
+
+
+@pytest.fixture
+def world(made, tmp_path, monkeypatch) -> ReleaseWorld:
+    """A copy of it."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    world = ReleaseWorld(shutil.copytree(made.store.home, tmp_path / "home"))
+    world.versions = made.versions
     return world
 
 
@@ -86,8 +101,9 @@ def test_a_rollback_leaves_the_release_of_another_data_set_alone(world):
     bucket = world.store.bucket("releases")
     current = bucket.read("CURRENT")
     folder = world.releases.folder(world.versions[1])
-    text = (folder / "manifest.json").read_text().replace(MODEL, "pinsage-other-0000")
-    (folder / "manifest.json").write_text(text.replace('"checksum"', '"no_checksum"'))
+    manifest = Manifest.read(folder)
+    other = replace(manifest, facts={**manifest.facts, "model_name": "pinsage-other-0000"})
+    (folder / "manifest.json").write_text(other.to_json())
     answer = champion(world, "rollback", "1", "--reason", "Why not.")
     assert "CURRENT is left as it was" in answer.stdout
     assert (registered(world), bucket.read("CURRENT")) == (1, current)
