@@ -21,8 +21,7 @@ from pinsage.store.sealed import seal, unseal
 
 DECISIONS = "decisions"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
-Kind = Literal["promoted", "refused", "override", "waiting", "approved", "rejected", "rollback"]
-MAKES_CHAMPION = frozenset({"promoted", "override", "approved", "rollback"})
+Kind = Literal["promoted", "refused", "override", "rollback"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Decision:
     @property
     def promotes(self) -> bool:
         """True if the version is champion after it."""
-        return self.kind in MAKES_CHAMPION
+        return self.kind != "refused"
 
 
 class Decisions:

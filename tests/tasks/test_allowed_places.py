@@ -23,6 +23,7 @@ def check(home, **places):
         "weights": "visual.weights",
         "address": "cluster.address",
         "uri": "tracking.uri",
+        "canaries": "promote.canaries",
     }
     check_places(load_settings(overrides={names[name]: place for name, place in places.items()}), home)
 
@@ -49,6 +50,7 @@ def test_a_shell_without_a_deployment_names_what_it_likes(tmp_path):
         ("uri", "sqlite:////anywhere.db"),
         ("uri", "http://elsewhere:5000"),
         ("uri", "file:///etc"),
+        ("canaries", "/etc/passwd"),
     ],
 )
 def test_a_place_that_is_not_allowed_is_refused(tmp_path, monkeypatch, name, place):
