@@ -23,15 +23,15 @@ def decide(
         override_reason: empty if nobody overrides.
     """
     failed = [check for check in checks if not check.passed]
-    opponent = f"champion {champion}" if champion is not None else "no champion: it is the first version"
+    opponent = "There was no champion" if champion is None else f"Against champion {champion}"
     kind: Kind
     if not failed:
-        kind, reason = "promoted", f"Promoted against {opponent}: all {len(checks)} checks passed.{_first(checks)}"
+        kind, reason = "promoted", f"Promoted. {opponent}, all {len(checks)} checks passed.{_first(checks)}"
     elif override_reason:
         kind = "override"
         reason = f"Promoted by an override, because: {override_reason.rstrip('.')}. {_in_words(failed, checks)}"
     else:
-        kind, reason = "refused", f"Not promoted against {opponent}. {_in_words(failed, checks)}"
+        kind, reason = "refused", f"Not promoted. {opponent}, {_in_words(failed, checks)}"
     return Decision(kind, challenger.name, challenger.number, champion, reason, by, tuple(checks))
 
 

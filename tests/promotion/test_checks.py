@@ -86,7 +86,7 @@ def test_all_checks_must_pass():
     """One that fails refuses, and the reason holds its sentence."""
     promoted, refused = decide(CHALLENGER, 1, [GOOD]), decide(CHALLENGER, 1, [GOOD, BAD], by="run r2")
     assert (promoted.kind, promoted.promotes, refused.kind, refused.promotes) == ("promoted", True, "refused", False)
-    assert refused.reason == "Not promoted against champion 1. 1 of 2 checks failed. churn: Too much."
+    assert refused.reason == "Not promoted. Against champion 1, 1 of 2 checks failed. churn: Too much."
     assert (refused.model, refused.version, refused.champion, refused.by) == ("pinsage-demo-1a2b", 2, 1, "run r2")
 
 
@@ -100,7 +100,7 @@ def test_an_override_promotes_and_keeps_what_failed():
 
 def test_the_first_version_is_checked_by_itself_alone():
     """There is nothing to beat."""
-    assert "no champion: it is the first version" in decide(CHALLENGER, None, [GOOD]).reason
+    assert decide(CHALLENGER, None, [GOOD]).reason == "Promoted. There was no champion, all 1 checks passed."
 
 
 def test_a_reason_stays_short_and_the_tags_hold_every_check():
