@@ -12,12 +12,14 @@ from pinsage.report.explorer.shown import ShownPins
 from pinsage.report.thumbnails import Size, thumbnail
 
 TILE = Size(84, 105, 2200)
+LISTED = 60  # pins that the page's list begins with
 
 
 def first_pictures(lists: Lists, shown: ShownPins, catalog: Catalog, popular_from: int, most: int) -> dict[int, str]:
     """Thumbnails (`data:` URIs) by place among the pins shown, of at most so many pins.
 
-    The first pin of each of the page's filters and the pins of its lists come first, then the second one of each, …
+    First come the pins that the page's list begins with under each of its filters, then the lists of the first pin of
+    each filter, of the second one of each, …
 
     Args:
         lists: in the page's order.
@@ -40,12 +42,14 @@ def _in_order(lists: Lists, shown: ShownPins, num_pins: int, popular_from: int) 
         np.arange(len(degrees)),
         *map(np.flatnonzero, (degrees == 0, degrees >= popular_from, ~lists.is_compared)),
     ]
+    rounds = [[int(row) for row in rows if row is not None] for rows in zip_longest(*filters)]
+    listed = (lists.pins[row] for rows in rounds[:LISTED] for row in rows)
+    named = (pin for rows in rounds for row in rows for pin in _named(lists, row))
     seen: set[int] = set()
-    for row in chain.from_iterable(zip_longest(*filters)):
-        for pin in () if row is None else _named(lists, int(row)):
-            if 0 <= pin < num_pins and pin not in seen:
-                seen.add(pin)
-                yield pin
+    for pin in map(int, chain(listed, named)):
+        if 0 <= pin < num_pins and pin not in seen:
+            seen.add(pin)
+            yield pin
 
 
 def _named(lists: Lists, row: int) -> NDArray[np.int64]:
