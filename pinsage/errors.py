@@ -57,6 +57,14 @@ class DiskFullError(PinSageError):
     """A disk is full. Trying again at once cannot help; later it may."""
 
 
+class MemoryShortError(PinSageError):
+    """Memory ran out. A retry may help: what ran beside it may have ended."""
+
+
+class MachineError(PinSageError):
+    """The operating system refused a call, for a reason that is neither room nor the content of a file."""
+
+
 class ClusterError(PinSageError):
     """The Dask cluster could not be reached, or lost the work given to it."""
 

@@ -18,6 +18,7 @@ from typing import Any
 from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.settings import Settings
+from pinsage.store.machine import machine_error
 from pinsage.store.manifest import Facts
 from tasks.running.allowed_places import check_places
 from tasks.running.launch import CANNOT_RETRY, record_failure
@@ -47,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error("%s", error)
         return _report_failure(options.stage, str(error), retry_can_help=error.retry_can_help)
     except Exception as error:
+        if named := machine_error(error):
+            log.error("%s", named)
+            return _report_failure(options.stage, str(named), retry_can_help=named.retry_can_help)
         log.exception("%s failed in an unforeseen way", options.stage)
         return _report_failure(options.stage, f"{type(error).__name__}: {error}", retry_can_help=True)
     except SystemExit:

@@ -4,14 +4,13 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from pinsage.cluster.through_store import open_exchange
 from pinsage.cluster.workers import workers
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.inference import EmbeddingFacts, InferenceJob, embed_by_parts
 from pinsage.model.file import load_network
 from pinsage.model.popularity import popularity_term
+from pinsage.store.arrays import save_array
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Facts
 from tasks.running.work import StageWork
@@ -37,7 +36,7 @@ def embed(work: StageWork) -> Facts:
         log.warning("embed: %d of %d pins have a zero vector", embedded.num_zero, embedded.num_pins)
     strength = load_network(work.inputs["train"]).popularity
     # Beside the vectors, so that whoever searches needs neither the network nor the graph.
-    np.save(work.out / "popularity.npy", popularity_term(strength, log_degree))
+    save_array(work.out / "popularity.npy", popularity_term(strength, log_degree))
     return {"num_pins": embedded.num_pins, "num_zero_embeddings": embedded.num_zero, "popularity": strength}
 
 

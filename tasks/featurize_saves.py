@@ -10,6 +10,7 @@ from pinsage.features.spectral import write_spectral_features
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.sessions import walk_graph_folder
 from pinsage.pairs.sessions import same_sessions
+from pinsage.store.arrays import save_array
 from pinsage.store.manifest import Facts
 from tasks.running.work import StageWork
 
@@ -44,7 +45,7 @@ def _open_graph(work: StageWork) -> BipartiteGraph:
     """The graph to factorize; the degrees of its pins are written on the way."""
     connect = work.inputs["connect"]
     degrees = BipartiteGraph.open(connect).pin_degrees  # of boards alone: a session is no save
-    np.save(work.out / "log_degree.npy", np.log1p(degrees).astype(np.float32))
+    save_array(work.out / "log_degree.npy", np.log1p(degrees).astype(np.float32))
     folder = walk_graph_folder(connect)
     graph = BipartiteGraph.open(folder)
     graph.check_columns(folder)

@@ -18,7 +18,7 @@ from pinsage.features.spectral import power_of_degrees, write_pins
 from pinsage.features.tall_blocks import Workers, sum_rows
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import SpectralSettings
-from pinsage.store.arrays import open_array
+from pinsage.store.arrays import open_array, save_array
 from pinsage.store.manifest import Facts
 
 _CHUNK_BOARDS = 4096
@@ -70,9 +70,9 @@ def write_folded_features(
     with Workers(num_threads) as workers:
         write_pins(graph, factors, settings, folder / "spectral.npy", workers)
     has_saves = graph.pin_degrees > 0
-    np.save(folder / "has_saves.npy", has_saves)
-    np.save(folder / "boards.npy", factors)
-    np.save(folder / "singular_values.npy", known.singular_values)
+    save_array(folder / "has_saves.npy", has_saves)
+    save_array(folder / "boards.npy", factors)
+    save_array(folder / "singular_values.npy", known.singular_values)
     num_known = int(np.count_nonzero(known.rows >= 0))
     return {
         "dim": factors.shape[1],

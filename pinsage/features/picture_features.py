@@ -19,6 +19,7 @@ from pinsage.errors import DatasetError
 from pinsage.features.vector_cache import VectorCache
 from pinsage.features.visual import Encoded, Encoder, encode_pictures
 from pinsage.settings import VisualSettings
+from pinsage.store.arrays import create_array, save_array
 from pinsage.store.manifest import Facts
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def write_picture_features(
         DatasetError: there are pictures and not one of them is readable.
     """
     shape = (catalog.num_pins, encoder.dim)
-    visual = np.lib.format.open_memmap(folder / "visual.npy", mode="w+", dtype=np.float32, shape=shape)
+    visual = create_array(folder / "visual.npy", np.float32, shape)
     has_picture, tally = np.zeros(catalog.num_pins, dtype=np.bool_), _Tally()
     for pins, pictures in _batches(catalog, settings.batch_size):
         result = _vectors(pictures, encoder, settings, cache=cache, tally=tally)
@@ -67,8 +68,7 @@ def write_picture_features(
         tally.faults += [(int(pin), fault) for pin, fault in zip(pins, result.faults, strict=True) if fault]
         tally.log_progress()
     cache.flush()
-    visual.flush()
-    np.save(folder / "has_picture.npy", has_picture)
+    save_array(folder / "has_picture.npy", has_picture)
     _write_quarantine(catalog, tally, folder / "quarantine.parquet")
     return _facts(has_picture, tally, cache, dim=encoder.dim)
 

@@ -23,6 +23,7 @@ from pinsage.features.tall_blocks import WIDTH, Workers, change_basis, inner_pro
 from pinsage.features.width import vector_width
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.settings import SpectralSettings
+from pinsage.store.arrays import save_array
 from pinsage.store.manifest import Facts
 from pinsage.store.rows import RowFile, allocate
 
@@ -63,9 +64,9 @@ def write_spectral_features(
         factors = factorize(graph, settings, workers)
         write_pins(graph, factors.boards, settings, folder / "spectral.npy", workers)
     has_saves = graph.pin_degrees > 0
-    np.save(folder / "has_saves.npy", has_saves)
-    np.save(folder / "boards.npy", factors.boards)
-    np.save(folder / "singular_values.npy", factors.singular_values.astype(np.float32))
+    save_array(folder / "has_saves.npy", has_saves)
+    save_array(folder / "boards.npy", factors.boards)
+    save_array(folder / "singular_values.npy", factors.singular_values.astype(np.float32))
     return {
         "dim": factors.boards.shape[1],
         "rank": int(np.count_nonzero(factors.singular_values)),

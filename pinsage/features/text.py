@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pinsage.features.corpus import Corpus, corpus_with
 from pinsage.settings import TextSettings
-from pinsage.store.arrays import open_array
+from pinsage.store.arrays import create_array, open_array, save_array
 from pinsage.store.manifest import Facts
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class WordVectors:
 
     def write(self, folder: Path) -> None:
         """Put `words.npy` and `vocabulary.parquet` into `folder`."""
-        np.save(folder / "words.npy", self.vectors)
+        save_array(folder / "words.npy", self.vectors)
         table = pa.table({"word": pa.array(self.vocabulary, pa.string()), "count": pa.array(self.counts, pa.int64())})
         pq.write_table(table, folder / "vocabulary.parquet", compression="zstd", write_page_checksum=True)
 
@@ -102,12 +102,11 @@ def mean_vectors(corpus: Corpus, vectors: NDArray[np.float32]) -> Iterator[tuple
 def write_text_features(corpus: Corpus, words: WordVectors, folder: Path) -> Facts:
     """Put `text.npy`, `has_text.npy` and the word vectors into `folder`; return what is worth knowing of them."""
     shape = (corpus.num_pins, words.vectors.shape[1])
-    text = np.lib.format.open_memmap(folder / "text.npy", mode="w+", dtype=np.float32, shape=shape)
+    text = create_array(folder / "text.npy", np.float32, shape)
     for first, chunk in mean_vectors(corpus, words.vectors):
         text[first : first + len(chunk)] = chunk
-    text.flush()
     has_text = np.diff(corpus.offsets) > 0  # [P]
-    np.save(folder / "has_text.npy", has_text)
+    save_array(folder / "has_text.npy", has_text)
     words.write(folder)
     return _facts(corpus, has_text, dim=shape[1])
 

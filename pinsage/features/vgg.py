@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pinsage.errors import SettingsError
+from pinsage.store.machine import is_machine_fault
 
 SIDE = 224
 WIDTHS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -118,6 +119,8 @@ def _state(path: Path) -> dict[str, Any]:
             return dict(load_file(path))
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
+        if is_machine_fault(error):
+            raise
         raise _wrong(path, f"cannot be read as weights ({str(error)[:200]})") from None
     if not isinstance(state, dict):
         raise _wrong(path, f"holds a {type(state).__name__}, not a mapping of tensors")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError
-from pinsage.store.arrays import open_array
+from pinsage.store.arrays import open_array, save_array
 
 NAMES = ("pin_offsets", "pin_boards", "board_offsets", "board_pins")
 WEIGHTS = ("pin_weights", "board_weights")
@@ -80,7 +80,7 @@ class BipartiteGraph:
         for name in (*NAMES, *WEIGHTS):
             array = getattr(self, name)
             if array is not None:
-                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+                save_array(folder / f"{name}.npy", array)
 
     @property
     def num_pins(self) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.machine import is_machine_fault
 from pinsage.store.sealed import seal, unseal
 
 INDEX, HEADER = "index.ann", "index.json"
@@ -48,6 +49,8 @@ class IndexHeader:
         try:
             return cls(**unseal(json.loads(path.read_bytes()), {each.name for each in fields(cls)}))
         except (OSError, ValueError) as error:
+            if is_machine_fault(error):
+                raise
             raise damage_error(path, f"cannot be read ({error})") from None
 
     @property

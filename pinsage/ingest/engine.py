@@ -11,7 +11,7 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from pinsage.errors import DiskFullError, InputError
+from pinsage.errors import DiskFullError, InputError, MemoryShortError
 from pinsage.ingest.source.columns import MAX_ID_CHARACTERS
 from pinsage.ingest.source.point_in_time import FIRST_TIME, LAST_TIME
 
@@ -58,8 +58,8 @@ class Engine:
                 "autoload_known_extensions": False,
             }
         )
-        self._database.execute(WORDS)
-        self._database.execute(f"SET VARIABLE max_id_length = {max_id_length}; SET enable_progress_bar = false")
+        self.run(WORDS)
+        self.run(f"SET VARIABLE max_id_length = {max_id_length}; SET enable_progress_bar = false")
 
     def __enter__(self) -> Self:
         return self
@@ -75,6 +75,7 @@ class Engine:
         Raises:
             DiskFullError: the disk cannot take what does not fit into memory.
             InputError: it needs more memory than the limit, even so.
+            MemoryShortError: the machine has less memory left than the limit.
         """
         with self._clear_errors():
             self._database.execute(sql, values or None)
@@ -111,6 +112,11 @@ class Engine:
         except duckdb.OutOfMemoryException as error:
             if "disk" in str(error).lower() or "temp_directory_size" in str(error):
                 raise DiskFullError(f"The disk of {self.folder} is full ({_first_line(error)}). Make room.") from None
+            if "bad allocation" in str(error):  # below our limit, the operating system gave no more
+                raise MemoryShortError(
+                    f"Memory ran out below data.memory_gb = {self.memory_gb:g} GB ({_first_line(error)}). Give the "
+                    "process more, or lower it to spill to disk earlier."
+                ) from None
             raise InputError(
                 f"Ingest needs more than data.memory_gb = {self.memory_gb:g} GB ({_first_line(error)}). Raise it."
             ) from None

@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 
 from pinsage.errors import ArtifactDamagedError, InputError
 from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.store.machine import is_machine_fault
 
 WEIGHTS, SHAPE = "model.safetensors", "model.json"
 
@@ -39,6 +40,8 @@ def load_network(folder: Path) -> PinSageNetwork:
         network.popularity = popularity
         network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError, SafetensorError) as error:
+        if is_machine_fault(error):
+            raise
         raise ArtifactDamagedError(
             f"The model in {folder} cannot be read ({error}). Delete the folder; the next run trains it again."
         ) from None

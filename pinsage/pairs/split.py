@@ -30,6 +30,7 @@ from pinsage.pairs.timeline import (
     sort_by_time,
 )
 from pinsage.settings import PairSettings
+from pinsage.store.arrays import save_array
 from pinsage.store.row_groups import Int32Writer, row_groups
 
 NAMES = ("train", "validation", "test")
@@ -186,7 +187,7 @@ def _write_saves(catalog: Catalog, folder: Path, saves: Iterator[Saves]) -> tupl
             file.write(*sort_by_board_and_pin(boards, pins))
             is_cold[pins] = False
     cold_pins = np.flatnonzero(is_cold).astype(np.int32)
-    np.save(folder / "cold_pins.npy", cold_pins, allow_pickle=False)
+    save_array(folder / "cold_pins.npy", cold_pins)
     return file.num_rows, len(cold_pins)
 
 

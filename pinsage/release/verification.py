@@ -13,6 +13,7 @@ from pinsage.index.header import HEADER, INDEX, IndexHeader
 from pinsage.release.contents import EMBEDDINGS, FILES, PINS, POPULARITY, digest_of_ids
 from pinsage.store import manifest as manifests
 from pinsage.store.arrays import open_array
+from pinsage.store.machine import is_machine_fault
 from pinsage.store.manifest import Fact, Manifest
 
 FACTS = {
@@ -84,6 +85,8 @@ def read_pins(folder: Path) -> pa.Table:
         with pq.ParquetFile(folder / PINS, page_checksum_verification=True) as parquet:
             return parquet.read(["pin_id", "title"])
     except (OSError, ValueError, KeyError) as error:
+        if is_machine_fault(error):
+            raise
         raise ArtifactDamagedError(f"{folder / PINS} cannot be read ({error})") from None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.machine import is_machine_fault
 from pinsage.store.sealed import seal, unseal
 
 NAME = "manifest.json"
@@ -53,6 +54,8 @@ class Manifest:
         try:
             content = (folder / NAME).read_bytes()
         except OSError as error:
+            if is_machine_fault(error):
+                raise
             raise _unreadable(str(folder / NAME), error) from None
         return cls.parse(content, str(folder / NAME))
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError
+from pinsage.store.machine import is_machine_fault
 from pinsage.store.parquet_files import ROW_GROUP_ROWS, parquet_writer
 
 
@@ -24,6 +25,8 @@ def row_groups(path: Path, columns: list[str]) -> Iterator[pa.Table]:
             for group in range(parquet.num_row_groups):
                 yield parquet.read_row_group(group, columns=columns, use_threads=False)
     except (OSError, pa.ArrowException) as error:
+        if is_machine_fault(error):
+            raise
         reason = str(error).splitlines()[0].rstrip(".")
         raise ArtifactDamagedError(
             f"{path} cannot be read ({reason}). Delete {path.parent}; the next run makes it again."

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import PinSageError
+from pinsage.store.arrays import create_array
 
 BLOCK_BYTES = 1 << 22  # read, sum and copied at a time
 
@@ -107,8 +108,12 @@ class RowFile:
 
 
 def allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...]) -> None:
-    """Create a `.npy` file of this shape whose bytes are still to be written."""
-    np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape).flush()
+    """Create a `.npy` file of this shape whose bytes are still to be written; its room on the disk is taken.
+
+    Raises:
+        OSError: the disk is full, by its number.
+    """
+    create_array(path, dtype, shape)
 
 
 def blocks(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ from pinsage.errors import CheckpointMismatchError
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.store.atomic import replace_file
 from pinsage.store.disk import full_disk_named
+from pinsage.store.machine import is_machine_fault
 from pinsage.store.sealed import seal, unseal
 from pinsage.training.data import TrainingData
 from pinsage.training.state import CurvePoint, TrainingState, ValidationPoint
@@ -194,5 +195,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor] | None]:
         body = unseal(json.loads(path.read_bytes()), _KEYS)
         blob = path.with_suffix(".safetensors").read_bytes()
         return (body, load(blob)) if body["sha256"] == hashlib.sha256(blob).hexdigest() else ({}, None)
-    except (OSError, ValueError, SafetensorError):
+    except (OSError, ValueError, SafetensorError) as error:
+        if is_machine_fault(error):  # a checkpoint that cannot be opened just now must not be removed
+            raise
         return {}, None

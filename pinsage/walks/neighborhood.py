@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError
 from pinsage.settings import WalkSettings
-from pinsage.store.arrays import open_array
+from pinsage.store.arrays import open_array, save_array
 from pinsage.walks.expected import PushPlan, top_expected
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, top_visited
@@ -49,8 +49,8 @@ class Neighborhoods:
 
     def save(self, folder: Path) -> None:
         """Write both arrays as `.npy` files into `folder`."""
-        np.save(folder / "neighbors.npy", self.neighbors, allow_pickle=False)
-        np.save(folder / "weights.npy", self.weights, allow_pickle=False)
+        save_array(folder / "neighbors.npy", self.neighbors)
+        save_array(folder / "weights.npy", self.weights)
 
     @property
     def num_pins(self) -> int:

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pinsage.errors import PinSageError
+from pinsage.store.machine import machine_error
 from tasks.running.private_files import keep_files_private
 
 if TYPE_CHECKING:
@@ -21,13 +22,16 @@ class OneLineErrors(TyperGroup):
     """A group of commands whose known errors end in one line on stderr: exit code 2 if a retry cannot help, else 1."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; a known error becomes the exit that it asks for."""
+        """Run the command; a known error, and a fault of the machine, becomes the exit that it asks for."""
         try:
             keep_files_private()
             return super().invoke(ctx)
-        except PinSageError as error:
-            typer.secho(str(error), fg="red", err=True)
-            raise typer.Exit(1 if error.retry_can_help else CANNOT_RETRY) from None
+        except (PinSageError, OSError, MemoryError, RuntimeError, ImportError) as error:
+            named = error if isinstance(error, PinSageError) else machine_error(error)
+            if named is None or isinstance(error, BrokenPipeError):  # a pipe that `head` closed is nobody's fault
+                raise
+            typer.secho(str(named), fg="red", err=True)
+            raise typer.Exit(1 if named.retry_can_help else CANNOT_RETRY) from None
 
 
 def stdout_console() -> "Console":

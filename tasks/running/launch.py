@@ -173,9 +173,9 @@ def _outcome(stage: str, code: int, report: Report, last_line: str) -> Report:
         raise StageFailedError(str(report["error"]), retry_can_help=code != CANNOT_RETRY)
     if code < 0:
         name = signal.Signals(-code).name
-        fact = f"The process of stage '{stage}' was ended from outside by {name}."
+        fact = f"The process of stage '{stage}' was ended by {name} (last line: {last_line!r})."
         advice = (
-            "Out of memory is the usual cause of SIGKILL, a full disk of SIGBUS; "
+            "Out of memory is the usual cause of SIGKILL and SIGABRT, a full disk of SIGBUS; "
             "a retry goes on from what was published."
         )
         raise StageFailedError(f"{fact} {advice}", retry_can_help=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pinsage.progress import OnProgress, log_nothing
 from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
+from pinsage.store.machine import machine_error
 from pinsage.store.run import Run, StageResult
 from pinsage.tracking.names import curve_names
 from pinsage.tracking.tracker import Tracker, open_tracker
@@ -41,7 +42,7 @@ def perform(
         return _track(stage, run, home, tracker, on_progress or ProgressLines())
     except Exception as error:
         if stage != "ingest" and not run.model_run:  # before ingest has ended there is no MLflow run
-            _mark_failed(tracker, f"{stage}: {error}")
+            _mark_failed(tracker, f"{stage}: {machine_error(error) or error}")
         raise
 
 

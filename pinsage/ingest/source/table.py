@@ -183,4 +183,8 @@ def clear_errors(name: str) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
             raise
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        if isinstance(error, MemoryError):  # a damaged file may ask for any amount
+            raise DatasetError(
+                f"{name} asks for more memory than there is ({reason!a}). Give the process more, or export it again."
+            ) from None
         raise DatasetError(f"{name} cannot be read as Parquet ({reason!a}). Export it again.") from None

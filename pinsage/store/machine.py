@@ -1,0 +1,43 @@
+"""Faults of the machine, as against damage: memory that ran out, a file that may not be opened, a disk that is full."""
+
+import errno
+
+from pinsage.errors import DiskFullError, MachineError, MemoryShortError, PinSageError
+from pinsage.store.disk import FULL
+
+SHOWN_CHARACTERS = 300
+# What an OSError says where the file itself is the trouble: it is not there, or is of another kind or size.
+_OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
+# Libraries below Python have errors of their own for memory: PyTorch, pyarrow, the loader of shared objects, threads.
+_OF_MEMORY = ("allocate memory", "failed to map segment", "can't start new thread", "bad_alloc", "malloc of size")
+
+
+def is_machine_fault(error: BaseException) -> bool:
+    """Return whether an error says nothing about the content of a file, so that nobody may delete it for that."""
+    return _is_memory_short(error) or (
+        isinstance(error, OSError) and error.errno is not None and error.errno not in _OF_THE_FILE
+    )
+
+
+def machine_error(error: BaseException) -> PinSageError | None:
+    """The error of one sentence for a fault of the machine; None where it is something else."""
+    said = str(error).strip().partition("\n")[0][:SHOWN_CHARACTERS] or type(error).__name__
+    if _is_memory_short(error):
+        return MemoryShortError(
+            f"Memory ran out ({said}). Give the process more, or run less beside it, and run again: what was published "
+            "is reused."
+        )
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    if error.errno in FULL:
+        return DiskFullError(f"A disk is full ({said}). Free space and run again.")
+    return MachineError(
+        f"The operating system refused a call ({said}). Correct permissions, path or device, and run again."
+    )
+
+
+def _is_memory_short(error: BaseException) -> bool:
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    is_of_a_library = isinstance(error, RuntimeError | ImportError | OSError)
+    return is_of_a_library and any(words in str(error) for words in _OF_MEMORY)
