@@ -1,17 +1,21 @@
 """From a preset, a file and `section.name=value` overrides to one validated settings tree."""
 
+import reprlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pinsage.errors import SettingsError
 from pinsage.section import Section
 from pinsage.settings import Settings
+from pinsage.settings_file import read_yaml, yaml_value
 
 Flat = dict[str, Any]
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 100
 
 
 def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -20,12 +24,13 @@ def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] |
     Raises:
         SettingsError: the file is missing or is no mapping, or a name is unknown, or a value is out of bounds.
     """
-    tree = _read_yaml(Path(path)) if path else {}
+    tree = read_yaml(Path(path)) if path else {}
     for name, value in (overrides or {}).items():
         section, dot, field = name.partition(".")
         if not dot or section not in Settings.model_fields:
             raise SettingsError(
-                f"'{name}' is not a setting. Names look like 'walk.num_walks'; see `pinsage config show`."
+                f"{_shown(name)} is not a setting{_guess(name, _names())}. Names look like 'walk.num_walks'; see "
+                "`pinsage config show`."
             )
         tree[section] = {**(tree.get(section) or {}), field: value}
     return validate(tree)
@@ -74,10 +79,10 @@ def parse_override(text: str) -> tuple[str, Any]:
     if not equals:
         raise SettingsError(f"'{text}' has no '='. Write a setting as section.name=value, e.g. walk.num_walks=200.")
     try:
-        return name.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return name.strip(), yaml_value(value)
+    except ValueError as error:
         raise SettingsError(
-            f"The value of '{text}' cannot be read ({error}). Quote it if it holds ':' or '['."
+            f"The value of {_shown(text)} cannot be read ({error}). Quote it if it holds ':' or '['."
         ) from None
 
 
@@ -89,22 +94,29 @@ def section_of(name: str) -> type[Section]:
     return annotation
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"Settings file {path} cannot be read ({error.strerror}). Check the path.") from None
-    except yaml.YAMLError as error:
-        raise SettingsError(f"Settings file {path} is not valid YAML: {error}") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict) or not all(isinstance(fields, dict | None) for fields in tree.values()):
-        raise SettingsError(f"Settings file {path} must map sections to settings, e.g. 'walk: {{num_walks: 200}}'.")
-    return {section: fields or {} for section, fields in tree.items()}
-
-
 def _sentence(error: ValidationError) -> str:
-    problems = [
-        f"{'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}" for item in error.errors()
-    ]
+    problems = [_problem(".".join(str(part) for part in item["loc"]), item) for item in error.errors()]
     return "; ".join(problems) + ". `pinsage config schema` lists every setting and its bounds."
+
+
+def _problem(name: str, item: Any) -> str:
+    known = _names() if "." in name else list(Settings.model_fields)
+    guess = _guess(name, known) if item["type"] == "extra_forbidden" else ""
+    return f"{name} = {_shown(item['input'])}: {item['msg']}{guess}"
+
+
+def _guess(name: str, known: list[str]) -> str:
+    near = get_close_matches(name[:100], known, n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _names() -> list[str]:
+    return [f"{section}.{name}" for section in Settings.model_fields for name in section_of(section).model_fields]
+
+
+def _shown(value: Any) -> str:
+    """A value in a sentence: shortened, because a file may nest or repeat it without end, and printable."""
+    try:
+        return _SHOWN.repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        return "a number of thousands of digits"

@@ -125,7 +125,7 @@ def _summary(run_id: str, shared: dict[str, Any], home: Path, asked: dict[str, A
 def _json_object(text: str, option: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(
             f"{option} is no JSON ({error}). Write an object, e.g. '{{\"walk.num_walks\": 200}}'."
         ) from None

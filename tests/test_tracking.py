@@ -72,6 +72,16 @@ def test_a_pipeline_run_has_one_mlflow_run_whoever_begins_it(run, home):
     assert found[0].info.status == "RUNNING"
 
 
+def test_a_finished_run_stays_finished_when_a_stage_runs_again(run, home):
+    """Ingest begins it again, and nothing after it would end it."""
+    tracker = tracker_of(run, home)
+    tracker.begin(run)
+    tracker.finish(run)
+    again = tracker_of(run, home)
+    assert again.begin(run) == tracker.mlflow_run_id
+    assert runs_named(again)[0].info.status == "FINISHED"
+
+
 def test_processes_that_begin_at_once_share_one_mlflow_run(run, home):
     """Find-or-create is no race: two attempts that start together end with one run."""
     begin_at_once(run, [home, home])

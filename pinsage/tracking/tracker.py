@@ -48,7 +48,7 @@ class Tracker:
         self._next_flush = 0.0
 
     def begin(self, run: Run, *, code_version: str = "") -> str:
-        """The id of the MLflow run of `run`, now RUNNING: found by its tag, else created.
+        """The id of the MLflow run of `run`: found by its tag, else created. It is RUNNING now unless it has finished.
 
         Settings, origin and, once it is ingested, the data set are logged.
 
@@ -183,7 +183,8 @@ class Tracker:
         return str(created.info.run_id)
 
     def _resume(self, found: "MlflowRun") -> None:
-        if found.info.status != "RUNNING":
+        # A stage that runs again in a finished run ends nothing anew, and would leave it open for ever.
+        if found.info.status not in ("RUNNING", "FINISHED"):
             self.server.client.update_run(found.info.run_id, status="RUNNING")
         if FAILURE_TAG in found.data.tags:
             self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)

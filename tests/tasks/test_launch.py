@@ -172,12 +172,15 @@ def test_an_interrupted_listener_leaves_no_process_behind(tmp_path, script):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process ask to die with its parent")
 def test_a_stage_dies_with_a_launcher_that_is_killed(tmp_path):
     """kill -9 of the task leaves no orphan that trains on."""
-    preset = tmp_path / "preset.yaml"
-    os.mkfifo(preset)  # a named pipe: whoever reads it waits for ever
+    waits = (
+        "import sys, time; from tasks import __main__ as stage\n"
+        "stage._perform = lambda options: time.sleep(60)\n"
+        "stage.main(sys.argv[1:])"
+    )
     code = (
         "import sys; from pathlib import Path; from tasks.running.launch import StageCommand, StageProcess\n"
         "argv = StageCommand.argv\n"
-        f"StageCommand.argv = lambda self: [*argv(self), '--config', {str(preset)!r}]\n"
+        f"StageCommand.argv = lambda self: [sys.executable, '-c', {waits!r}, *argv(self)[4:]]\n"
         f"process = StageProcess(StageCommand('ingest', 'r1', Path({str(tmp_path)!r})))\n"
         "import threading, time\n"
         "threading.Thread(target=lambda: (time.sleep(1), print(process._process.pid, flush=True))).start()\n"
@@ -206,6 +209,29 @@ def test_sigterm_leaves_through_finally_and_has_the_experiment_marked(tmp_path, 
         signal.signal(signal.SIGTERM, before)
     assert caught.value.code == 128 + signal.SIGTERM
     assert told == [("r1", "ingest: asked to end by SIGTERM")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 5000, "no JSON"),
+        ("9" * 5000, "no JSON"),
+        ("[]", "list, not an object"),
+        ('{"walk.num_walks": true}', "true"),
+    ],
+)
+def test_settings_that_are_no_settings_cannot_be_retried(tmp_path, capsys, text, words):
+    """However deep they nest; one line on stdout, and no traceback."""
+    from tasks import __main__ as main_module
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main_module.main(["ingest", "--run-id", "r1", "--home", str(tmp_path), "--settings", text]) == 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    said = capsys.readouterr().out
+    assert words in said
+    assert "Traceback" not in said
 
 
 def test_a_child_whose_parent_is_gone_already_does_not_start(tmp_path):
