@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from pinsage.errors import PinSageError
-from tasks.running.private_files import keep_files_private
+from tasks.running.private_files import keep_files_private, make_private_folder
 from tasks.standalone.checks import check_disk, check_python
 from tasks.standalone.deployment import Deployment
 from tasks.standalone.pipeline import Pipeline
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace, deployment: Deployment, console: Console) -> int:
     check_python()
-    deployment.home.mkdir(parents=True, exist_ok=True)
+    make_private_folder(deployment.home)
     check_disk(deployment.home)
     settings = Request(options.dataset, options.preset, options.set).settings(deployment.home)
     deployment.write_config(settings)
