@@ -1,8 +1,8 @@
 """Remove what is old and what nothing needs from the store: runs, artifacts, scratch folders, releases.
 
 Every night, and whenever it is triggered. `PINSAGE_KEEP_DAYS` (30), `PINSAGE_KEEP_RUNS` (30) and `PINSAGE_GRACE_HOURS`
-(48) of the workers say what stays; whatever they say, all of it stays that a kept run, a registered model with an alias,
-a release or a running stage needs.
+(48) of the workers say what stays. Whatever they say, all of it stays that a kept run, a registered model with an
+alias, a release or a running stage needs.
 
 * **Trigger form**: `dry_run` lists in the log what would go and why, and removes nothing.
 """

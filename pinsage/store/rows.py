@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pinsage.errors import PinSageError
 from pinsage.store.arrays import create_array
+from pinsage.store.disk import full_disk_named
 
 BLOCK_BYTES = 1 << 22  # read, sum and copied at a time
 
@@ -111,9 +112,10 @@ def allocate(path: Path, dtype: np.typing.DTypeLike, shape: tuple[int, ...]) -> 
     """Create a `.npy` file of this shape whose bytes are still to be written; its room on the disk is taken.
 
     Raises:
-        OSError: the disk is full, by its number.
+        DiskFullError: there is no room for it.
     """
-    create_array(path, dtype, shape)
+    with full_disk_named(path.parent):
+        create_array(path, dtype, shape)
 
 
 def blocks(file: BinaryIO, size_bytes: int) -> Iterator[bytes]:

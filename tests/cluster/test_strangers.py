@@ -1,6 +1,7 @@
 """Another user of this machine, to whom loopback is open too, gets nothing from the cluster on loopback."""
 
 import contextlib
+import logging
 import socket
 import ssl
 
@@ -20,6 +21,7 @@ PAGES = ("/status", "/info/main/workers.html", "/info/logs.html", "/json/index.h
 def listening():
     """The addresses on which the processes of a running cluster listen."""
     me = psutil.Process()
+    logging.getLogger("distributed.comm.tcp").setLevel(logging.ERROR)  # it warns of each of our knocks
     before = set(addresses([me]))
     with open_cluster(ClusterSettings(num_workers=1)) as cluster:
         assert cluster.run(cluster_parts.squared, [(3,)], label="square") == [9]

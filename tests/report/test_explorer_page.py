@@ -238,8 +238,11 @@ def test_clicks_work_in_a_sandbox_without_an_address(browser, path, tmp_path):
             "Page.captureScreenshot", clip={"x": 420, "y": 430, "width": 800, "height": 400, "scale": 1}
         )["data"]
 
-    before = detail()
-    browser.click_at(150, 690)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
+    last, before = "", detail()
+    while last != before:  # the frame is loaded before its page is drawn
+        time.sleep(0.5)
+        last, before = before, detail()
     while detail() == before:
         assert time.monotonic() < until, "a click in the list opened nothing"
+        browser.click_at(150, 690)
