@@ -85,9 +85,8 @@ class Deployment:
             **kept,
             **self._bytecode(kept),
             "PATH": os.pathsep.join([programs, kept.get("PATH", os.defpath)]),
-            "PINSAGE_ALLOWED": kept.get(
-                "PINSAGE_ALLOWED", ""
-            ),  # the trigger form opens what `make run` was given, and no more
+            # The trigger form opens the tables of the one who logs in, and what `make run` was given.
+            "PINSAGE_ALLOWED": kept.get("PINSAGE_ALLOWED", str(Path.home())),
             "PINSAGE_HOME": str(self.home),
             "PINSAGE_CONFIG": str(self.config),
             "PYTHONUNBUFFERED": "1",

@@ -82,3 +82,12 @@ def test_a_login_is_asked_for_unless_the_owner_says_otherwise(deployment, tmp_pa
     assert "basic-auth" not in mlflow_service(alone).argv
     with pytest.raises(SettingsError, match="PINSAGE_LOGIN is 'no'"):
         Deployment.from_environment({"PINSAGE_LOGIN": "no"})
+
+
+def test_the_trigger_form_opens_the_owners_tables_or_what_he_lists(deployment, monkeypatch):
+    """His home folder, since he alone logs in; what PINSAGE_ALLOWED lists, if it is set."""
+    monkeypatch.delenv("PINSAGE_ALLOWED", raising=False)
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert deployment.airflow_environment()["PINSAGE_ALLOWED"] == "/home/ada"
+    monkeypatch.setenv("PINSAGE_ALLOWED", "s3://bucket/")
+    assert deployment.airflow_environment()["PINSAGE_ALLOWED"] == "s3://bucket/"
