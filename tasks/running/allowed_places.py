@@ -40,7 +40,7 @@ def check_places(settings: Settings, home: Path) -> None:
         if allowed is not None and not _is_allowed(name, place, [home, *_entries(allowed)]):
             raise SettingsError(
                 f"{name} = {place!r} is outside of what this deployment allows. "
-                f"Its owner can add the folder, or the beginning of the URL, to {ALLOWED}."
+                f"Its owner can add the folder, or the beginning of the URL, to {ALLOWED}, and start it again."
             )
 
 
