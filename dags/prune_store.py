@@ -19,9 +19,12 @@ from tasks.running.launch import ROOT
 
 COMMAND = shlex.join([sys.executable, "-m", "tasks.command_line.cli", "store", "prune", "--home", str(HOME)])
 
+# As of train_pinsage: a fresh deployment waits for the next night.
+NIGHTLY = CronTriggerTimetable("30 3 * * *", timezone="UTC", run_immediately=timedelta(minutes=5))
+
 with DAG(
     dag_id="prune_store",
-    schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC", run_immediately=False),
+    schedule=NIGHTLY,
     catchup=False,
     max_active_runs=1,
     params={"dry_run": Param(False, type="boolean", description="List what would go, remove nothing.")},
