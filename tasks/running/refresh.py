@@ -10,6 +10,7 @@ from pinsage.release.releases import Releases
 from pinsage.settings import Settings
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.run import MODEL_RUN, Run
+from tasks.running.allowed_places import check_places
 from tasks.running.runner import stage_recipe
 from tasks.stages import STAGES
 
@@ -32,7 +33,7 @@ def open_refresh(run_id: str, home: Path, overrides: Flat, origin: dict[str, str
 
     Raises:
         ArtifactMissingError: nothing serves yet.
-        SettingsError: a setting is none that a refresh may set.
+        SettingsError: a setting is none that a refresh may set, or names a place that is not allowed.
         InputError: the model was trained on features that today's code makes otherwise.
         RunRecordError: there is a run of this name that trains.
     """
@@ -45,6 +46,7 @@ def open_refresh(run_id: str, home: Path, overrides: Flat, origin: dict[str, str
     model = served_model(store)
     check_reads(model, home)
     settings = refresh_settings(model.settings, overrides)
+    check_places(settings, home)  # before the record of the run remembers them
     return store.runs.open_or_start(run_id, settings, {**origin, MODEL_RUN: model.run_id})
 
 

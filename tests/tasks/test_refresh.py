@@ -247,6 +247,16 @@ def test_settings_of_the_model_cannot_be_set(home, tables):
     assert (run.settings.walk.num_neighbors, run.settings.walk.num_partitions) == (39, 2)
 
 
+def test_a_place_that_is_not_allowed_is_in_no_record(home, monkeypatch):
+    """Nor is a password: records, logs and pages would show it."""
+    with pytest.raises(SettingsError, match=r"data\.dataset is a URL with a password"):
+        open_refresh("refresh", home, {"data.dataset": "s3://key:hunter2@pins/tables"}, {})
+    monkeypatch.setenv("PINSAGE_ALLOWED", "")
+    with pytest.raises(SettingsError, match="outside of what this deployment allows"):
+        open_refresh("refresh", home, {"data.dataset": "/etc"}, {})
+    assert not open_store(home).runs.has("refresh")
+
+
 def test_a_model_of_other_code_is_not_refreshed(home, monkeypatch):
     """What the network reads would be made otherwise than in its training."""
     monkeypatch.setitem(STAGES, "walk", replace(STAGES["walk"], version=99))
