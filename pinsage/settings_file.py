@@ -1,6 +1,7 @@
 """Settings as YAML: a file or a single value, of any health, read without hanging and refused in one sentence."""
 
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ class _Loader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The mapping of a node."""
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for name in names:
-            if names.count(name) > 1:
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for name, count in counts.items():
+            if count > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"{name!r} stands there twice", node.start_mark)
         return super().construct_mapping(node, deep=deep)
 

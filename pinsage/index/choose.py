@@ -26,9 +26,8 @@ FEWEST_TREES = 10  # and 640 at most
 # A search of 5,120 nodes takes one to two milliseconds. More trees are tried before more nodes than that are inspected,
 # since a build is paid once and a search by every query; beyond it only where no more trees are allowed.
 QUICK = tuple(320 * 2**power for power in range(5))
-AROUND = tuple(
-    2.0**power for power in (-4, -3, -2, -1, 1, 2, 3)
-)  # times the chosen nodes: also measured, to see the curve
+# Times the chosen nodes: also measured, to see the curve.
+AROUND = tuple(2.0**power for power in (-4, -3, -2, -1, 1, 2, 3))
 LEAST_GAIN = 0.02  # of recall, from twice the trees: if they bring less, more of them are not tried
 
 

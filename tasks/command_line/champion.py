@@ -12,6 +12,7 @@ from tasks.command_line.terminal import stdout_console
 
 if TYPE_CHECKING:
     from pinsage.promotion.decisions import Decision
+    from pinsage.store.run import Run
     from pinsage.tracking.registry import Registry
 
 champion_app = typer.Typer(no_args_is_help=True, help="The champion of a data set, and every decision on it.")
@@ -33,11 +34,13 @@ def show(home: Home = HOME) -> None:
     from rich.text import Text
 
     from pinsage.errors import TrackingError
+    from pinsage.store.deployment import open_store
 
     home, table = home.resolve(), Table("model", "champion", "since", "decision", "why")
+    runs = open_store(home).runs.all()[0]
     for model in _models(home):
         try:
-            champion = _registry(model, home).champion()
+            champion = _registry(model, runs, home).champion()
             number = champion.number if champion else None
             shown = "none" if number is None else str(number)
         except TrackingError as error:
@@ -98,13 +101,15 @@ def rollback(
     """
     from pinsage.errors import InputError
     from pinsage.release.contents import ModelVersion
+    from pinsage.store.deployment import open_store
     from tasks.promoting.rollback import roll_back
 
     if not reason.strip():
         raise InputError('A rollback needs a reason: --reason "Version 3 shows sold-out pins."')
     home = home.resolve()
     asked = ModelVersion(model or _models(home)[0], version)
-    done = roll_back(asked, _registry(asked.name, home), home, reason=reason.strip(), by=getpass.getuser())
+    registry = _registry(asked.name, open_store(home).runs.all()[0], home)
+    done = roll_back(asked, registry, home, reason=reason.strip(), by=getpass.getuser())
     typer.echo(f"{asked} is champion again, version {done.decision.champion} was before.")
     if done.release:
         typer.echo(f"CURRENT names {done.release}.")
@@ -136,16 +141,15 @@ def _history(model: str, home: Path) -> "list[Decision]":
     raise InputError(f"Nothing was decided on a model '{model}'. There are decisions on: {', '.join(_models(home))}.")
 
 
-def _registry(model: str, home: Path) -> "Registry":
-    """The registered model on the MLflow server of the newest run that could have registered it."""
+def _registry(model: str, runs: "Sequence[Run]", home: Path) -> "Registry":
+    """The registered model on the MLflow server of the newest of the runs that could have registered it."""
     from pinsage.settings import TrackingSettings
-    from pinsage.store.deployment import open_store
     from pinsage.tracking.names import registered_model
     from pinsage.tracking.registry import Registry
     from pinsage.tracking.server import Server
 
-    runs = (run.settings for run in open_store(home).runs.all()[0])
-    tracking = next((found.tracking for found in runs if registered_model(found) == model), TrackingSettings())
+    asked = (run.settings for run in runs)
+    tracking = next((found.tracking for found in asked if registered_model(found) == model), TrackingSettings())
     return Registry(Server(tracking, home), model)
 
 

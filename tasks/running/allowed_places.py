@@ -7,12 +7,11 @@ is: a person at a shell has no more rights in a stage than beside it.
 """
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from pinsage.config import load_settings
+from pinsage.config import flat, load_settings
 from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 
@@ -30,26 +29,25 @@ def check_places(settings: Settings, home: Path) -> None:
     Raises:
         SettingsError: the setting, and how its place can be allowed.
     """
-    allowed = os.environ.get(ALLOWED)
-    for name, place in _named(settings):
+    listed = os.environ.get(ALLOWED)
+    own = {} if listed is None else _named(load_settings(os.environ.get("PINSAGE_CONFIG")))
+    allowed = [home, *_entries(listed or "")]
+    for name, place in _named(settings).items():
         if _holds_password(place):
             raise SettingsError(
                 f"{name} is a URL with a password, which would be shown wherever settings are. Give it to the stages "
                 "by a variable of its library instead, e.g. AWS_SECRET_ACCESS_KEY or MLFLOW_TRACKING_PASSWORD."
             )
-        if allowed is not None and not _is_allowed(name, place, [home, *_entries(allowed)]):
+        if listed is not None and place != own.get(name) and not _is_allowed(place, allowed):
             raise SettingsError(
                 f"{name} = {place!r} is outside of what this deployment allows. "
                 f"Its owner can add the folder, or the beginning of the URL, to {ALLOWED}, and start it again."
             )
 
 
-def _named(settings: Settings) -> Iterator[tuple[str, str]]:
-    for name in PLACES:
-        section, _, field = name.partition(".")
-        place = getattr(getattr(settings, section), field)
-        if place:
-            yield name, place
+def _named(settings: Settings) -> dict[str, str]:
+    values = flat(settings)
+    return {name: values[name] for name in PLACES if values[name]}
 
 
 def _holds_password(place: str) -> bool:
@@ -64,9 +62,7 @@ def _entries(allowed: str) -> list[Path | str]:
     return [text if "://" in text else Path(text) for text in texts]
 
 
-def _is_allowed(name: str, place: str, allowed: list[Path | str]) -> bool:
-    if place == dict(_named(load_settings(os.environ.get("PINSAGE_CONFIG")))).get(name):
-        return True
+def _is_allowed(place: str, allowed: list[Path | str]) -> bool:
     folder = _local(place)
     if folder is None:
         # One layer on top of another (zip://x::file:///etc) opens more than its beginning says.
@@ -81,8 +77,6 @@ def _local(place: str) -> Path | None:
         return Path(place).resolve()
     if scheme in ("file", "local"):
         return Path(url2pathname(rest)).resolve()
-    if scheme == "sqlite":
-        return Path(
-            rest.removeprefix("/")
-        ).resolve()  # three slashes before a relative path, four before an absolute one
+    if scheme == "sqlite":  # three slashes before a relative path, four before an absolute one
+        return Path(rest.removeprefix("/")).resolve()
     return None

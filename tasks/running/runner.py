@@ -13,7 +13,6 @@ from typing import Any
 import pinsage
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
-from pinsage.release.releases import Releases
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
@@ -62,6 +61,8 @@ def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
         inputs |= {f"{name} of the model": model.result(name).key for name in stage.fitted}
     identity = _function(stage.identity)(run.settings, home) if stage.identity else {}
     if stage.sees_champion:
+        from pinsage.release.releases import Releases  # for one stage of all that start a process
+
         # By the index, which names everything that decides an answer: a run done again is not compared with itself.
         identity["champion"] = Releases(open_store(home)).replaced_by(inputs["index"])
     key = artifact_key(stage.name, stage.version, config, inputs, identity)

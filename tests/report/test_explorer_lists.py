@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pinsage.index.build import IndexPlan, write_index
+from pinsage.release.difference import DEPTH
 from pinsage.report.explorer import lists as lists_module
 from pinsage.report.explorer.agreement import common_pins, rank_biased_overlap
-from pinsage.report.explorer.lists import DEPTH, Model, compare_lists, sample_pins
+from pinsage.report.explorer.lists import Model, compare_lists, sample_pins
 
 ranked = st.permutations(range(8)).map(lambda pins: pins[:5])
 

@@ -17,11 +17,10 @@ from pinsage.evaluation.ranking import top
 from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.index.pin_index import PinIndex
 from pinsage.release.contents import EMBEDDINGS, POPULARITY
+from pinsage.release.difference import DEPTH
 from pinsage.release.verification import read_pins
 from pinsage.report.explorer.agreement import common_pins, rank_biased_overlap
 from pinsage.store.arrays import open_array
-
-DEPTH = 10
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.graph.csr import BipartiteGraph
+from pinsage.release.difference import DEPTH
 from pinsage.report import charts
 from pinsage.report.charts import Chart, Label, bar_chart, scatter
 from pinsage.report.explorer.first_pictures import first_pictures
-from pinsage.report.explorer.lists import DEPTH, Champion, Lists, Model, compare_lists, sample_pins
+from pinsage.report.explorer.lists import Champion, Lists, Model, compare_lists, sample_pins
 from pinsage.report.explorer.pin_map import HIT, MISS, PinMap, pin_map
 from pinsage.report.explorer.shown import ShownPins, shown_pins
 from pinsage.report.scores import Headline
@@ -33,9 +34,8 @@ from pinsage.store.manifest import Fact, Facts, Manifest
 TEMPLATE = "explorer/page.html.j2"
 PROGRAM = ("explorer.js", "map.js", "start.js")  # one script, in this order
 MAP_PINS = 100_000
-SAMPLE_SHARE = (
-    4  # of a catalog with more pins than the page may have, a quarter as many: their neighbors are shown, too
-)
+# Of a catalog with more pins than the page may have, a quarter as many: their neighbors are shown, too.
+SAMPLE_SHARE = 4
 POPULAR_SHARE = 0.9  # a pin is popular with as many saves as this share of the pins has at most
 
 
