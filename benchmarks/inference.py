@@ -43,16 +43,18 @@ def main() -> None:
     chosen = options()
     if chosen.gpu and not torch.cuda.is_available():
         raise SystemExit("PyTorch finds no GPU here: --gpu needs one, and a PyTorch that is built with CUDA.")
-    pin_to_one_core()
-    torch.set_num_threads(1)
+    if not chosen.gpu:
+        pin_to_one_core()
+        torch.set_num_threads(1)
     if chosen.memory:
-        keep("memory", {"rows": memory_table(chosen.sizes)})
+        keep(chosen.results, "memory", {"rows": memory_table(chosen.sizes)})
     elif chosen.gpu:
+        gpu = torch.cuda.get_device_name()
         for numbers in compared(chosen, torch.device("cuda"), hidden=2048, dim=1024):
-            keep("gpu", numbers)
+            keep(chosen.results, "gpu", {"gpu": gpu, **numbers})
     else:
         for numbers in compared(chosen, torch.device("cpu"), hidden=256, dim=128):
-            keep("cpu", numbers)
+            keep(chosen.results, "cpu", numbers)
 
 
 def compared(chosen: argparse.Namespace, device: torch.device, *, hidden: int, dim: int) -> Iterator[dict[str, Any]]:
@@ -65,9 +67,13 @@ def compared(chosen: argparse.Namespace, device: torch.device, *, hidden: int, d
     naive = Naive(network, features, near)
     naive.embed(np.arange(32, dtype=np.int32))  # compiles
     seconds: dict[str, list[float]] = {}
-    difference = 0.0
+    difference, cosine, in_bf16 = 0.0, 1.0, "bf16" in product_types(device)
     for _ in range(chosen.turns):
         vectors = timed(seconds, "ours", device, lambda: embed_all(network, features, near))
+        if in_bf16:
+            with torch.autocast(device.type, torch.bfloat16):
+                rough = timed(seconds, "ours in bf16", device, lambda: embed_all(network, features, near))
+            cosine = min(cosine, float((vectors * rough).sum(axis=1).min()))
         for name, dtype in product_types(device).items():
             timed(
                 seconds, f"products in {name}", device, lambda dtype=dtype: multiply(shape, chosen.pins, dtype, device)
@@ -77,17 +83,17 @@ def compared(chosen: argparse.Namespace, device: torch.device, *, hidden: int, d
             made = timed(seconds, str(size), device, lambda some=batches: [naive.embed(one) for one in some])
             for pins, embeddings in zip(batches, made, strict=True):
                 difference = float(np.maximum(difference, np.abs(vectors[pins] - embeddings).max()))  # keeps a NaN
-        check(vectors, difference)
-        yield summary(chosen, seconds, difference)
+        check(vectors, difference, 1e-5 if device.type == "cpu" else 1e-4)
+        yield summary(chosen, seconds, difference, cosine)
 
 
-def check(vectors: NDArray[np.float32], difference: float) -> None:
+def check(vectors: NDArray[np.float32], difference: float, allowed: float) -> None:
     """Stop if the two ways differ, or if what they agree on are no directions."""
     lengths = np.linalg.norm(vectors, axis=1)
     if not np.all((lengths == 0) | (np.abs(lengths - 1) < 1e-4)) or not lengths.any():
         raise SystemExit("the embeddings are not of unit length")
-    if not difference <= 1e-5:
-        raise SystemExit(f"the two ways differ by {difference:.1e}, where 1e-5 is allowed")
+    if not difference <= allowed:  # a GPU's kernels, and with them the order of sums, depend on the shapes
+        raise SystemExit(f"the two ways differ by {difference:.1e}, where {allowed:.0e} is allowed")
 
 
 class Naive:
@@ -143,7 +149,9 @@ def clock(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def summary(chosen: argparse.Namespace, seconds: dict[str, list[float]], difference: float) -> dict[str, Any]:
+def summary(
+    chosen: argparse.Namespace, seconds: dict[str, list[float]], difference: float, cosine: float
+) -> dict[str, Any]:
     """Print the ratios, and return them with the raw seconds."""
     ours = statistics.median(seconds["ours"])
     times = {  # how many times as fast, turn by turn
@@ -163,16 +171,26 @@ def summary(chosen: argparse.Namespace, seconds: dict[str, list[float]], differe
         print(f"{ratio:8.1f} times the naive way in batches of {size}")
     for name, share in shares.items():
         print(f"{share:8.0%} of the rate of the {name}")
+    if "ours in bf16" in seconds:
+        quicker = ours / statistics.median(seconds["ours in bf16"])
+        print(f"{quicker:8.1f} times as fast in bf16; the least alike embedding has cosine {cosine:.5f} with its own")
     sizes = {"pins": chosen.pins, "features": chosen.features, "batches_timed": chosen.batches}
-    return {**sizes, "difference": difference, "times_naive": times, "share_of_rate": shares, "seconds": seconds}
+    return {
+        **sizes,
+        "difference": difference,
+        "cosine_in_bf16": cosine,
+        "times_naive": times,
+        "share_of_rate": shares,
+        "seconds": seconds,
+    }
 
 
-def keep(part: str, numbers: dict[str, Any]) -> None:
+def keep(path: Path, part: str, numbers: dict[str, Any]) -> None:
     """Write the numbers of a part beside those of the other parts."""
-    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    before = json.loads(path.read_text()) if path.exists() else {}
     command = " ".join(["python benchmarks/inference.py", *sys.argv[1:]])
     before[part] = {"command": command, "hardware": described("torch", "numba", "numpy"), **numbers}
-    RESULTS.write_text(json.dumps(before, indent=1) + "\n")
+    path.write_text(json.dumps(before, indent=1) + "\n")
 
 
 def options() -> argparse.Namespace:
@@ -186,6 +204,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--batches", type=int, default=2, help="batches of the naive way in a turn")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--gpu", action="store_true", help="m = 2048, d = 1024, on a GPU")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file for the numbers")
     parser.add_argument("--memory", action="store_true", help="peak memory of a worker by number of pins")
     parser.add_argument("--sizes", type=int, nargs="+", default=[200_000, 1_000_000, 5_000_000], help="of --memory")
     return parser.parse_args()

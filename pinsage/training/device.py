@@ -7,7 +7,7 @@ import ctypes
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -67,8 +67,15 @@ def use_threads(settings: TrainSettings, num_processes: int = 1) -> None:
 
 
 @contextmanager
-def explain_full_device(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> Iterator[None]:
+def explain_full_device(
+    batch: Minibatch, sizes: Callable[[], tuple[int, ...]], shape: NetworkShape, settings: TrainSettings
+) -> Iterator[None]:
     """Turn "CUDA out of memory" into an error that says what to lower.
+
+    Args:
+        batch: of the step in the block.
+        sizes: gives n_0, ..., n_K of its sub-graph, as far as it was expanded.
+        shape, settings: of the training.
 
     Raises:
         DeviceMemoryError: in place of PyTorch's error.
@@ -76,7 +83,7 @@ def explain_full_device(batch: Minibatch, shape: NetworkShape, settings: TrainSe
     try:
         yield
     except torch.OutOfMemoryError:
-        raise DeviceMemoryError(_advice(batch, shape, settings)) from None
+        raise DeviceMemoryError(_advice(batch, sizes(), shape, settings)) from None
 
 
 def step_gb(sizes: tuple[int, ...], shape: NetworkShape, bytes_per_number: int) -> float:
@@ -93,8 +100,7 @@ def step_gb(sizes: tuple[int, ...], shape: NetworkShape, bytes_per_number: int) 
     return (sizes[-1] * 2 * shape.num_features * 4 + numbers * bytes_per_number) / 1e9
 
 
-def _advice(batch: Minibatch, shape: NetworkShape, settings: TrainSettings) -> str:
-    sizes = batch.subgraph.sizes
+def _advice(batch: Minibatch, sizes: tuple[int, ...], shape: NetworkShape, settings: TrainSettings) -> str:
     is_mixed = settings.precision != "float32"
     needed = step_gb(sizes, shape, 2 if is_mixed else 4)
     # About half the pairs touch about half the pins: rough, but it tells whether that is enough.

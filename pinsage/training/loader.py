@@ -22,6 +22,7 @@ from pinsage.batches.builder import BatchBuilder, BatchSettings, Share
 from pinsage.batches.memory import MemoryPool, copy_into, plain_block
 from pinsage.batches.minibatch import Minibatch, NeighborSampler
 from pinsage.batches.pair_source import CoMembers, ListedPairs, PairSource
+from pinsage.errors import DeviceMemoryError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.model.network import SubgraphTensors
 from pinsage.model.pooling import Transposed
@@ -39,6 +40,9 @@ class Inputs(Protocol):
     def __call__(self, batch: Minibatch) -> tuple[Tensor, SubgraphTensors]:
         """The raw features of the sub-graph's nodes, and who pools from whom."""
 
+    def sizes(self, batch: Minibatch) -> tuple[int, ...]:
+        """n_0, ..., n_K of the sub-graph of the newest minibatch, as far as it was expanded."""
+
 
 class Streamed:
     """Inputs copied from what the producer has gathered."""
@@ -50,6 +54,10 @@ class Streamed:
         """The arrays of the minibatch, copied where the device is not the CPU."""
         features = torch.from_numpy(batch.features).to(self._device, non_blocking=True)
         return features, SubgraphTensors.of(batch.subgraph, self._device)
+
+    def sizes(self, batch: Minibatch) -> tuple[int, ...]:
+        """Those that the producer counted."""
+        return batch.subgraph.sizes
 
 
 class Resident:
@@ -77,12 +85,13 @@ class Resident:
         self._neighbors = torch.from_numpy(np.array(neighbors)).to(device)
         self._weights = torch.from_numpy(np.array(weights)).to(device)
         self._positions = torch.full((features.num_pins,), -1, dtype=torch.int32, device=device)  # -1: not in the batch
+        self._sizes: list[int] = []
 
     def __call__(self, batch: Minibatch) -> tuple[Tensor, SubgraphTensors]:
         """The sub-graph of the minibatch's targets, expanded on the device."""
         nodes = torch.from_numpy(batch.subgraph.nodes).to(self._positions.device, non_blocking=True)  # [n_0]
         self._number(nodes, 0)
-        sizes = [0, len(nodes)]
+        self._sizes = sizes = [0, len(nodes)]
         for _ in range(self._num_layers):
             added = self._strangers(self._neighbors[nodes[sizes[-2] :].long()].flatten())
             self._number(added, sizes[-1])
@@ -95,6 +104,10 @@ class Resident:
         counts = tuple(sizes[1:])
         transposes = tuple(_transpose(local[: counts[k - 1]], counts[k]) for k in range(self._num_layers, 0, -1))
         return self._features[nodes.long()], SubgraphTensors(nodes, counts, local, self._weights[inner], transposes)
+
+    def sizes(self, batch: Minibatch) -> tuple[int, ...]:
+        """Those of the last call."""
+        return tuple(self._sizes[1:])
 
     def _number(self, pins: Tensor, first: int) -> None:
         self._positions[pins.long()] = torch.arange(first, first + len(pins), dtype=torch.int32, device=pins.device)
@@ -153,8 +166,13 @@ class Loader:
         if not is_resident:
             return cls(build, Streamed(device), is_resident)
         neighbors, weights = data.tables()
-        num_layers = model.num_layers
-        resident = Resident(data.features, neighbors, weights, num_layers=num_layers, device=device)
+        try:
+            resident = Resident(data.features, neighbors, weights, num_layers=model.num_layers, device=device)
+        except torch.OutOfMemoryError:
+            raise DeviceMemoryError(
+                f"train.resident is 'always', and the GPU has no room for the features and neighborhoods "
+                f"({_table_bytes(data) / 1e9:.2g} GB). Use 'auto' or 'never'."
+            ) from None
         return cls(build, resident, is_resident)
 
 
@@ -174,8 +192,13 @@ def _is_resident(data: TrainingData, train: TrainSettings, device: torch.device)
     if train.resident != "auto" or device.type == "cpu":  # beside a CPU the tables are in its memory as it is
         return train.resident == "always"
     free_bytes: int = torch.cuda.mem_get_info(device)[0]
-    needed = data.features.num_pins * 4 * (data.features.dim + 1) + sum(table.nbytes for table in data.tables())
-    return bool(needed < _ROOM * free_bytes)
+    return _table_bytes(data) < _ROOM * free_bytes
+
+
+def _table_bytes(data: TrainingData) -> int:
+    """The bytes of features, neighborhoods and a number per pin on the device."""
+    num_numbers: int = data.features.num_pins * (data.features.dim + 1)
+    return 4 * num_numbers + sum(table.nbytes for table in data.tables())
 
 
 def _builder(

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -91,8 +92,9 @@ class Steps:
             TrainingInterruptedError: the process was told to end.
             DeviceMemoryError: a step does not fit the GPU.
         """
+        sizes = self._objective.inputs.sizes
         for batch in producer:
-            with explain_full_device(batch, self._state.network.shape, self._settings):
+            with explain_full_device(batch, partial(sizes, batch), self._state.network.shape, self._settings):
                 self._step(batch)
                 self._validate()
             pace.count()

@@ -138,7 +138,10 @@ def test_a_step_that_does_not_fit_the_gpu_is_said_with_what_to_lower(world, monk
     batch.step = 7
     monkeypatch.setattr(device, "_total_gb", lambda: 16.0)
     shape = NetworkShape((("visual", 6),), 2, 16, 8, "importance")
-    with pytest.raises(DeviceMemoryError) as caught, explain_full_device(batch, shape, start.train):
+    with (
+        pytest.raises(DeviceMemoryError) as caught,
+        explain_full_device(batch, lambda: subgraph.sizes, shape, start.train),
+    ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     assert re.fullmatch(
         r"The GPU's memory \(16 GB\) does not hold step 7: its 32 pairs touch 100 pins, which takes about \S+ GB "

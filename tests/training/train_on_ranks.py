@@ -19,9 +19,9 @@ CASES = {
 }
 
 
-def outcome(case):
+def outcome(case, device="cpu"):
     """The losses, the validation and the final weights of a case, as plain numbers."""
-    world = planted(**CASES[case])
+    world = planted(**CASES[case], device=device)
     result = fit(world.data, world.model, world.train)
     return {
         "losses": [point.loss for point in result.curve],
@@ -33,5 +33,5 @@ def outcome(case):
 
 if __name__ == "__main__":
     with join_ranks(Path(sys.argv[1]) / "meeting") as ranks:
-        found = {case: outcome(case) for case in CASES}
+        found = {case: outcome(case, *sys.argv[2:]) for case in CASES}
         (Path(sys.argv[1]) / f"{ranks.rank}.json").write_text(json.dumps(found))

@@ -1,0 +1,163 @@
+"""Training and inference on a GPU: what a CPU makes, again to the bit, and a sentence where memory ends."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pinsage.batches.builder import Share
+from pinsage.errors import DeviceMemoryError
+from pinsage.features.matrix import FeatureMatrix
+from pinsage.inference import embed_all
+from pinsage.training.loader import Loader
+from pinsage.training.loop import fit
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
+GPU = torch.device("cuda", 0)
+HERE = Path(__file__).parent
+LOSSES = [{"loss": "max_margin"}, {"loss": "sampled_softmax"}, {"loss": "sampled_softmax", "are_pairs_drawn": True}]
+
+
+class KilledError(RuntimeError):
+    """The test's way of ending a training at a step."""
+
+
+def with_saves(world, **settings):
+    """The world with vectors of its saves, so that the linear path has something to carry."""
+    start = world(**settings)
+    num_pins, visual = start.data.features.num_pins, start.data.features.block("visual")
+    spectral = np.random.default_rng(3).normal(size=(num_pins, 8)).astype(np.float32)
+    blocks = {"visual": visual, "spectral": spectral, "has_saves": np.ones(num_pins, np.float32)}
+    blocks["log_degree"] = start.data.features.block("log_degree")
+    return replace(start, data=replace(start.data, features=FeatureMatrix(blocks)))
+
+
+def trained(world, **settings):
+    start = with_saves(world, **{"device": "cuda", **settings})
+    return fit(start.data, start.model, start.train)
+
+
+def losses(result):
+    return [point.loss for point in result.curve]
+
+
+def outcome(result):
+    """Everything of a training that must not depend on where tables lie and who builds minibatches."""
+    weights = {name: tensor.cpu().numpy().tobytes() for name, tensor in result.network.state_dict().items()}
+    return result.curve, result.validation, weights
+
+
+@pytest.mark.parametrize("settings", LOSSES)
+def test_a_gpu_has_the_curve_of_a_cpu(world, settings):
+    """Sums in another order, and no more: 40 steps in float32."""
+    on_gpu, on_cpu = trained(world, **settings), trained(world, device="cpu", **settings)
+    assert (on_gpu.device, on_cpu.device) == ("cuda", "cpu")
+    np.testing.assert_allclose(losses(on_gpu), losses(on_cpu), rtol=1e-3)
+    assert abs(on_gpu.best_hit_rate - on_cpu.best_hit_rate) < 0.02
+
+
+@pytest.mark.parametrize("settings", LOSSES)
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_the_ways_on_a_gpu_end_with_the_same_bits(world, settings, precision):
+    """Streamed or resident, by one producer or several."""
+    changes = {**settings, "precision": precision}
+    first = trained(world, resident="never", num_producers=1, **changes)
+    assert not first.is_resident
+    for ways in ({"resident": "always"}, {"resident": "always", "num_producers": 4}, {"resident": "never"}):
+        assert outcome(trained(world, **ways, **changes)) == outcome(first)
+
+
+@pytest.mark.parametrize("resident", ["always", "never"])
+def test_a_training_killed_on_a_gpu_ends_with_the_same_bits(world, tmp_path, resident):
+    """Killed between two checkpoints, and run again."""
+    start = with_saves(world, device="cuda", resident=resident, precision="bf16")
+
+    def kill(metrics, step):
+        if step >= 25:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(start.data, start.model, start.train, scratch=tmp_path, log_metrics=kill)
+    result = fit(start.data, start.model, start.train, scratch=tmp_path)
+    assert result.resumed_from == 21
+    assert outcome(result) == outcome(fit(start.data, start.model, start.train))
+
+
+def test_precision_is_bf16_where_the_gpu_has_it(world):
+    """By itself; and its curve follows float32."""
+    rough, exact = trained(world, precision="auto"), trained(world)
+    assert (rough.precision, exact.precision) == ("bfloat16", "float32")
+    np.testing.assert_allclose(losses(rough), losses(exact), rtol=0.1)
+    assert losses(rough) != losses(exact)
+
+
+def test_a_compiled_network_trains_alike_on_a_gpu(world):
+    """Fused kernels may round otherwise, and no more."""
+    np.testing.assert_allclose(losses(trained(world, compile=True)), losses(trained(world)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
+def test_embeddings_are_those_of_the_cpu(world, pooling):
+    """Of one network, moved."""
+    start = with_saves(world, device="cuda")
+    model = start.model.model_copy(update={"pooling": pooling})
+    network = fit(start.data, model, start.train).network
+    on_gpu = embed_all(network, start.data.features, start.data.neighborhoods)
+    on_cpu = embed_all(network.to("cpu"), start.data.features, start.data.neighborhoods)
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-5)
+
+
+def full_gpu_said(world, **settings):
+    """The message when memory ends after some steps, at the first allocation that asks the driver."""
+    start = with_saves(world, device="cuda", **settings)
+
+    def fill(metrics, step):
+        torch.cuda.empty_cache()
+        torch.cuda.set_per_process_memory_fraction(1e-6)
+
+    try:
+        with pytest.raises(DeviceMemoryError) as caught:
+            # Hidden vectors of a size that no freed block of a smaller tensor can serve.
+            fit(start.data, start.model.model_copy(update={"hidden_dim": 2048}), start.train, log_metrics=fill)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    return str(caught.value)
+
+
+def test_a_full_gpu_is_said_with_what_to_lower(world):
+    """The pins that the step touches are counted in both ways, also where the GPU itself expands the sub-graph."""
+    said = {full_gpu_said(world, resident=resident) for resident in ("always", "never")}
+    assert len(said) == 1
+    assert re.match(r"The GPU's memory \(\d+ GB\) does not hold step 5: its 32 pairs touch 2\d\d pins", said.pop())
+
+
+def test_tables_that_do_not_fit_the_gpu_are_said(world):
+    """Before the first step, and with the way out."""
+    start = world(device="cuda", resident="always")
+    wide = FeatureMatrix({"visual": np.zeros((start.data.features.num_pins, 20_000), np.float32)})
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-6)
+    try:
+        with pytest.raises(DeviceMemoryError, match=r"no room for the features .* \(\S+ GB\). Use 'auto' or 'never'"):
+            Loader.of(replace(start.data, features=wide), start.model, start.train, share=Share(), device=GPU)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def test_a_process_that_joined_others_trains_alike(world, tmp_path):
+    """NCCL carries the sums of the ranks; one rank of one has the curve of a process alone."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1]), *sys.path])}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=1"]
+    command += [str(HERE / "train_on_ranks.py"), str(tmp_path), "cuda"]
+    subprocess.run(command, check=True, timeout=300, env=environment)
+    together = json.loads((tmp_path / "0.json").read_text())["sampled softmax"]
+    start = world(device="cuda", loss="sampled_softmax")
+    alone = fit(start.data, start.model, start.train)
+    np.testing.assert_allclose(together["losses"], losses(alone), atol=1e-5, rtol=0)
