@@ -55,15 +55,17 @@ def measured(name: str, dataset: Path, home: Path, settings: list[str]) -> dict[
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure_size(num_saves: int, root: Path, repeats: int, settings: list[str]) -> dict[str, list[dict]]:
+def measure_size(
+    num_saves: int, root: Path, repeats: int, settings: list[str], stages: list[str]
+) -> dict[str, list[dict]]:
     """The figures of every stage and repeat at one size."""
     dataset = root / f"world-{num_saves}"
     if not dataset.is_dir():
         make_world(dataset, num_saves)
-    found: dict[str, list[dict]] = {name: [] for name in STAGES}
+    found: dict[str, list[dict]] = {name: [] for name in stages}
     with tempfile.TemporaryDirectory(dir=root) as home:
         for _ in range(repeats):
-            for name in STAGES:
+            for name in stages:
                 found[name].append(measured(name, dataset, Path(home), settings))
                 print(f"raw {num_saves} {name} {json.dumps(found[name][-1])}", flush=True)
     return found
@@ -74,6 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=float, nargs="+", default=[1e6, 1e7], help="saves")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES), help="those before the walk, say")
     parser.add_argument("--set", action="append", default=[], help="section.name=value, as the command line takes it")
     parser.add_argument(
         "--folder", type=Path, help="where the worlds are made and kept; a temporary folder if left out"
@@ -89,15 +92,17 @@ def main() -> None:
     print(described("numba", "numpy", "pyarrow", "dask"))
     with tempfile.TemporaryDirectory() as temporary:
         root = chosen.folder or Path(temporary)
-        measure_size(30_000, root, 1, chosen.set)  # compiles
-        raw = {int(size): measure_size(int(size), root, chosen.repeats, chosen.set) for size in chosen.sizes}
+        measure_size(30_000, root, 1, chosen.set, chosen.stages)  # compiles
+        raw = {
+            int(size): measure_size(int(size), root, chosen.repeats, chosen.set, chosen.stages) for size in chosen.sizes
+        }
     _print_tables(raw)
     if chosen.json:
         chosen.json.write_text(json.dumps(raw, indent=1))
 
 
 def _print_tables(raw: dict[int, dict[str, list[dict]]]) -> None:
-    for name in STAGES:
+    for name in next(iter(raw.values())):
         cpu = []
         for size, stages in raw.items():
             runs = {key: [run[key] for run in stages[name]] for key in ("cpu_s", "wall_s", "peak_gib", "all_gib")}
