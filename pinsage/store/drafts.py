@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,9 +20,8 @@ def draft_folder(parent: Path, key: str) -> Iterator[Path]:
     Its own parent is called `.staging-<key>-<attempt>`.
     """
     parent.mkdir(parents=True, exist_ok=True)
-    staging = parent / f"{STAGING}{key}-{uuid4().hex[:12]}"
-    # A later attempt can tell by the lock whether this one lives.
-    with full_disk_named(parent, "; nothing was published"), hold_lock(staging / LOCK):
+    with full_disk_named(parent, "; nothing was published"), ExitStack() as held:
+        staging = _new_draft(parent, key, held)
         folder = staging / "content"
         folder.mkdir()
         try:
@@ -34,14 +33,22 @@ def draft_folder(parent: Path, key: str) -> Iterator[Path]:
 @contextmanager
 def abandoned_drafts(parent: Path) -> Iterator[list[tuple[str, str]]]:
     """The key and the attempt of each draft below `parent` whose process is dead; they are removed after the block."""
-    found = []
-    for staging in sorted(parent.glob(f"{STAGING}*")):
-        with try_lock(staging / LOCK) as is_abandoned:
-            if is_abandoned:
-                found.append(staging)
-    yield [attempt_of(staging) for staging in found]
-    for staging in found:
-        shutil.rmtree(staging, ignore_errors=True)
+    with ExitStack() as held:
+        # Their locks are held until they are gone: a draft that has only just been made might be taken for one of them.
+        drafts = sorted(parent.glob(f"{STAGING}*"))
+        found = [staging for staging in drafts if held.enter_context(try_lock(staging / LOCK))]
+        yield [attempt_of(staging) for staging in found]
+        for staging in found:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _new_draft(parent: Path, key: str, held: ExitStack) -> Path:
+    """A new draft, whose lock `held` keeps: by it a later attempt can tell whether this one lives."""
+    while True:
+        staging = parent / f"{STAGING}{key}-{uuid4().hex[:12]}"
+        held.enter_context(hold_lock(staging / LOCK))
+        if (staging / LOCK).exists():  # else it was removed as an abandoned one before the lock was held
+            return staging
 
 
 def attempt_of(staging: Path) -> tuple[str, str]:

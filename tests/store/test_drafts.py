@@ -1,0 +1,20 @@
+"""Drafts of many attempts in one folder: nobody removes that of another who lives."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from pinsage.store.drafts import abandoned_drafts, draft_folder
+
+
+def test_no_attempt_removes_the_draft_of_another_one(tmp_path):
+    """Eight threads clear away and begin drafts, again and again: each finds its own until it is done."""
+
+    def attempt(number):
+        with abandoned_drafts(tmp_path):
+            pass
+        with draft_folder(tmp_path, f"key{number}") as folder:
+            (folder / "content.txt").write_text("whole")
+            assert (folder / "content.txt").read_text() == "whole"
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(attempt, range(800)))
+    assert list(tmp_path.iterdir()) == []
