@@ -29,7 +29,7 @@ def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] |
         section, dot, field = name.partition(".")
         if not dot or section not in Settings.model_fields:
             raise SettingsError(
-                f"{_shown(name)} is not a setting{_guess(name, _names())}. Names look like 'walk.num_walks'; see "
+                f"{_shorten(name)} is not a setting{_guess(name, _names())}. Names look like 'walk.num_walks'; see "
                 "`pinsage config show`."
             )
         tree[section] = {**(tree.get(section) or {}), field: value}
@@ -82,7 +82,7 @@ def parse_override(text: str) -> tuple[str, Any]:
         return name.strip(), yaml_value(value)
     except ValueError as error:
         raise SettingsError(
-            f"The value of {_shown(text)} cannot be read ({error}). Quote it if it holds ':' or '['."
+            f"The value of {_shorten(text)} cannot be read ({error}). Quote it if it holds ':' or '['."
         ) from None
 
 
@@ -102,7 +102,7 @@ def _sentence(error: ValidationError) -> str:
 def _problem(name: str, item: Any) -> str:
     known = _names() if "." in name else list(Settings.model_fields)
     guess = _guess(name, known) if item["type"] == "extra_forbidden" else ""
-    return f"{name} = {_shown(item['input'])}: {item['msg']}{guess}"
+    return f"{name} = {_shorten(item['input'])}: {item['msg']}{guess}"
 
 
 def _guess(name: str, known: list[str]) -> str:
@@ -114,7 +114,7 @@ def _names() -> list[str]:
     return [f"{section}.{name}" for section in Settings.model_fields for name in section_of(section).model_fields]
 
 
-def _shown(value: Any) -> str:
+def _shorten(value: Any) -> str:
     """A value in a sentence: shortened, because a file may nest or repeat it without end, and printable."""
     try:
         return _SHOWN.repr(value)

@@ -61,7 +61,7 @@ class ComparedRow:
     is_method: bool = field(default=False, kw_only=True)
 
 
-def compared_rows(runs: Sequence[VariantRun]) -> list[ComparedRow]:
+def comparison_rows(runs: Sequence[VariantRun]) -> list[ComparedRow]:
     """A row per variant in their order, then one per simple method, scored beside some run of the first variant."""
     by_variant: dict[str, list[VariantRun]] = {}
     for run in runs:
@@ -91,7 +91,7 @@ def lead(first: Sequence[VariantRun], other: Sequence[VariantRun]) -> Lead | Non
     return Lead(float(value - base), float(low[0]), float(high[0]))
 
 
-def compared_table(rows: Sequence[ComparedRow]) -> pa.Table:
+def comparison_table(rows: Sequence[ComparedRow]) -> pa.Table:
     """All figures as a table: name, is_method, seeds, view, metric, mean, sd; of variants lead, low and high too."""
     schema = pa.schema(
         [("name", pa.string()), ("is_method", pa.bool_()), ("seeds", pa.int32()), ("view", pa.string()),

@@ -63,7 +63,7 @@ def check_features(network: PinSageNetwork, widths: Mapping[str, int], num_pins:
     trained, given = dict(shape.blocks), dict(widths)
     if list(trained.items()) != list(given.items()):
         raise InputError(
-            f"The model was trained on {_listed(trained)}, but the features are {_listed(given)}. "
+            f"The model was trained on {_block_list(trained)}, but the features are {_block_list(given)}. "
             "Use the feature settings of its training run, or train again."
         )
 
@@ -73,5 +73,5 @@ def _shape(raw: dict[str, Any]) -> NetworkShape:
     return NetworkShape(**{**raw, "blocks": blocks})
 
 
-def _listed(blocks: Mapping[str, int]) -> str:
+def _block_list(blocks: Mapping[str, int]) -> str:
     return " | ".join(f"{name} {width}" for name, width in blocks.items())

@@ -66,9 +66,9 @@ def difference(older: tuple[Release, Path], newer: tuple[Release, Path], *, seed
     return Difference(
         len(added), len(removed), added[:5].to_pylist(), removed[:5].to_pylist(),
         kept_neighbors(older[0], newer[0], seed=seed),
-        _changed(older[0].facts, newer[0].facts),
-        _changed(_settings(older[1]), _settings(newer[1])),
-        _changed(_figures(older[1]), _figures(newer[1])),
+        _differences(older[0].facts, newer[0].facts),
+        _differences(_settings(older[1]), _settings(newer[1])),
+        _differences(_figures(older[1]), _figures(newer[1])),
     )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def _sample(num_pins: int, seed: int, saves: NDArray[np.integer] | None) -> tupl
     return drawn, times
 
 
-def _changed(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def _differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     names = [*older, *(name for name in newer if name not in older)]
     pairs = {name: (older.get(name), newer.get(name)) for name in names}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -55,12 +55,12 @@ class Pointer:
         """A pointer to a release that none served before."""
         return cls(version, since=_now())
 
-    def moved_to(self, version: str) -> "Pointer":
+    def after_release(self, version: str) -> "Pointer":
         """The pointer after a new release."""
         previous = tuple(name for name in (self.version, *self.previous) if name != version)
         return Pointer(version, previous[:MOST_PREVIOUS], self.withdrawn, _now())
 
-    def rolled_back_to(self, version: str) -> "Pointer":
+    def after_rollback(self, version: str) -> "Pointer":
         """The pointer after a rollback: what served since `version` did is withdrawn, and no rollback goes there."""
         served = (self.version, *self.previous)
         place = served.index(version) if version in served else 0

@@ -20,7 +20,7 @@ from pinsage.index.query import Neighbors
 from pinsage.release.contents import ANNOY, BOARDS, EMBEDDINGS, PINS, POPULARITY
 from pinsage.release.diversity import SCORES_ALONE, Diversity, diverse
 from pinsage.release.filters import NO_FILTERS, NO_PINS, Boards, Filters, Pins, rows_of
-from pinsage.release.verification import read_pins, verified_manifest
+from pinsage.release.verification import read_pins, verify_manifest
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 
@@ -58,7 +58,7 @@ class Release:
         Raises:
             ArtifactDamagedError: a file is missing or is not what was published.
         """
-        manifest = verified_manifest(folder, version, SERVED)
+        manifest = verify_manifest(folder, version, SERVED)
         return cls(version, manifest.facts, folder)
 
     def related(
@@ -72,7 +72,7 @@ class Release:
         """
         pin = self.pin_ids.row(pin_id)
         beside = self._boards.pins_beside(pin) if filters.same_board else NO_PINS
-        excluded = np.union1d(self._excluded(filters), beside)
+        excluded = np.union1d(self._pins_left_out(filters), beside)
         return self._answer(
             lambda count: self._search.related(pin, count), self._embeddings[pin], k, excluded, diversity
         )
@@ -92,10 +92,14 @@ class Release:
         """
         unit = vector / max(float(np.linalg.norm(vector)), 1e-30)
         return self._answer(
-            lambda count: self._search.related_to_vector(vector, count), unit, k, self._excluded(filters), diversity
+            lambda count: self._search.related_to_vector(vector, count),
+            unit,
+            k,
+            self._pins_left_out(filters),
+            diversity,
         )
 
-    def _excluded(self, filters: Filters) -> Pins:
+    def _pins_left_out(self, filters: Filters) -> Pins:
         on_boards = self._boards.pins_on(filters.boards) if filters.boards else NO_PINS
         return np.union1d(rows_of(filters.pins, self.pin_ids), on_boards)
 

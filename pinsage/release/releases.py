@@ -15,7 +15,7 @@ from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, InputErro
 from pinsage.release.contents import ModelVersion, ReleaseParts, write_contents
 from pinsage.release.pointer import VERSION, Pointer, order
 from pinsage.release.release import Release
-from pinsage.release.verification import verified_manifest
+from pinsage.release.verification import verify_manifest
 from pinsage.store import manifest as manifests
 from pinsage.store.deployment import Store
 from pinsage.store.manifest import Manifest
@@ -71,7 +71,7 @@ class Releases:
             InputError, ArtifactMissingError: as `folder`.
             ArtifactDamagedError: a file is missing or is not what was published.
         """
-        return self._checked(version, lambda folder: Release.open(folder, version))
+        return self._check(version, lambda folder: Release.open(folder, version))
 
     def verify(self, version: str) -> Manifest:
         """The manifest of a version, after every file was verified.
@@ -79,7 +79,7 @@ class Releases:
         Raises:
             InputError, ArtifactMissingError, ArtifactDamagedError: as `open`.
         """
-        return self._checked(version, lambda folder: verified_manifest(folder, version))
+        return self._check(version, lambda folder: verify_manifest(folder, version))
 
     def current(self) -> Pointer:
         """The pointer to the release that serves.
@@ -104,7 +104,7 @@ class Releases:
                     return version
         return None
 
-    def replaced_by(self, index_key: str) -> str:
+    def predecessor_of(self, index_key: str) -> str:
         """The version that a release of an index replaces, or has replaced: the last to serve that is of another index.
 
         Releases that are gone or damaged are passed over, since a new model must be able to follow them. Empty if none
@@ -158,7 +158,7 @@ class Releases:
             if not is_wanted():
                 return False
             before = self._pointer_or_none()
-            self._replace(before.moved_to(version) if before else Pointer.first(version))
+            self._replace(before.after_release(version) if before else Pointer.first(version))
         return True
 
     def roll_back(self, version: str = "") -> Pointer:
@@ -172,7 +172,7 @@ class Releases:
             before = self._pointer_or_none() if version else self.current()
             target = version or self._before(self.current())
             self.verify(target)
-            pointer = before.rolled_back_to(target) if before else Pointer.first(target)
+            pointer = before.after_rollback(target) if before else Pointer.first(target)
             self._replace(pointer)
         return pointer
 
@@ -195,7 +195,7 @@ class Releases:
         kept = {*versions[:keep], pointer.version, *pointer.previous[:1]}
         return [version for version in versions if version not in kept]
 
-    def _checked(self, version: str, check: Callable[[Path], Checked]) -> Checked:
+    def _check(self, version: str, check: Callable[[Path], Checked]) -> Checked:
         folder = self.folder(version)
         try:
             return check(folder)

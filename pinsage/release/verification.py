@@ -22,7 +22,7 @@ FACTS = {
 }  # fmt: skip
 
 
-def verified_manifest(folder: Path, version: str, names: Collection[str] = FILES) -> Manifest:
+def verify_manifest(folder: Path, version: str, names: Collection[str] = FILES) -> Manifest:
     """The manifest of the release in a folder, after the files called `names`, all by default, were checked against it.
 
     Raises:

@@ -183,14 +183,16 @@ class RemoteBucket:
 
 
 def _open_file_system(url: str) -> tuple[Any, str]:
-    return _opened(url, os.getpid())
+    return _open_in_process(url, os.getpid())
 
 
 @lru_cache(maxsize=16)
-def _opened(url: str, pid: int) -> tuple[Any, str]:
+def _open_in_process(url: str, pid: int) -> tuple[Any, str]:
     """The file system of a URL and the path below it; one for each process, because fsspec's do not survive a fork."""
     protocol = url.partition("://")[0]
-    options = {name: value for name, value in _OPTIONS.get(protocol, {}).items() if name not in _configured(protocol)}
+    options = {
+        name: value for name, value in _OPTIONS.get(protocol, {}).items() if name not in _persons_options(protocol)
+    }
     try:
         fs, root = fsspec.core.url_to_fs(url, **options)
     except (ValueError, ImportError, OSError) as error:
@@ -198,7 +200,7 @@ def _opened(url: str, pid: int) -> tuple[Any, str]:
     return fs, str(root).rstrip("/")
 
 
-def _configured(protocol: str) -> dict[str, Any]:
+def _persons_options(protocol: str) -> dict[str, Any]:
     """The options of a protocol that a person set in the configuration of fsspec; they stand."""
     return dict(fsspec.config.conf.get(protocol, {}))
 

@@ -99,7 +99,7 @@ class Plan:
 def decide(inventory: Inventory, policy: Policy, now: datetime, needs: Needs = Needs()) -> Plan:
     """The plan of what goes: runs first, so that no record names an artifact that is gone."""
     young_since = now - timedelta(hours=policy.grace_hours)
-    kept = _kept_runs(inventory, policy, now, needs)
+    kept = _runs_to_keep(inventory, policy, now, needs)
     gone = [run for run in inventory.runs if run.run_id not in kept]
     plan = Plan((), kept, young_since)
     in_use = {use.ref for use in inventory.uses if plan.protects(use)}
@@ -121,7 +121,7 @@ def decide(inventory: Inventory, policy: Policy, now: datetime, needs: Needs = N
     return Plan(tuple(removals), kept, young_since)
 
 
-def _kept_runs(inventory: Inventory, policy: Policy, now: datetime, needs: Needs) -> frozenset[str]:
+def _runs_to_keep(inventory: Inventory, policy: Policy, now: datetime, needs: Needs) -> frozenset[str]:
     young_since = now - timedelta(hours=policy.grace_hours)
     since = min(now - timedelta(days=policy.keep_days), young_since)
     newest = sorted(inventory.runs, key=lambda run: run.started_at, reverse=True)

@@ -10,15 +10,14 @@ from uuid import uuid4
 
 import typer
 
-from pinsage.config import Flat, load_settings, named_settings, parse_override
+from pinsage.config import named_settings
 from pinsage.errors import SettingsError
-from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
 from tasks.command_line.champion import champion_app
+from tasks.command_line.config import Dataset, Overrides, Preset, chosen_overrides, chosen_settings, config_app
 from tasks.command_line.releases import HOME, Home, release_app
 from tasks.command_line.retention import store_app
 from tasks.command_line.terminal import OneLineErrors, stdout_console
-from tasks.running.allowed_places import check_places
 from tasks.stages import REFRESH_STAGES, STAGES
 
 app = typer.Typer(
@@ -28,7 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="PinSage: learn which pins go together, run by run.",
 )
-config_app = typer.Typer(no_args_is_help=True, help="The settings of a run.")
 import_app = typer.Typer(no_args_is_help=True, help="Public data sets as pins, boards and saves.")
 app.add_typer(config_app, name="config")
 app.add_typer(champion_app, name="champion")
@@ -36,11 +34,6 @@ app.add_typer(release_app, name="release")
 app.add_typer(store_app, name="store")
 app.add_typer(import_app, name="import")
 
-Dataset = Annotated[str, typer.Option(help="Folder or URL with pins, boards and saves Parquet tables.")]
-Preset = Annotated[Path | None, typer.Option(help="YAML file of settings, e.g. conf/demo.yaml.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="One setting; may be given again.")
-]
 RunId = Annotated[str, typer.Option("--run", "--run-id", metavar="RUN_ID", help="The run; see `pinsage runs`.")]
 AIRFLOW = "http://127.0.0.1:8080"
 
@@ -53,7 +46,7 @@ def run(
 
     Example: pinsage run --dataset var/demo --preset conf/demo.yaml --set train.steps=200
     """
-    settings = _settings(preset, overrides, dataset)
+    settings = chosen_settings(preset, overrides, dataset)
     if not settings.data.dataset:
         raise SettingsError("No data set is named. Give --dataset DIR, or make one with `pinsage demo-data DIR`.")
     from tasks.command_line.summary import print_summary
@@ -83,7 +76,7 @@ def compare(
 
     Example: pinsage compare --dataset var/demo --ladder "table 4" --variant "wide: model.hidden_dim=512" --seeds 0,1
     """
-    settings = _settings(preset, overrides, dataset)
+    settings = chosen_settings(preset, overrides, dataset)
     if not settings.data.dataset:
         raise SettingsError("No data set is named. Give --dataset DIR, or make one with `pinsage demo-data DIR`.")
     from tasks.command_line.compare import compare_here, comparison_asked
@@ -105,7 +98,7 @@ def refresh(dataset: Dataset = "", overrides: Overrides = None, run_id: RunId = 
     from tasks.running.refresh import open_refresh
 
     console, home = stdout_console(), home.resolve()
-    found = open_refresh(run_id or _new_run_id(), home, _named(overrides, dataset), ORIGIN)
+    found = open_refresh(run_id or _new_run_id(), home, chosen_overrides(overrides, dataset), ORIGIN)
     console.print(f"run {found.run_id} in {open_store(home).place}, with the model of run {found.model_run}")
     LocalRun(found.run_id, found.settings, home).perform(list(REFRESH_STAGES), console)
     print_refresh(home, found.run_id, console)
@@ -137,7 +130,7 @@ def trigger(
 
     asking = User(user, password) if user else login_at(url, HOME.resolve())
     api = AirflowApi(url.rstrip("/"), DAG_ID, asking, pages=pages)
-    RemoteRun(api, named_settings(_settings(preset, overrides, dataset)), stdout_console()).perform()
+    RemoteRun(api, named_settings(chosen_settings(preset, overrides, dataset)), stdout_console()).perform()
 
 
 @app.command()
@@ -228,73 +221,6 @@ def movielens(
 
     facts = import_movielens(source, target, posters=posters)
     typer.echo(f"{target}: {facts.pins} pins, {facts.boards} boards, {facts.saves} saves, {facts.pictures} pictures")
-
-
-@config_app.command()
-def show(dataset: Dataset = "", preset: Preset = None, overrides: Overrides = None) -> None:
-    """Print the settings as YAML: a preset, then single settings on top.
-
-    Example: pinsage config show --preset conf/demo.yaml --set train.steps=200
-    """
-    import yaml
-
-    tree = _settings(preset, overrides, dataset).model_dump(mode="json")
-    typer.echo(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), nl=False)
-
-
-@config_app.command()
-def validate(dataset: Dataset = "", preset: Preset = None, overrides: Overrides = None) -> None:
-    """Check settings without running anything, and name those that differ from the defaults.
-
-    Example: pinsage config validate --preset conf/demo.yaml
-    """
-    from pinsage.config import flat
-
-    chosen, defaults = flat(_settings(preset, overrides, dataset)), flat(Settings())
-    for name, value in chosen.items():
-        if value != defaults[name]:
-            typer.echo(f"{name}: {value} (default {defaults[name]})")
-    typer.echo("The settings are valid.")
-
-
-@config_app.command()
-def schema(
-    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/configuration.md.")] = False,
-) -> None:
-    """List every setting with type, default, bounds and meaning.
-
-    Example: pinsage config schema --markdown > docs/configuration.md
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    from tasks.command_line.config_reference import markdown_page, section_meaning, setting_rows
-
-    if markdown:
-        typer.echo(markdown_page(), nl=False)
-        return
-    console = stdout_console()
-    for section in Settings.model_fields:
-        title = Text(f"{section}: {section_meaning(section)}")
-        table = Table("setting", "type", "default", "bounds", "meaning", title=title, title_justify="left")
-        for row in setting_rows(section):
-            table.add_row(*map(Text, (row.name, row.type, row.default, row.bounds.replace("`", ""), row.meaning)))
-        console.print(table)
-
-
-def _settings(preset: Path | None, overrides: list[str] | None, dataset: str) -> Settings:
-    """The preset, then the single settings, then the data set."""
-    settings = load_settings(preset, _named(overrides, dataset))
-    check_places(settings, HOME.resolve())
-    return settings
-
-
-def _named(overrides: list[str] | None, dataset: str) -> Flat:
-    """The single settings, then the data set, made absolute because runs remember it."""
-    chosen = dict(parse_override(text) for text in overrides or [])
-    if dataset:
-        chosen["data.dataset"] = dataset if "://" in dataset else str(Path(dataset).resolve())
-    return chosen
 
 
 def _new_run_id() -> str:

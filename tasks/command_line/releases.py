@@ -84,8 +84,8 @@ def diff(
     both = [(releases.open(version), releases.folder(version)) for version in (older, newer)]
     found, console = difference(*both), stdout_console()
     console.print(f"{older} -> {newer}")
-    console.print(_counted("pins added", found.num_added, found.added), markup=False)
-    console.print(_counted("pins removed", found.num_removed, found.removed), markup=False)
+    console.print(_count_and_examples("pins added", found.num_added, found.added), markup=False)
+    console.print(_count_and_examples("pins removed", found.num_removed, found.removed), markup=False)
     if found.kept_neighbors is not None:
         console.print(f"of the first ten related pins of a pin {found.kept_neighbors:.0%} stayed the same")
     for title, values in (("figure", found.figures), ("setting", found.settings), ("fact", found.facts)):
@@ -110,7 +110,7 @@ def _releases(home: Path) -> "Releases":
     return Releases(open_store(home.resolve()))
 
 
-def _counted(what: str, count: int, examples: Iterable[str]) -> str:
+def _count_and_examples(what: str, count: int, examples: Iterable[str]) -> str:
     shown = ", ".join(examples)
     return f"{what}: {count:,}" + (f" ({shown}{', …' if count > len(shown.split(', ')) else ''})" if shown else "")
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from pinsage.errors import ArtifactMissingError
 from pinsage.evaluation.names import deciding_rank
-from pinsage.evaluation.variants import VariantRun, compared_rows, compared_table
+from pinsage.evaluation.variants import VariantRun, comparison_rows, comparison_table
 from pinsage.report.comparison import ComparisonPage
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts
@@ -49,18 +49,18 @@ def summarize(comparison_id: str, home: Path, planned: list[PlannedRun]) -> Fact
     """
     store = open_store(home)
     run = store.runs.open(comparison_id)
-    found, missing = _evaluated(store, planned)
+    found, missing = _figures_of(store, planned)
     if not found:
         raise ArtifactMissingError("None of the runs was evaluated, so there is nothing to compare. Read their logs.")
     dataset = Path(run.settings.data.dataset).name or "the data set"
     variants = len(dict.fromkeys(each.variant for each in found))
     title = f"{variants} variants on {dataset}, {len(found)} runs"
-    page = ComparisonPage(title, compared_rows(found), deciding_rank(run.settings.evaluate.ranks), missing)
+    page = ComparisonPage(title, comparison_rows(found), deciding_rank(run.settings.evaluate.ranks), missing)
     log.info("\n%s", page.markdown())
     return {"runs": len(found), "missing": len(missing), "story": page.story, "mlflow_url": _publish(run, page, home)}
 
 
-def _evaluated(store: Store, planned: list[PlannedRun]) -> tuple[list[VariantRun], list[str]]:
+def _figures_of(store: Store, planned: list[PlannedRun]) -> tuple[list[VariantRun], list[str]]:
     found, missing = [], []
     for each in planned:
         result = store.runs.open(each.run_id).results().get(LAST_STAGE) if store.runs.has(each.run_id) else None
@@ -80,7 +80,7 @@ def _publish(run: Run, page: ComparisonPage, home: Path) -> str:
         folder = Path(name)
         (folder / PAGE).write_text(page.html(), encoding="utf-8")
         (folder / TEXT).write_text(page.markdown(), encoding="utf-8")
-        write_parquet(folder / TABLE, compared_table(page.rows))
+        write_parquet(folder / TABLE, comparison_table(page.rows))
         for file in (PAGE, TEXT, TABLE):
             tracker.log_file(folder / file)
     tracker.describe(page.markdown())

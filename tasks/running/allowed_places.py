@@ -30,9 +30,9 @@ def check_places(settings: Settings, home: Path) -> None:
         SettingsError: the setting, and how its place can be allowed.
     """
     listed = os.environ.get(ALLOWED)
-    own = {} if listed is None else _named(load_settings(os.environ.get("PINSAGE_CONFIG")))
+    own = {} if listed is None else _places_named(load_settings(os.environ.get("PINSAGE_CONFIG")))
     allowed = [home, *_entries(listed or "")]
-    for name, place in _named(settings).items():
+    for name, place in _places_named(settings).items():
         if _holds_password(place):
             raise SettingsError(
                 f"{name} is a URL with a password, which would be shown wherever settings are. Give it to the stages "
@@ -45,7 +45,7 @@ def check_places(settings: Settings, home: Path) -> None:
             )
 
 
-def _named(settings: Settings) -> dict[str, str]:
+def _places_named(settings: Settings) -> dict[str, str]:
     values = flat(settings)
     return {name: values[name] for name in PLACES if values[name]}
 

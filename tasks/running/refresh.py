@@ -56,7 +56,7 @@ def check_reads(model: Run, home: Path) -> None:
     Raises:
         InputError: a stage below it makes something else.
     """
-    if changed := list(_made_otherwise(model, home)):
+    if changed := list(_stages_made_otherwise(model, home)):
         raise InputError(
             f"The model of run {model.run_id} was trained on what {', '.join(changed)} made then; today's code or "
             "weights make something else of the same data. Train again."
@@ -109,7 +109,7 @@ def _is_execution(name: str) -> bool:
     return section in Settings.model_fields and field not in getattr(Settings(), section).content()
 
 
-def _made_otherwise(model: Run, home: Path) -> Iterator[str]:
+def _stages_made_otherwise(model: Run, home: Path) -> Iterator[str]:
     """The stages below the model whose key would be another one today: their code, or the encoder, has changed."""
     for stage in _READ_BY_THE_NETWORK:
         with suppress(ArtifactMissingError):

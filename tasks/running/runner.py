@@ -64,7 +64,7 @@ def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
         from pinsage.release.releases import Releases  # for one stage of all that start a process
 
         # By the index, which names everything that decides an answer: a run done again is not compared with itself.
-        identity["champion"] = Releases(open_store(home)).replaced_by(inputs["index"])
+        identity["champion"] = Releases(open_store(home)).predecessor_of(inputs["index"])
     key = artifact_key(stage.name, stage.version, config, inputs, identity)
     return Manifest(stage.name, key, stage.version, config, inputs, identity, code_version())
 

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pinsage.evaluation.comparison import QUERY_SCHEMA
-from pinsage.evaluation.variants import VariantRun, compared_rows, compared_table, lead
+from pinsage.evaluation.variants import VariantRun, comparison_rows, comparison_table, lead
 
 QUERIES = 400
 
@@ -38,7 +38,7 @@ def test_a_variant_is_the_mean_and_spread_over_its_seeds():
         run_of("a", 1, drawn(0.3, 1)),
         run_of("b", 0, drawn(0.3, 2)),
     ]
-    first, second, method = compared_rows(runs)
+    first, second, method = comparison_rows(runs)
     rates = [drawn(0.3, 0).mean(), drawn(0.3, 1).mean()]
     figure = first.figures["all", "hit_rate@10"]
     assert (figure.mean, figure.deviation) == (pytest.approx(np.mean(rates)), pytest.approx(np.std(rates, ddof=1)))
@@ -77,7 +77,7 @@ def test_variants_that_were_asked_other_pairs_have_no_lead():
 def test_the_table_has_every_figure_of_every_row():
     """With the lead beside each figure of a variant."""
     runs = [run_of("a", 0, drawn(0.3, 0), methods=("pixie",)), run_of("b", 0, drawn(0.9, 1))]
-    rows = compared_table(compared_rows(runs)).to_pylist()
+    rows = comparison_table(comparison_rows(runs)).to_pylist()
     assert [(row["name"], row["is_method"]) for row in rows] == [("a", False), ("b", False), ("pixie", True)]
     assert rows[1]["lead_low"] > 0
     assert rows[0]["lead"] is rows[2]["lead"] is None

@@ -10,7 +10,7 @@ from release_world import ReleaseWorld
 from pinsage.errors import ArtifactDamagedError
 from pinsage.release.contents import FILES
 from pinsage.release.release import SERVED, Release
-from pinsage.release.verification import verified_manifest
+from pinsage.release.verification import verify_manifest
 from pinsage.store.manifest import Manifest
 
 CASES = 300
@@ -57,7 +57,7 @@ def test_a_damaged_release_is_refused(sound, tmp_path, case):
     if all(path.read_bytes() == (folder / path.name).read_bytes() for path in copy.iterdir()) and kind != "missing":
         damage(copy, other, "bit", name, rng)  # zeros over zeros, or a file that two releases have in common
     with pytest.raises(ArtifactDamagedError) as caught:
-        verified_manifest(copy, version)
+        verify_manifest(copy, version)
     assert str(caught.value).endswith("go back with `pinsage release rollback`, and delete it.")
     assert "\n" not in str(caught.value)
     if name in (*SERVED, "index.ann", "manifest.json"):
@@ -70,7 +70,7 @@ def test_a_release_under_another_name_is_refused(sound, tmp_path):
     _, version, other = sound
     copy = shutil.copytree(other, tmp_path / version)
     with pytest.raises(ArtifactDamagedError, match=rf"is the manifest of {other.name}\. The release {version} is"):
-        verified_manifest(copy, version)
+        verify_manifest(copy, version)
 
 
 def test_figures_that_do_not_agree_are_refused(sound, tmp_path):
@@ -88,4 +88,4 @@ def test_figures_that_do_not_agree_are_refused(sound, tmp_path):
         changed = replace(manifest, facts={**manifest.facts, fact: value})
         (copy / "manifest.json").write_text(changed.to_json())
         with pytest.raises(ArtifactDamagedError):
-            verified_manifest(copy, version)
+            verify_manifest(copy, version)

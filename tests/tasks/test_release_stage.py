@@ -98,7 +98,7 @@ def test_a_rollback_is_not_undone_by_a_retry(home):
     first = stage("release", home)["release"]
     other = first.replace("-v1-", "-v2-")
     store = open_store(home).bucket("releases")
-    pointer = Pointer.first(other).moved_to(first).rolled_back_to(other)
+    pointer = Pointer.first(other).after_release(first).after_rollback(other)
     store.replace("CURRENT", pointer.to_json())
     facts = stage("release", home)
     assert (facts["release"], facts["is_current"]) == (first, False)
@@ -145,7 +145,7 @@ def test_a_damaged_release_does_not_keep_a_report_from_being_made(home):
     embeddings = Releases(open_store(home)).folder(version) / "embeddings.npy"
     embeddings.chmod(0o644)
     embeddings.write_bytes(b"")
-    assert Releases(open_store(home)).replaced_by("another index") == ""
+    assert Releases(open_store(home)).predecessor_of("another index") == ""
 
 
 def folder_of(name, run, home):

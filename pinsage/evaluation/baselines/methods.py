@@ -75,7 +75,9 @@ def tune(name: str, method: Method, make: ByValue, validation: Split) -> tuple[f
     return best
 
 
-def _fixed(make: Callable[[MethodInputs, MethodSettings], Scorer]) -> Callable[[MethodInputs, MethodSettings], ByValue]:
+def _without_setting(
+    make: Callable[[MethodInputs, MethodSettings], Scorer],
+) -> Callable[[MethodInputs, MethodSettings], ByValue]:
     """A method without a setting."""
     return lambda inputs, settings: lambda value: make(inputs, settings)
 
@@ -127,16 +129,16 @@ def _many_pairs(inputs: MethodInputs) -> str:
 
 
 METHODS: dict[str, Method] = {
-    PINSAGE: Method(_fixed(_pinsage)),
-    "combined": Method(_fixed(content.combined), _no_content),
-    "visual": Method(_fixed(content.visual), _no_pictures),
-    "annotation": Method(_fixed(content.annotation), _no_words),
-    "pixie": Method(_fixed(pixie.pixie)),
+    PINSAGE: Method(_without_setting(_pinsage)),
+    "combined": Method(_without_setting(content.combined), _no_content),
+    "visual": Method(_without_setting(content.visual), _no_pictures),
+    "annotation": Method(_without_setting(content.annotation), _no_words),
+    "pixie": Method(_without_setting(pixie.pixie)),
     "item_knn": Method(
         _by_value(co_saves.item_knn), setting="shrinkage", values=(3.0, 30.0, 1000.0, 10_000.0),
     ),
     "rp3beta": Method(_by_value(co_saves.rp3beta), setting="beta", values=(0.0, 0.1, 0.2, 0.4)),
-    "transitions": Method(_fixed(counts.transitions)),
+    "transitions": Method(_without_setting(counts.transitions)),
     "ease": Method(_by_value(ease.ease), _at_most(ease.MAX_PINS), "l2", (100.0, 300.0, 1000.0)),
     "svd": Method(factors.svd, _at_most(factors.MAX_PINS, _too_small), "rank", factors.RANKS),
     "als": Method(
@@ -146,5 +148,5 @@ METHODS: dict[str, Method] = {
         _by_value(factors.bpr), _at_most(factors.MAX_PINS, _no_implicit), "regularization", (0.003, 0.01, 0.03),
     ),
     "item2vec": Method(_by_value(item2vec.item2vec), _many_pairs, "window", (3.0, 10.0, 30.0)),
-    "popularity": Method(_fixed(counts.popularity)),
+    "popularity": Method(_without_setting(counts.popularity)),
 }  # fmt: skip
