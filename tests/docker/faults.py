@@ -60,6 +60,10 @@ class Deployment:
         filters = [word for label in labels for word in ("--filter", f"label={label}")]
         return docker("ps", "--all", "--quiet", *filters).splitlines()[0]
 
+    def variable(self, service: str, name: str) -> str:
+        """A variable of the environment of a service's first container."""
+        return docker("exec", self.container(service), "printenv", name)
+
     def crash(self, service: str) -> None:
         """Kill a service's first process as the kernel would; Docker starts it again."""
         os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", self.container(service))), signal.SIGKILL)
@@ -138,6 +142,15 @@ def worker_gpu_twice(deployment: Deployment, run_id: str) -> None:
         deployment.crash("worker-gpu")
 
 
+def redelivered(deployment: Deployment, run_id: str) -> None:
+    """Let the broker's visibility timeout pass several times in one training: start with PINSAGE_VISIBILITY_TIMEOUT_S=20."""
+    timeout = float(deployment.variable("worker-gpu", "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"))
+    deployment.wait_for(run_id, "train", "success")
+    seconds = deployment.api.tasks(run_id)["train"].seconds
+    if seconds < 3 * timeout:
+        raise SystemExit(f"The training took {seconds:.0f} s, and no message is given again before {timeout:.0f} s.")
+
+
 def during(stage: str, action: Callable[[Deployment], None], seconds: float = 5) -> Callable[[Deployment, str], None]:
     """Do something a few seconds after a stage has begun."""
 
@@ -161,6 +174,7 @@ CASES: dict[str, tuple[str, Callable[[Deployment, str], None]]] = {
     "postgres restarted": ("train", during("train", lambda it: it.restart("postgres"))),
     "object store away for 20 s": ("walk", during("walk", lambda it: it.take_away("object-store", 20))),
     "api-server": ("train", during("train", lambda it: it.crash("api-server"))),
+    "redelivery": ("train", redelivered),
     "dag-processor": ("train", during("train", lambda it: it.crash("dag-processor"))),
 }
 

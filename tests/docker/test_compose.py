@@ -21,6 +21,8 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 ONCE = {"airflow-init", "client"}  # they end by themselves
 SECRET = re.compile(r"PASSWORD|SECRET|FERNET|_KEY\b|SQL_ALCHEMY_CONN|BROKER_URL|RESULT_BACKEND|BACKEND_STORE_URI")
 
+RETENTION = {"PINSAGE_KEEP_DAYS": "30", "PINSAGE_KEEP_RUNS": "30", "PINSAGE_GRACE_HOURS": "48"}
+
 
 def without_defaults(text):
     """`${NAME:-default}` as its default."""
@@ -71,6 +73,13 @@ def test_the_settings_of_the_deployment_name_its_services():
     settings = load_settings(DOCKER / "service" / "deployment.yaml")
     for address in (settings.cluster.address, settings.tracking.uri):
         assert urlsplit(address).hostname in SERVICES
+
+
+@pytest.mark.parametrize("name", ["worker", "client"])
+def test_retention_is_told_its_bounds_wherever_it_runs(name):
+    """The nightly DAG prunes on the default worker, `pinsage store prune` in the client: from one place."""
+    given = SERVICES[name]["environment"]
+    assert {variable: without_defaults(given[variable]) for variable in RETENTION} == RETENTION
 
 
 def test_the_order_of_the_start_waits_for_health():
