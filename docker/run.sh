@@ -17,7 +17,7 @@ case $dataset in
     "")
         preset=${preset:-conf/demo.yaml}
         dataset=/data/demo
-        [ -d "$data/demo" ] || "$@" run --rm $notty --user "$(id -u):$(id -g)" --volume "$data:/out" client pinsage demo-data /out/demo
+        [ -d "$data/demo" ] || "$@" run --rm $notty --user "$(id -u):$(id -g)" -e PINSAGE_UMASK=022 --volume "$data:/out" client pinsage demo-data /out/demo
         ;;
     *://*) ;;
     *)

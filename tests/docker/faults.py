@@ -143,7 +143,7 @@ def worker_gpu_twice(deployment: Deployment, run_id: str) -> None:
 
 
 def redelivered(deployment: Deployment, run_id: str) -> None:
-    """Let the broker's visibility timeout pass three times in a training; start with PINSAGE_VISIBILITY_TIMEOUT_S=20."""
+    """Let the broker's timeout pass three times in one training; start with PINSAGE_VISIBILITY_TIMEOUT_S=20."""
     timeout = float(deployment.variable("worker-gpu", "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"))
     deployment.wait_for(run_id, "train", "success")
     seconds = deployment.api.tasks(run_id)["train"].seconds

@@ -13,6 +13,7 @@ from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.fingerprint import identity_at
+from pinsage.ingest.source.table import clear_errors
 
 
 def refusal(folder, out, **settings) -> str:
@@ -244,5 +245,11 @@ def test_an_unreadable_file_is_told(tmp_path):
     """A permission is the owner's to give."""
     folder = write(tmp_path / "data")
     (folder / "pins.parquet").chmod(0)
-    with pytest.raises(PinSageError, match=r"pins\.parquet"):
+    with pytest.raises(PinSageError, match=r"pins\.parquet may not be read by the user of this process \(uid \d+\)"):
         Dataset.open(str(folder)).tables()
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged():
+    """As pyarrow tells it, also where the tests run as root: another export would not help."""
+    with pytest.raises(DatasetError, match=rf"uid {os.geteuid()}.*chmod"), clear_errors("pins.parquet"):
+        raise PermissionError(13, "Failed to open local file '/data/mine/pins.parquet'")

@@ -4,6 +4,7 @@ Nothing here looks at the metadata of a column: where a footer is damaged, pyarr
 exception of C++ that nobody catches), while the schema, the size of a row group and the rows themselves are safe.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -180,7 +181,12 @@ def clear_errors(name: str) -> Iterator[None]:
     except (TimeoutError, ConnectionError):  # both are OSErrors, too
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, OverflowError, MemoryError) as error:
-        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, PermissionError):
+        if isinstance(error, PermissionError):
+            raise DatasetError(
+                f"{name} may not be read by the user of this process (uid {os.geteuid()}). "
+                "Let that user read the data set's files, e.g. with chmod -R a+rX, and run again."
+            ) from None
+        if isinstance(error, OSError) and error.errno is not None:
             raise
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         if isinstance(error, MemoryError):  # a damaged file may ask for any amount
