@@ -8,6 +8,7 @@ once, has MLflow one finished run. It takes minutes per case and is no part of t
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,12 @@ class Deployment:
     def variable(self, service: str, name: str) -> str:
         """A variable of the environment of a service's first container."""
         return docker("exec", self.container(service), "printenv", name)
+
+    def received(self, service: str, since: float) -> int:
+        """How many tasks a Celery worker has taken from its queue since a time."""
+        command = ["docker", "logs", "--since", f"{since:.0f}", self.container(service)]
+        log = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+        return len(re.findall(r"Task execute_workload\[\S+\] received", log))
 
     def crash(self, service: str) -> None:
         """Kill a service's first process as the kernel would; Docker starts it again."""
@@ -144,11 +151,14 @@ def worker_gpu_twice(deployment: Deployment, run_id: str) -> None:
 
 def redelivered(deployment: Deployment, run_id: str) -> None:
     """Let the broker's timeout pass three times in one training; start with PINSAGE_VISIBILITY_TIMEOUT_S=20."""
+    began = time.time()
     timeout = float(deployment.variable("worker-gpu", "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"))
     deployment.wait_for(run_id, "train", "success")
     seconds = deployment.api.tasks(run_id)["train"].seconds
     if seconds < 3 * timeout:
         raise SystemExit(f"The training took {seconds:.0f} s, and no message is given again before {timeout:.0f} s.")
+    if (received := deployment.received("worker-gpu", began)) != 1:
+        raise SystemExit(f"The training of {seconds:.0f} s was handed out {received} times.")
 
 
 def during(stage: str, action: Callable[[Deployment], None], seconds: float = 5) -> Callable[[Deployment, str], None]:
