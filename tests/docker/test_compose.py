@@ -21,6 +21,7 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 ONCE = {"airflow-init", "client"}  # they end by themselves
 SECRET = re.compile(r"PASSWORD|SECRET|FERNET|_KEY\b|SQL_ALCHEMY_CONN|BROKER_URL|RESULT_BACKEND|BACKEND_STORE_URI")
 
+LOGIN = "secrets/mlflow-client.env"
 RETENTION = {"PINSAGE_KEEP_DAYS": "30", "PINSAGE_KEEP_RUNS": "30", "PINSAGE_GRACE_HOURS": "48"}
 
 
@@ -80,6 +81,13 @@ def test_retention_is_told_its_bounds_wherever_it_runs(name):
     """The nightly DAG prunes on the default worker, `pinsage store prune` in the client: from one place."""
     given = SERVICES[name]["environment"]
     assert {variable: without_defaults(given[variable]) for variable in RETENTION} == RETENTION
+
+
+def test_whoever_reads_or_changes_a_registry_can_log_in_to_mlflow():
+    """In the client, too: `store prune` keeps every run of a registry that it cannot ask."""
+    with_login = {name for name, service in SERVICES.items() if LOGIN in service.get("env_file", [])}
+    assert {"client", "worker", "worker-gpu", "dag-processor"} <= with_login
+    assert with_login.isdisjoint({"dask-worker", "dask-scheduler", "postgres", "redis", "object-store"})
 
 
 def test_the_order_of_the_start_waits_for_health():
