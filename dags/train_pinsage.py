@@ -7,6 +7,7 @@ artifact named by what made it: a retry is safe, and a run over unchanged data a
 * **A scheduled run or a backfill** sees the data as of the end of its data interval; a manual run sees all of it.
 * **Results**: the task `report` publishes a page with pictures, `promote` says whether the model became champion,
   `release` where the serving team finds it; MLflow has one run per DAG run, with its id in the tag `pinsage.run_id`.
+* **Approval**: with `promote.require_approval` the task `approve` waits for a person, under *Required Actions*.
 * **Bad input or settings** fail at once with a sentence in the task's log; anything else is retried.
 """
 
@@ -14,6 +15,7 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable
+from approval_task import ApprovalTask
 from stage_task import StageTask, fail_experiment
 from trigger_form import trigger_form
 
@@ -51,6 +53,7 @@ with DAG(
     evaluate = StageTask(stage="evaluate", limit=timedelta(hours=6))
     report = StageTask(stage="report")
     promote = StageTask(stage="promote", limit=timedelta(hours=6))
+    approve = ApprovalTask()
     release = StageTask(stage="release", publishes=[RELEASE])
 
     ingest >> [pair, featurize_text, featurize_visual]
@@ -62,5 +65,6 @@ with DAG(
         >> [index, evaluate]
         >> report
         >> promote
+        >> approve
         >> release
     )

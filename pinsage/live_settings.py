@@ -33,6 +33,13 @@ class PromoteSettings(Section):
     override_reason: str = execution(
         "", "Why the model becomes champion although a check refuses it, which is recorded; empty: it does not."
     )
+    require_approval: bool = execution(
+        False, "Ask a person in Airflow before a model that passed its checks goes live; who did what is recorded."
+    )
+    approval_hours: float = execution(
+        20.0, "Hours that the question waits, during which no other training starts; no answer is a rejection.",
+        gt=0, le=720,
+    )  # fmt: skip
 
 
 class ReleaseSettings(Section):

@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--origin", default="{}", help="where the run came from, as a flat JSON object")
     parser.add_argument("--parent", type=int, default=0, help="process to die with")
     parser.add_argument("--comparison", default="{}", help="with 'summarize': ladder, variants and seeds as JSON")
+    parser.add_argument("--answer", default="", help="with 'approve': approves, by and note as JSON, recorded first")
     parser.add_argument("--reason", default="", help="with 'fail': why")
     return parser
 
@@ -102,7 +103,15 @@ def _perform(options: argparse.Namespace) -> dict[str, Any]:
     check_places(settings, home)
     if options.stage == "variant":
         return {"stage": "variant", "key": "", "facts": _variant(options.run_id, settings, home, origin)}
+    if options.stage == "approve" and options.answer:
+        _record_answer(options.run_id, home, _json_object(options.answer, "--answer"))
     return asdict(perform(options.stage, options.run_id, settings, home, origin))
+
+
+def _record_answer(run_id: str, home: Path, answer: dict[str, Any]) -> None:
+    from tasks.promoting.approval import answer_for
+
+    log.info("approve: %s", answer_for(run_id, home, **answer).reason)
 
 
 def _variant(run_id: str, settings: Settings, home: Path, origin: dict[str, str]) -> Facts:

@@ -33,8 +33,8 @@ def promote(work: StageWork) -> Facts:
     The decision is recorded with all its values. Doing it again adds no run, no version, no point and no decision.
 
     Returns:
-        model_name, model_version, is_champion, champion_version, reason, checks_failed, mlflow_run_id, and
-        mlflow_url (empty without a server).
+        model_name, model_version, is_champion, is_waiting (for a person's answer), champion_version, reason,
+        checks_failed, mlflow_run_id, and mlflow_url (empty without a server).
     """
     run = open_store(work.home).runs.open(work.run_id)
     tracker = open_tracker(work.settings, work.home, work.run_id)
@@ -50,6 +50,7 @@ def promote(work: StageWork) -> Facts:
         "model_name": registry.model_name,
         "model_version": version.number,
         "is_champion": decision.promotes,
+        "is_waiting": decision.kind == "waiting",
         "champion_version": champion,
         "reason": decision.reason,
         "checks_failed": sum(not check.passed for check in decision.checks),

@@ -12,6 +12,7 @@ from pinsage.store.manifest import Facts
 from pinsage.store.run import Run
 from pinsage.tracking.registry import Registry
 from pinsage.tracking.server import Server
+from tasks.promoting.approval import promoted_model
 from tasks.running.runner import code_version
 from tasks.running.work import StageWork
 
@@ -27,10 +28,11 @@ def release(work: StageWork) -> Facts:
         release (its version; empty if the model is not champion), folder, is_new, is_current, reason.
     """
     store = open_store(work.home)
-    releases, gate = Releases(store), store.runs.open(work.run_id).result("promote").facts
-    model = _model(gate)
-    if not gate["is_champion"]:
-        return _outcome("", "", False, False, f"{model} is not the champion: nothing to release.")
+    releases, run = Releases(store), store.runs.open(work.run_id)
+    model, answered = promoted_model(run), run.result("approve").facts
+    if not answered["is_champion"]:
+        return _outcome("", "", False, False, _nothing_to_release(model, str(answered["answer"])))
+    gate = {**run.result("promote").facts, "is_champion": True, "reason": answered["reason"]}
     parts = ReleaseParts(work.inputs, model, gate, work.settings, work.run_id)
     return _release(releases, parts, releases.has_served, lambda: _is_champion(work, model))
 
@@ -61,7 +63,7 @@ def release_refreshed(work: StageWork) -> Facts:
 
 def refreshed_model(store: Store, run: Run) -> ModelVersion:
     """The version of the registered model that a refresh uses."""
-    return _model(store.runs.open(run.model_run).result("promote").facts)
+    return promoted_model(store.runs.open(run.model_run))
 
 
 def serves(releases: Releases, model: ModelVersion) -> bool:
@@ -69,9 +71,14 @@ def serves(releases: Releases, model: ModelVersion) -> bool:
     return model.made(releases.manifest(releases.current().version).facts)
 
 
-def _model(promoted: Facts) -> ModelVersion:
-    """The version that the facts of a stage promote name; those of earlier code name no model, which was `pinsage`."""
-    return ModelVersion(str(promoted.get("model_name", "pinsage")), int(promoted["model_version"] or 0))
+def _nothing_to_release(model: ModelVersion, answer: str) -> str:
+    if answer == "waiting":
+        number = model.number
+        return (
+            f"{model} waits for an approval: nothing to release. "
+            f"`pinsage champion approve {number}` lets it go live, `pinsage champion reject {number}` does not."
+        )
+    return f"{model} is {'refused' if answer == 'rejected' else 'not the champion'}: nothing to release."
 
 
 def _release(

@@ -73,11 +73,15 @@ _TABLE = (
         ("report",), "Write the page with pictures, and the explorer of what changed for each pin.", sees_champion=True,
     ),
     Stage(
-        "promote", 2, ("ingest", "pair", "connect", "train", "embed", "index", "evaluate", "report"), ("promote",),
+        "promote", 3, ("ingest", "pair", "connect", "train", "embed", "index", "evaluate", "report"), ("promote",),
         "Register the model; make it champion if it passes every check against the champion.", has_artifact=False,
     ),
     Stage(
-        "release", 1, ("ingest", "featurize_text", "train", "embed", "index", "evaluate", "promote"), ("release",),
+        "approve", 1, ("report", "promote"), ("promote",),
+        "Wait for a person's word on the model, if `promote.require_approval` is set.", has_artifact=False,
+    ),
+    Stage(
+        "release", 2, ("ingest", "featurize_text", "train", "embed", "index", "evaluate", "approve"), ("release",),
         "Release the champion: index, embeddings and model in one folder, and CURRENT names it.", has_artifact=False,
     ),
 )  # fmt: skip

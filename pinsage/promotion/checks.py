@@ -134,6 +134,6 @@ def canary_check(num_asked: int, failures: Iterable[str]) -> Check:
     return Check("canaries", not found, f"{sentence} {shown}{more}".strip(), float(len(found)), 0.0)
 
 
-def withdrawn_check(reason: str) -> Check:
-    """A version that a rollback took back does not return by itself."""
-    return Check("withdrawn", False, f"A rollback took this version back: {reason}")
+def withdrawn_check(reason: str, *, is_rollback: bool) -> Check:
+    """A version that a rollback took back, or that a person rejected, does not return by itself."""
+    return Check("withdrawn", False, f"A rollback took this version back: {reason}" if is_rollback else reason)

@@ -21,7 +21,8 @@ from pinsage.store.sealed import seal, unseal
 
 DECISIONS = "decisions"
 _TIME = "%Y%m%dT%H%M%S.%fZ"
-Kind = Literal["promoted", "refused", "override", "rollback"]
+Kind = Literal["promoted", "refused", "override", "rollback", "waiting", "approved", "rejected"]
+_PROMOTING = ("promoted", "override", "rollback", "approved")
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Decision:
         version: the version that it is about; of a rollback the one that is champion again.
         champion: the champion before; None if there was none.
         reason: one or a few sentences.
-        by: the run, or the person, that decided.
+        by: the run, or the person, that decided; empty where nobody answered in time.
         checks: every check with its values.
         at: when, in UTC.
     """
@@ -51,7 +52,7 @@ class Decision:
     @property
     def promotes(self) -> bool:
         """True if the version is champion after it."""
-        return self.kind != "refused"
+        return self.kind in _PROMOTING
 
 
 class Decisions:
@@ -89,11 +90,16 @@ class Decisions:
 
 
 def withdrawals(history: Sequence[Decision]) -> dict[int, Decision]:
-    """The versions that a rollback took back and that no later decision made champion again, with that rollback."""
+    """The versions that a person took back or rejected and that did not become champion later, with that decision.
+
+    A question that nobody answered says nothing about the version.
+    """
     found: dict[int, Decision] = {}
     for decision in history:
         if decision.kind == "rollback" and decision.champion is not None:
             found[decision.champion] = decision
+        if decision.kind == "rejected" and decision.by:
+            found[decision.version] = decision
         if decision.promotes:
             found.pop(decision.version, None)
     return found

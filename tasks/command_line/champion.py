@@ -1,4 +1,4 @@
-"""The commands `pinsage champion`: which version is champion, what was decided and why, and back to an earlier one."""
+"""The commands `pinsage champion`: which version is champion, what was decided and why, and decisions of a person."""
 
 import getpass
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ Model = Annotated[
     typer.Option("--model", help="Registered model; the one that was decided on last by default.", show_default=False),
 ]
 Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="Number of a version of the registered model.")]
+Note = Annotated[str, typer.Option(help="Why; recorded with the answer.")]
 
 
 @champion_app.command()
@@ -89,6 +90,24 @@ def why(version: Number, model: Model = "", home: Home = HOME) -> None:
 
 
 @champion_app.command()
+def approve(version: Number, note: Note = "", model: Model = "", home: Home = HOME) -> None:
+    """Let a version that waits for an approval go live, and release it (`promote.require_approval`).
+
+    Example: pinsage champion approve 3 --note "Looked at the explorer."
+    """
+    _answer(version, model, home.resolve(), approves=True, note=note)
+
+
+@champion_app.command()
+def reject(version: Number, note: Note = "", model: Model = "", home: Home = HOME) -> None:
+    """Refuse a version that waits for an approval: it is not released.
+
+    Example: pinsage champion reject 3 --note "Cats among the recipes."
+    """
+    _answer(version, model, home.resolve(), approves=False, note=note)
+
+
+@champion_app.command()
 def rollback(
     version: Number,
     reason: Annotated[str, typer.Option(help="Recorded with the decision.")],
@@ -120,10 +139,29 @@ def rollback(
         )
 
 
+def _answer(version: int, model: str, home: Path, *, approves: bool, note: str) -> None:
+    """Record an answer, then do what the run left undone: a task of Airflow that still waits finds it done."""
+    from pinsage.release.contents import ModelVersion
+    from pinsage.store.deployment import open_store
+    from tasks.promoting.approval import answer
+    from tasks.promoting.rescoring import run_of
+    from tasks.running.local_run import LocalRun
+
+    asked = ModelVersion(model or _models(home)[0], version)
+    registry = _registry(asked.name, open_store(home).runs.all()[0], home)
+    decision = answer(asked, registry, home, approves=approves, by=getpass.getuser(), note=note)
+    typer.echo(f"{asked}: {decision.reason}")
+    found = registry.version(version)
+    if found and decision.promotes:
+        run = run_of(found, home)
+        [_, released] = LocalRun(run.run_id, run.settings, home).perform(["approve", "release"], stdout_console())
+        typer.echo(str(released.facts["reason"]))
+
+
 def _models(home: Path) -> list[str]:
     """The registered models that were decided on, the newest decision first."""
     from pinsage.errors import InputError
-    from tasks.promoting.decision import open_decisions
+    from tasks.promoting.record import open_decisions
 
     if models := open_decisions(home).models():
         return models
@@ -134,7 +172,7 @@ def _models(home: Path) -> list[str]:
 
 def _history(model: str, home: Path) -> "list[Decision]":
     from pinsage.errors import InputError
-    from tasks.promoting.decision import open_decisions
+    from tasks.promoting.record import open_decisions
 
     if found := open_decisions(home).history(model):
         return found

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -105,13 +104,10 @@ def _examples_table(examples: list[Recommendation]) -> Table:
 
 
 def _closing_lines(run: Run, store: ArtifactStore, mlflow: str) -> list[tuple[str, str]]:
-    promoted: dict[str, Any] = run.result("promote").facts
+    answered = run.result("approve").facts
     lines = [
         ("Stages", _work_done(run)),
-        (
-            "Model",
-            f"{promoted.get('model_name', 'pinsage')}, version {promoted['model_version']}. {promoted['reason']}",
-        ),
+        ("Model", f"{answered['model_name']}, version {answered['model_version']}. {answered['reason']}"),
         ("Release", _release(run)),
         ("Airflow", run.origin.get("airflow_url", "")),
         ("MLflow", mlflow),

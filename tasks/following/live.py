@@ -19,6 +19,7 @@ WORDS = {
     "": ("waiting", "dim"),
     "scheduled": ("waiting", "dim"),
     "queued": ("queued", "cyan"),
+    "awaiting_input": ("waits for your answer under Required Actions of its page", "bold yellow"),
     "running": ("running", "bold cyan"),
     "success": ("done", "green"),
     "up_for_retry": ("will retry", "yellow"),
@@ -39,6 +40,7 @@ HEADLINES = {
     "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_scaled_mrr",
     "report": "query_rows size_mb",
     "promote": "model_name model_version is_champion",
+    "approve": "answer by",
     "release": "release is_current",
 }
 

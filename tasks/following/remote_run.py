@@ -46,13 +46,16 @@ class RemoteRun:
         self._say(f"Seconds  {state.seconds:.0f} in all")
 
     def _conclude(self, rows: dict[str, Row]) -> None:
-        result = rows["promote"].result
-        facts: dict[str, Any] = dict(result.facts) if result else {}
+        facts = _facts(rows["approve"])
         self._say(
             f"Model    {facts.get('model_name')}, version {facts.get('model_version')}. {facts.get('reason', '')}"
         )
-        if facts.get("mlflow_url"):
-            self._say(f"MLflow   {facts['mlflow_url']}")
+        if url := _facts(rows["promote"]).get("mlflow_url"):
+            self._say(f"MLflow   {url}")
 
     def _say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    return dict(row.result.facts) if row.result else {}

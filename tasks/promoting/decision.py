@@ -1,25 +1,20 @@
-"""The decision on a registered version, or a rollback: recorded in the store and in MLflow, then the alias moves."""
-
-from pathlib import Path
+"""The decision on a registered version by its checks, or that a person decides: recorded, then the alias moves."""
 
 from pinsage.promotion.checks import Check, withdrawn_check
-from pinsage.promotion.decisions import DECISIONS, Decision, Decisions, withdrawals
+from pinsage.promotion.decisions import Decision, withdrawals
 from pinsage.promotion.figures import Figures
-from pinsage.promotion.verdict import decide, decision_tags
+from pinsage.promotion.verdict import decide
 from pinsage.release.contents import ModelVersion
-from pinsage.store.deployment import open_store
-from pinsage.tracking.registry import CHAMPION, Registry, Version
+from pinsage.tracking.registry import Registry, Version
 from tasks.promoting.evidence import Evidence
+from tasks.promoting.record import follow, open_decisions
 from tasks.running.work import StageWork
-
-
-def open_decisions(home: Path) -> Decisions:
-    """The decisions of the deployment whose host has the data folder `home`."""
-    return Decisions(open_store(home).bucket(DECISIONS))
 
 
 def decide_on(version: Version, registry: Registry, figures: Figures, work: StageWork) -> Decision:
     """Check a version against the champion, record the decision, and let the alias follow it.
+
+    With `promote.require_approval` a version that passes waits for a person; see `tasks.promoting.approval`.
 
     Raises:
         PinSageError: the champion could not be scored again, for a reason that may pass.
@@ -43,19 +38,17 @@ def _conclude(
 ) -> Decision:
     challenger, decisions = ModelVersion(registry.model_name, version.number), open_decisions(work.home)
     if taken_back := withdrawals(decisions.history(challenger.name)).get(version.number):
-        checks = [*checks, withdrawn_check(taken_back.reason)]
-    override = work.settings.promote.override_reason.strip()
-    found = decide(challenger, _number(champion), checks, by=f"run {work.run_id}", override_reason=override)
+        checks = [*checks, withdrawn_check(taken_back.reason, is_rollback=taken_back.kind == "rollback")]
+    limits = work.settings.promote
+    found = decide(
+        challenger,
+        _number(champion),
+        checks,
+        by=f"run {work.run_id}",
+        override_reason=limits.override_reason.strip(),
+        needs_approval=limits.require_approval,
+    )
     return follow(decisions.record(found), version, registry)
-
-
-def follow(decision: Decision, version: Version, registry: Registry) -> Decision:
-    """Write a recorded decision to MLflow, and let the alias `champion` follow it."""
-    # First the reason, then the alias: whoever sees a new champion can read why.
-    registry.tag(version, decision_tags(decision))
-    if decision.promotes:
-        registry.point(CHAMPION, version)
-    return decision
 
 
 def _number(version: Version | None) -> int | None:

@@ -9,7 +9,7 @@ from pinsage.release.contents import ModelVersion
 from pinsage.release.releases import Releases
 from pinsage.store.deployment import open_store
 from pinsage.tracking.registry import Registry
-from tasks.promoting.decision import follow, open_decisions
+from tasks.promoting.record import follow, open_decisions
 
 
 @dataclass(frozen=True)

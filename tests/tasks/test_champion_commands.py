@@ -14,7 +14,7 @@ from pinsage.store.manifest import Manifest
 from pinsage.tracking.registry import CHAMPION, Registry
 from pinsage.tracking.server import Server
 from tasks.command_line.cli import app
-from tasks.promoting.decision import open_decisions
+from tasks.promoting.record import open_decisions
 
 MODEL = "pinsage-test-0000"  # of the releases of a ReleaseWorld
 CHECKS = (Check("validation", True, "A gain of +0.01.", 0.01, 0.0), Check("churn", False, "Too much.", 0.99, 0.95))

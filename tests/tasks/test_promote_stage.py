@@ -19,7 +19,7 @@ from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, StageResult
 from pinsage.tracking.names import deciding_metric
 from pinsage.tracking.tracker import open_tracker
-from tasks.promoting.decision import open_decisions
+from tasks.promoting.record import open_decisions
 from tasks.running.runner import run_stage
 
 PIN_IDS = ["a", "b", "c"]

@@ -19,8 +19,8 @@ from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run
 from pinsage.tracking.registry import Version
 from pinsage.tracking.server import Server
-from tasks.promoting.decision import open_decisions
 from tasks.promoting.evidence import Evidence
+from tasks.promoting.record import open_decisions
 from tasks.promoting.rescoring import embed_again
 from tasks.running.runner import run_stage
 from tasks.running.work import StageWork
