@@ -32,11 +32,10 @@ class ApprovalTask(HITLOperator, ProcessTask):
             subject="May the new model go live?",
             options=[APPROVE, REJECT],
             defaults=REJECT,
-            params={NOTE: note},
             response_timeout=timedelta(hours=20),  # as in the settings, which each run reads
             execution_timeout=timedelta(hours=2),  # of either process, not of the wait between them
             doc_md=documentation(STAGES[STAGE]) + _DOC,
-            **kwargs,
+            **{**kwargs, "params": {NOTE: note}},  # Airflow adds those of the DAG, here and once more above
         )
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -23,10 +23,10 @@ def test_pinsage_beats_combined_and_combined_beats_each_content_alone(pipeline, 
 
 
 def test_a_second_run_does_no_stage_again(pipeline, finished):
-    """Every artifact is reused; only registry and releases are asked again, and gain nothing."""
+    """Every artifact is reused; only registry, decisions and releases are asked again, and gain nothing."""
     again = pipeline.run_all()
     made = [name for name, result in again.results().items() if not result.reused]
-    assert sorted(made) == ["promote", "release"]
+    assert sorted(made) == ["approve", "promote", "release"]
     assert {name: again.result(name).key for name in STAGES} == {name: finished.result(name).key for name in STAGES}
     released, before = (run.result("release").facts for run in (again, finished))
     assert (released["release"], released["is_new"], before["is_new"]) == (before["release"], False, True)

@@ -33,7 +33,7 @@ class Airflow:
         return RunState(self.state, 61.0)
 
     def tasks(self, run_id):
-        return {"promote": TaskState("promote", self.stage_state, 1, 2.0)}
+        return {name: TaskState(name, self.stage_state, 1, 2.0) for name in ("promote", "approve")}
 
     def report(self, run_id, stage):
         facts = {"model_version": 4, "reason": "it gained", "mlflow_url": "http://mlflow/4"}

@@ -39,7 +39,7 @@ def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         first = complete(World(home, data, run_id="first", **MODEL))
-        for stage in ("promote", "release"):
+        for stage in ("promote", "approve", "release"):
             run_stage(stage, first, home)
         complete(World(home, data, run_id="second", **MODEL, **{"train.seed": 1, "train.steps": 14}))
         complete(World(home, fewer, run_id="fewer", **MODEL, **{"train.seed": 1}))

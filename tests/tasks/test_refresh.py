@@ -35,7 +35,7 @@ def trained(tmp_path_factory):
         world.publish(stage)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for stage in ("promote", "release"):
+        for stage in ("promote", "approve", "release"):
             run_stage(stage, world.run, world.home)
     return folder
 

@@ -43,6 +43,13 @@ def stage(name, home) -> dict:
     return run_stage(name, run_at(home), home).facts
 
 
+def promoted(home) -> dict:
+    """The facts of the stage promote, after which nobody was asked."""
+    facts = stage("promote", home)
+    assert stage("approve", home)["answer"] == "nobody is asked"
+    return facts
+
+
 def gate_says(home, **facts) -> None:
     """Overwrite what the stage promote said."""
     run = run_at(home)
@@ -52,7 +59,7 @@ def gate_says(home, **facts) -> None:
 
 def test_the_champion_is_released_and_served(home):
     """The real registry, the real artifacts: what was trained answers, by the owner's ids."""
-    name = stage("promote", home)["model_name"]
+    name = promoted(home)["model_name"]
     facts = stage("release", home)
     assert (facts["is_new"], facts["is_current"], facts["reason"]) == (
         True, True, f"Version 1 of {name} is released, CURRENT names it.",
@@ -66,7 +73,7 @@ def test_the_champion_is_released_and_served(home):
 
 def test_releasing_again_releases_nothing_again(home):
     """Whatever is repeated."""
-    stage("promote", home)
+    promoted(home)
     first = stage("release", home)
     again = stage("release", home)
     assert (again["release"], again["is_new"], again["is_current"]) == (first["release"], False, True)
@@ -77,6 +84,7 @@ def test_a_model_that_is_not_champion_is_not_released(home):
     """And the fact says why."""
     name = stage("promote", home)["model_name"]
     gate_says(home, is_champion=False, model_version=7)
+    stage("approve", home)
     facts = stage("release", home)
     assert (facts["release"], facts["reason"]) == ("", f"Version 7 of {name} is not the champion: nothing to release.")
     assert Releases(open_store(home)).versions() == []
@@ -84,8 +92,9 @@ def test_a_model_that_is_not_champion_is_not_released(home):
 
 def test_a_model_that_lost_the_championship_meanwhile_is_not_pointed_at(home):
     """The gate said yes, but the registry names another version by now."""
-    stage("promote", home)
+    promoted(home)
     gate_says(home, model_version=2)
+    stage("approve", home)
     facts = stage("release", home)
     assert (facts["is_new"], facts["is_current"]) == (True, False)
     assert "Another version became champion meanwhile" in facts["reason"]
@@ -93,7 +102,7 @@ def test_a_model_that_lost_the_championship_meanwhile_is_not_pointed_at(home):
 
 def test_a_rollback_is_not_undone_by_a_retry(home):
     """A release that has served once is not pointed at again."""
-    stage("promote", home)
+    promoted(home)
     releases = Releases(open_store(home))
     first = stage("release", home)["release"]
     other = first.replace("-v1-", "-v2-")
@@ -107,7 +116,7 @@ def test_a_rollback_is_not_undone_by_a_retry(home):
 
 def test_a_release_whose_writer_died_before_pointing_is_pointed_at(home):
     """The retry finds it and goes on from there."""
-    stage("promote", home)
+    promoted(home)
     first = stage("release", home)["release"]
     open_store(home).bucket("releases").remove("CURRENT")
     facts = stage("release", home)
@@ -117,7 +126,7 @@ def test_a_release_whose_writer_died_before_pointing_is_pointed_at(home):
 def test_a_run_done_again_is_compared_with_what_it_replaced(home):
     """Its own release does not make its report anew: the key is that of the first time."""
     first = run_at(home).result("report")
-    stage("promote", home)
+    promoted(home)
     stage("release", home)
     again = run_stage("report", run_at(home), home)
     assert (again.key, again.reused) == (first.key, True)
@@ -125,7 +134,7 @@ def test_a_run_done_again_is_compared_with_what_it_replaced(home):
 
 def test_another_model_is_compared_with_the_release(home, published):
     """The release enters the key and the explorer."""
-    stage("promote", home)
+    promoted(home)
     version = stage("release", home)["release"]
     settings = published.settings.model_copy(
         update={"index": published.settings.index.model_copy(update={"num_trees": 7})}
@@ -140,7 +149,7 @@ def test_another_model_is_compared_with_the_release(home, published):
 
 def test_a_damaged_release_does_not_keep_a_report_from_being_made(home):
     """It is passed over, with a warning; there is none before it."""
-    stage("promote", home)
+    promoted(home)
     version = stage("release", home)["release"]
     embeddings = Releases(open_store(home)).folder(version) / "embeddings.npy"
     embeddings.chmod(0o644)
@@ -155,13 +164,14 @@ def folder_of(name, run, home):
 
 def test_the_first_model_of_another_data_set_is_its_champion(home):
     """It competes with no model of other pins, and the release says that CURRENT has left these."""
-    name = stage("promote", home)["model_name"]
+    name = promoted(home)["model_name"]
     stage("release", home)
     store, first = open_store(home), run_at(home)
     other = store.runs.open_or_start("other", validate({**dict(first.settings), "tracking": {"model_name": "other"}}))
     for result in first.results().values():
         other.record(result)
     facts = run_stage("promote", other, home).facts
+    run_stage("approve", other, home)
     assert (facts["model_name"], facts["model_version"], facts["is_champion"]) == ("other", 1, True)
     time.sleep(1)  # the same index, and the same number: only the second tells the two releases apart
     released = run_stage("release", other, home).facts
