@@ -14,7 +14,7 @@ from tasks.stages import STAGES
 
 APPROVE, REJECT = "Approve", "Reject"
 STAGE, NOTE = "approve", "note"
-TRIES, PAUSE_S = 10, 30.0  # an answer is not asked for again because MLflow is away for minutes
+TRIES, PAUSE_S = 20, 30.0  # ten minutes: nobody is asked again because MLflow is away
 _DOC = """
 * Without `promote.require_approval`, and for a model that a check refused, nobody is asked and the task ends at once.
 * With it, it waits as *awaiting input*, without a process; *Required Actions* of the run shows the checks and the form.

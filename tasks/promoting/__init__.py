@@ -1,5 +1,5 @@
-"""A challenger beside the champion: what is measured of both, and the champion's network on the data of today.
+"""A challenger beside the champion: what is measured of both, and what was decided, by checks or by a person.
 
-The artifacts of a run and the champion's version come in; checks go out, which the stage promote decides by. Begin with
-`evidence.py`, then read `rescoring.py`.
+The artifacts of a run and the champion's version come in, or the answer of a person; recorded decisions go out, which
+the alias `champion` follows. Begin with `evidence.py`, then read `rescoring.py`, `decision.py` and `approval.py`.
 """

@@ -92,7 +92,7 @@ def airflow_services(deployment: Deployment) -> list[Service]:
     """The parts of `airflow standalone`, less what would listen beyond this machine or has no work here.
 
     Its scheduler and triggerer serve logs on all interfaces (ports 8793 and 8794) with no setting for the address, and
-    no task here is deferred to a triggerer.
+    no task here is deferred to a triggerer: the one that waits for a person is parked without (Airflow 3.3).
     """
     environment = deployment.airflow_environment()
     commands = {"scheduler": ("scheduler", "--skip-serve-logs"), "dag-processor": ("dag-processor",)}
