@@ -44,10 +44,10 @@ def approve(work: StageWork) -> Facts:
 def _question(decision: Decision, store: Store, run: Run) -> str:
     if decision.kind != "waiting":
         return ""
-    url, pages = str(run.result("promote").facts["mlflow_url"] or ""), []
-    if url:
-        pages.append(f"Its report and its explorer are artifacts of its [run in MLflow]({url}).")
+    pages = ""
+    if url := str(run.result("promote").facts["mlflow_url"] or ""):
+        pages = f"Its report and its explorer are artifacts of its [run in MLflow]({url}). "
     if not store.is_remote:
         folder = store.artifacts.folder("report", run.result("report").key)
-        pages.append(f"On the host of the stages they are `{folder}/report.html` and `explorer.html` beside it.")
-    return question(decision, " ".join(pages))
+        pages += f"On the host of the stages its report is `{folder}/report.html`, with `explorer.html` beside it."
+    return question(decision, pages.strip())
