@@ -3,7 +3,7 @@
 from pinsage.promotion.checks import Check
 from pinsage.promotion.decisions import Decision
 
-MOST_WORDS = 160  # characters of a check's sentence: the whole question has to fit into a small message
+MOST_WORDS = 260  # characters of a sentence, that on the hit rate among them: the question has to fit into an XCom
 
 
 def question(waiting: Decision, pages: str) -> str:
