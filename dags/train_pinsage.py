@@ -51,6 +51,7 @@ with DAG(
     embed = StageTask(stage="embed", limit=timedelta(hours=6))
     index = StageTask(stage="index")
     evaluate = StageTask(stage="evaluate", limit=timedelta(hours=6))
+    compare_days = StageTask(stage="compare_days")
     report = StageTask(stage="report")
     promote = StageTask(stage="promote", limit=timedelta(hours=6))
     approve = ApprovalTask()
@@ -58,13 +59,6 @@ with DAG(
 
     ingest >> [pair, featurize_text, featurize_visual]
     pair >> connect >> [featurize_saves, walk]
-    (
-        [walk, featurize_saves, featurize_text, featurize_visual]
-        >> train
-        >> embed
-        >> [index, evaluate]
-        >> report
-        >> promote
-        >> approve
-        >> release
-    )
+    [walk, featurize_saves, featurize_text, featurize_visual] >> train >> embed >> [index, evaluate]
+    index >> compare_days
+    [compare_days, evaluate] >> report >> promote >> approve >> release

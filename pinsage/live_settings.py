@@ -1,4 +1,4 @@
-"""The settings of what goes live: the checks of a new model, its release, and the refreshes between trainings."""
+"""The settings of what goes live: the checks of a new model, drift, releases, and the refreshes between trainings."""
 
 from pinsage.section import Section, execution, setting
 
@@ -58,4 +58,38 @@ class RefreshSettings(Section):
     )
     held_out_saves: bool = setting(
         False, "Saves that a training would hold out, the last ones of every board, reach the graph, too."
+    )
+
+
+class DriftSettings(Section):
+    """Limits of the change since the run before and since the champion's run; 0 stands for none."""
+
+    warn_fall: float = setting(0.05, "Pins, boards or saves lost, as a share: more is a warning.", ge=0, le=1)
+    stop_fall: float = setting(0.5, "Pins, boards or saves lost, as a share: more stops the run.", ge=0, le=1)
+    warn_growth: float = setting(0.5, "Pins, boards or saves gained, as a share: more is a warning.", ge=0)
+    warn_coverage: float = setting(
+        0.05, "Share of pins that lost their picture or their words: more is a warning.", ge=0, le=1
+    )
+    stop_coverage: float = setting(0.5, "The same: more stops the run.", ge=0, le=1)
+    warn_unknown_words: float = setting(
+        0.1, "Share of the words in use that the earlier run did not know: more is a warning.", ge=0, le=1
+    )
+    warn_quarantine: float = setting(
+        0.01, "Rise in the share of a table's rows refused for one reason: more is a warning.", ge=0, le=1
+    )
+    stop_quarantine: float = setting(
+        0.0, "The same: more stops the run; data.max_bad_share stops on all reasons together.", ge=0, le=1
+    )
+    warn_psi: float = setting(
+        0.2, "Population stability index of saves per pin, of words and of pictures: more is a warning.", ge=0
+    )
+    stop_psi: float = setting(0.0, "The same: more stops the run.", ge=0)
+    warn_embeddings: float = setting(
+        0.2, "Shift of the embeddings' groups after alignment, 1 less a cosine: more is a warning.", ge=0, le=2
+    )
+    stop_embeddings: float = setting(0.0, "The same: more stops the run.", ge=0, le=2)
+    warn_churn: float = setting(0.8, "Share of the first ten related pins that changed: more is a warning.", ge=0, le=1)
+    stop_churn: float = setting(0.0, "The same: more stops the run.", ge=0, le=1)
+    warn_decay: float = setting(
+        0.3, "Share of its hit rate that the champion has lost, on the pairs of today: more is a warning.", ge=0, le=1
     )

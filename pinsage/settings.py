@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pinsage.live_settings import PromoteSettings, RefreshSettings, ReleaseSettings
+from pinsage.live_settings import DriftSettings, PromoteSettings, RefreshSettings, ReleaseSettings
 from pinsage.section import Section, Seed, Share, execution, setting
 
 Baseline = Literal[
@@ -278,6 +278,7 @@ class Settings(Section):
     index: IndexSettings = IndexSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     report: ReportSettings = ReportSettings()
+    drift: DriftSettings = DriftSettings()
     promote: PromoteSettings = PromoteSettings()
     release: ReleaseSettings = ReleaseSettings()
     refresh: RefreshSettings = RefreshSettings()

@@ -18,6 +18,7 @@ from pinsage.tracking.registry import CHALLENGER, Registry, Version
 from pinsage.tracking.results import log_results
 from pinsage.tracking.tracker import RUN_TAG, open_tracker
 from tasks.promoting.decision import decide_on
+from tasks.promoting.drift import tell_decay, tell_drift
 from tasks.running.runner import code_version
 from tasks.running.work import StageWork
 
@@ -34,17 +35,23 @@ def promote(work: StageWork) -> Facts:
 
     Returns:
         model_name, model_version, is_champion, is_waiting (for a person's answer), champion_version, reason,
-        checks_failed, mlflow_run_id, and mlflow_url (empty without a server).
+        checks_failed, champion_decay (a sentence, empty if it has not lost much), mlflow_run_id, and mlflow_url (empty
+        without a server).
+
+    Raises:
+        InputError: the data have drifted beyond a limit that stops; nothing is registered.
     """
     run = open_store(work.home).runs.open(work.run_id)
     tracker = open_tracker(work.settings, work.home, work.run_id)
     tracker.begin(run, code_version=code_version())
+    tell_drift(work.inputs["compare_days"], run, tracker)
     registry = Registry(tracker.server, registered_model(work.settings))
     figures = _figures(work, run)
     version = _register(work, registry, figures, tracker.mlflow_run_id)
     decision = decide_on(version, registry, figures, work)
     champion = version.number if decision.promotes else decision.champion
     log.info("promote: version %d, %s", version.number, decision.reason)
+    decay = tell_decay(decision, registry, run, tracker)
     log_results(tracker, run, work.inputs, decision.reason)
     return {
         "model_name": registry.model_name,
@@ -54,6 +61,7 @@ def promote(work: StageWork) -> Facts:
         "champion_version": champion,
         "reason": decision.reason,
         "checks_failed": sum(not check.passed for check in decision.checks),
+        "champion_decay": decay,
         "mlflow_run_id": tracker.mlflow_run_id,
         "mlflow_url": tracker.url,
     }

@@ -14,7 +14,8 @@ class Stage:
     `inputs` are the stages whose artifacts it reads, `sections` the settings that decide what it makes, `identity` a
     function (`module:name`, given the settings and the pipeline's home folder) whose answer also enters the key: the
     digest of data from outside. With `sees_champion` it also sees the release that the run would replace, and
-    the version of that enters the key under `champion`.
+    the version of that enters the key under `champion`. With
+    `sees_former` it sees the runs that tasks/running/former.py names, whose keys enter its own.
     `fitted` are stages of the run whose model a refresh uses: what they learned is read from their artifacts there.
     `code` is the stage's function where that is not called as the stage.
     A stage with `has_artifact=False` acts on the world (the model registry, the releases) and runs every time; it must
@@ -31,6 +32,7 @@ class Stage:
     fitted: tuple[str, ...] = ()
     code: str = ""
     sees_champion: bool = False
+    sees_former: bool = False
 
     @property
     def function(self) -> str:
@@ -67,13 +69,18 @@ _TABLE = (
         ("train", "evaluate"), "Score PinSage and the baselines on held-out pairs.",
     ),
     Stage(
-        "report", 3,
+        "compare_days", 1, ("ingest", "connect", "featurize_text", "featurize_visual", "embed", "index"), ("drift",),
+        "Compare data and model with the run before and with the champion's.", sees_former=True,
+    ),
+    Stage(
+        "report", 4,
         ("ingest", "pair", "connect", "featurize_text", "featurize_visual", "featurize_saves",
-         "walk", "train", "embed", "index", "evaluate"),
+         "walk", "train", "embed", "index", "evaluate", "compare_days"),
         ("report",), "Write the page with pictures, and the explorer of what changed for each pin.", sees_champion=True,
     ),
     Stage(
-        "promote", 3, ("ingest", "pair", "connect", "train", "embed", "index", "evaluate", "report"), ("promote",),
+        "promote", 3,
+        ("ingest", "pair", "connect", "train", "embed", "index", "evaluate", "compare_days", "report"), ("promote",),
         "Register the model; make it champion if it passes every check against the champion.", has_artifact=False,
     ),
     Stage(

@@ -24,6 +24,7 @@ class Check:
         sentence: the value and the limit in words.
         value: the figure; None where there is none.
         limit: what the value is compared with; None where it was not compared.
+        theirs: the champion's own figure on the data of today; None where it was not measured.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Check:
     sentence: str
     value: float | None = None
     limit: float | None = None
+    theirs: float | None = None
 
 
 def not_compared(name: str, reason: str) -> Check:
@@ -56,7 +58,7 @@ def gain_check(name: str, gain: "Gain", least: float, against: str) -> Check:
         f"a gain of {gain.value:+.4f} (95 % interval {gain.low:+.4f} to {gain.high:+.4f}), where {least:+.4f} is asked "
         "for."
     )
-    return Check(name, passed, sentence, gain.value, least)
+    return Check(name, passed, sentence, gain.value, least, gain.theirs)
 
 
 def recorded_gain_check(name: str, ours: float | None, theirs: float | None, least: float, why: str) -> Check:

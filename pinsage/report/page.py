@@ -14,6 +14,7 @@ from pinsage.pairs.pairs import Pairs
 from pinsage.report import charts
 from pinsage.report.case_study import CaseStudy, case_study
 from pinsage.report.charts import Chart, Label, curve
+from pinsage.report.drift import Drift, drift
 from pinsage.report.scores import (
     LABELS,
     VIEWS,
@@ -58,6 +59,7 @@ class Page:
     study: CaseStudy
     training: list[Chart]
     world: World
+    drift: Drift
     recall: Rows
     stages: list[StageLine]
     settings: dict[str, dict[str, Any]]
@@ -94,6 +96,7 @@ def gather_page(inputs: Folders, settings: ReportSettings) -> Page:
         study=_study(inputs, settings),
         training=training_charts(inputs["train"]),
         world=world(inputs),
+        drift=drift(inputs["compare_days"]),
         recall=recall,
         stages=[_stage_line(manifest) for manifest in manifests.values()],
         settings=_settings(list(manifests.values())),

@@ -1,6 +1,5 @@
 """The page's section on the data: the rows that came in, what was refused, the graph and the neighborhoods."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pinsage.catalog.refusals import Refusal, refusals
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.report.charts import Chart, Label, histogram
 from pinsage.store.arrays import open_array
@@ -30,15 +30,6 @@ class TableRows:
     kept: int
     quarantined: int
     later: int
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Rows of one table that were refused for one reason."""
-
-    table: str
-    reason: str
-    count: int
 
 
 @dataclass(frozen=True)
@@ -66,7 +57,7 @@ def world(inputs: Folders) -> World:
         num_boards=graph.num_boards,
         num_saves=graph.num_saves,
         tables=table_rows(ingested),
-        refusals=tuple(refusals(inputs)),
+        refusals=tuple(refusals(inputs["ingest"], inputs["featurize_visual"])),
         facts=tuple(_facts(inputs, graph, num_neighbors)),
         charts=_charts(graph, num_neighbors, neighborhoods.num_neighbors),
     )
@@ -87,16 +78,6 @@ def table_rows(ingested: Facts) -> tuple[TableRows, ...]:
         TableRows(table, *(int(ingested.get(f"{table}{part}") or 0) for part in ("_in", "", "_quarantined", "_later")))
         for table in names
     )
-
-
-def refusals(inputs: Folders) -> list[Refusal]:
-    """The quarantine of ingest and the pictures that could not be decoded, counted by reason, most frequent first."""
-    rows = pq.read_table(inputs["ingest"] / "quarantine.parquet", columns=["table", "reason"]).to_pylist()
-    pictures = pq.read_table(inputs["featurize_visual"] / "quarantine.parquet", columns=["reason"]).to_pylist()
-    counts = Counter((row["table"], row["reason"]) for row in rows)
-    counts += Counter(("decoding", row["reason"]) for row in pictures)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Refusal(table, reason, count) for (table, reason), count in ordered]
 
 
 def neighbor_counts(neighborhoods: Neighborhoods) -> NDArray[np.int64]:

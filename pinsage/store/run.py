@@ -92,7 +92,7 @@ class RunStore:
             RunRecordError: the id is malformed, or the run exists with other settings.
         """
         _check_id(run_id)
-        name, started_at = f"{run_id}/{RUN}", datetime.now(UTC).isoformat(timespec="seconds")
+        name, started_at = f"{run_id}/{RUN}", datetime.now(UTC).isoformat(timespec="milliseconds")
         body = {"settings": settings.model_dump(mode="json"), "origin": origin or {}, "started_at": started_at}
         if self._bucket.read(name) is None and self._bucket.create(name, _to_json(body)):
             return Run(self._bucket, run_id, settings, origin or {}, started_at)

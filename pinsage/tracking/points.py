@@ -42,9 +42,15 @@ class Points:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, metrics: Mapping[str, float], step: int) -> None:
-        """Take the metrics of a step. NaN and infinite values have no place on a chart and are left out."""
-        now = int(time.time() * 1000)
+    def add(self, metrics: Mapping[str, float], step: int, *, time_ms: int | None = None) -> None:
+        """Take the metrics of a step. NaN and infinite values have no place on a chart and are left out.
+
+        Args:
+            metrics: by name.
+            step: where they stand on the x axis.
+            time_ms: when, in milliseconds since 1970; now if None.
+        """
+        now = int(time.time() * 1000) if time_ms is None else time_ms
         points = [Point(metric_name(name), float(value), now, step) for name, value in metrics.items()]
         self._waiting += [point for point in points if math.isfinite(point.value)]
 

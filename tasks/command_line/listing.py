@@ -1,5 +1,6 @@
 """The table of runs, those whose records are damaged included."""
 
+from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -33,7 +34,7 @@ def _row(run: Run) -> tuple[str | Text, ...]:
     num_stages = len(REFRESH_STAGES if run.model_run else STAGES)
     return (
         Text(run.run_id),
-        run.started_at,
+        f"{datetime.fromisoformat(run.started_at):%Y-%m-%d %H:%M:%S} UTC",
         Text(Path(run.settings.data.dataset).name),
         f"{len(results)} of {num_stages}",
         f"{rate:.4f}" if isinstance(rate, float) else "–",

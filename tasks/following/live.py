@@ -38,6 +38,7 @@ HEADLINES = {
     "embed": "num_pins",
     "index": "recall_at_10 queries_per_s",
     "evaluate": "pinsage_test_hit_rate_at_10 pinsage_test_scaled_mrr",
+    "compare_days": "verdict warnings stops",
     "report": "query_rows size_mb",
     "promote": "model_name model_version is_champion",
     "approve": "answer by",

@@ -65,6 +65,10 @@ def stage_recipe(stage: Stage, run: Run, home: Path) -> Manifest:
 
         # By the index, which names everything that decides an answer: a run done again is not compared with itself.
         identity["champion"] = Releases(open_store(home)).predecessor_of(inputs["index"])
+    if stage.sees_former:
+        from tasks.running.former import former_runs  # for one stage, too
+
+        identity |= former_runs(run, open_store(home))
     key = artifact_key(stage.name, stage.version, config, inputs, identity)
     return Manifest(stage.name, key, stage.version, config, inputs, identity, code_version())
 

@@ -22,6 +22,7 @@ from pinsage.settings import Settings
 from pinsage.store.deployment import open_store
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors
+from tasks.compare_days import compare_days
 from tasks.connect import connect
 from tasks.evaluate import evaluate
 from tasks.featurize_saves import featurize_saves
@@ -75,9 +76,10 @@ class World:
         self._made = {
             "ingest": ingest, "pair": pair, "connect": connect, "featurize_text": featurize_text,
             "featurize_visual": featurize_visual, "featurize_saves": featurize_saves, "walk": _walk, "train": train,
-            "embed": _embed, "index": index, "evaluate": evaluate, "report": report,
+            "embed": _embed, "index": index, "evaluate": evaluate,
+            "compare_days": compare_days, "report": report,
         }  # fmt: skip
-        for stage in list(self._made)[:-3]:  # all but index, evaluate and report
+        for stage in list(self._made)[:-4]:  # all but index and what follows it
             self.publish(stage)
 
     def publish(self, stage: str) -> Path:

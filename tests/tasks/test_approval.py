@@ -35,7 +35,7 @@ def made(tmp_path_factory) -> Path:
         for run_id, settings in (("first", {**ASKS, "promote.require_approval": False}), ("second", ASKS)):
             seed = {"train.seed": len(run_id), "train.steps": 8 + len(run_id)}
             world = World(home, data, run_id=run_id, **settings, **seed)
-            for stage in ("index", "evaluate", "report"):
+            for stage in ("index", "evaluate", "compare_days", "report"):
                 world.publish(stage)
             for stage in ("promote", "approve", "release"):
                 run_stage(stage, world.run, home)

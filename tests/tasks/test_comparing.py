@@ -77,5 +77,5 @@ def test_options_that_cannot_be_read_are_named(variants, seeds, words):
 def test_an_evaluation_needs_neither_index_nor_report():
     """The stages of a compared run, in the pipeline's order."""
     stages = needed_for("evaluate")
-    assert set(STAGES) - set(stages) == {"index", "report", "promote", "approve", "release"}
+    assert set(STAGES) - set(stages) == {"index", "compare_days", "report", "promote", "approve", "release"}
     assert stages == [name for name in STAGES if name in stages]

@@ -12,13 +12,22 @@ import pytest
 from mlflow import MlflowClient, pyfunc
 
 from pinsage.config import load_settings
+from pinsage.drift.measures import Measure, assess
+from pinsage.drift.table import write_measures
+from pinsage.errors import InputError
 from pinsage.index.build import IndexPlan
 from pinsage.index.pin_index import PinIndex
+from pinsage.live_settings import DriftSettings
+from pinsage.promotion.checks import Check
+from pinsage.promotion.decisions import Decision
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, StageResult
+from pinsage.tracking.days import DAYS_TAG
 from pinsage.tracking.names import deciding_metric
+from pinsage.tracking.registry import Registry
 from pinsage.tracking.tracker import open_tracker
+from tasks.promoting.drift import tell_decay
 from tasks.promoting.record import open_decisions
 from tasks.running.runner import run_stage
 
@@ -44,6 +53,7 @@ class World:
 
     def __init__(self, home: Path, name: str) -> None:
         self.home, self.name = home, name
+        self.measures: list[Measure] = []
 
     def run(self, run_id: str, hit_rate: float, *, data: str = "day1", model: str = "", min_gain: float = 0.0) -> Run:
         overrides = {
@@ -52,7 +62,11 @@ class World:
         }  # fmt: skip
         run = open_store(self.home).runs.open_or_start(f"{self.name}-{run_id}", load_settings(overrides=overrides))
         keys = {"ingest": data, "embed": model or run_id, "index": model or run_id, "train": model or run_id}
-        for stage in ("ingest", "pair", "connect", "featurize_text", "train", "embed", "index", "evaluate", "report"):
+        stages = (
+            "ingest", "pair", "connect", "featurize_text", "train", "embed", "index", "evaluate", "compare_days",
+            "report",
+        )  # fmt: skip
+        for stage in stages:
             self.publish(run, stage, keys.get(stage, run_id), hit_rate)
         return run
 
@@ -73,6 +87,9 @@ class World:
         pq.write_table(pins.append_column("annotations", words), folder / "pins.parquet")
         for name in ("boards", "saves", "pictures"):
             pq.write_table(pa.table({"pin": pa.array([], pa.int32())}), folder / f"{name}.parquet")
+
+    def write_compare_days(self, folder: Path, hit_rate: float) -> None:
+        write_measures(folder, self.measures)
 
     def write_train(self, folder: Path, hit_rate: float) -> None:
         (folder / "model.json").write_text("{}")
@@ -253,3 +270,57 @@ def test_facts_are_small_and_flat(world):
 def test_the_deciding_metric_is_one_that_was_measured(ranks, metric):
     """The hit rate at 10, or at the first rank where nobody asked for 10."""
     assert deciding_metric(ranks) == metric
+
+
+def drifted(change: float) -> list[Measure]:
+    """The measures of a day on which saves changed since the run before, which was the champion's."""
+    return assess({"saves": 90.0}, {"saves": change}, {"saves": change}, DriftSettings())
+
+
+def days_of(world: World):
+    """The MLflow run with the curves over days."""
+    experiment = world.client().get_experiment_by_name(f"{world.name} over days").experiment_id
+    (found,) = world.client().search_runs([experiment], f"tags.`{DAYS_TAG}` = '{world.name}'")
+    return found
+
+
+def test_drift_becomes_metrics_a_tag_and_a_point_of_a_curve(world):
+    """A warning lets the run go on; told again it adds nothing."""
+    world.measures = drifted(-0.1)
+    run = world.run("one", 0.2)
+    for _ in range(2):
+        run_stage("promote", run, world.home)
+    page = world.client().get_run(run.result("promote").facts["mlflow_run_id"])
+    expected = {"drift/saves": -0.1, "drift/champion/saves": -0.1, "drift/today/saves": 90.0}
+    assert {name: value for name, value in page.data.metrics.items() if name.startswith("drift/")} == expected
+    assert page.data.tags["pinsage.drift"].startswith("warning. saves: Saves 90: -10 % since the run before")
+    days = days_of(world)
+    assert {name: days.data.metrics[name] for name in expected} == expected
+    assert len(world.client().get_metric_history(days.info.run_id, "drift/saves")) == 1
+
+
+def test_drift_beyond_a_limit_that_stops_registers_nothing(world):
+    """The error says which measure, what may be and what to do; the values are in MLflow all the same."""
+    world.measures = drifted(-0.7)
+    run = world.run("one", 0.2)
+    with pytest.raises(InputError, match=r"Drift stops the run .*saves: Saves 90: -70 % .*\(drift.stop_fall\)"):
+        run_stage("promote", run, world.home)
+    assert days_of(world).data.metrics["drift/saves"] == -0.7
+    assert world.client().search_registered_models(f"name = '{world.name}'") == []
+
+
+@pytest.mark.parametrize(("now", "told"), [(0.39, False), (0.2, True)])
+def test_a_champion_that_has_lost_much_of_its_hit_rate_is_told(world, now, told):
+    """Its figure on the pairs of today, which the gate measured, beside that of its training."""
+    run = world.run(f"told-{told}", 0.4)
+    run_stage("promote", run, world.home)
+    tracker = open_tracker(run.settings, world.home, run.run_id)
+    check = Check("validation", True, "Fine.", 0.1, 0.0, now)
+    decision = Decision("promoted", world.name, 2, 1, "Promoted.", checks=(check,))
+    sentence = tell_decay(decision, Registry(tracker.server, world.name), run, tracker)
+    assert bool(sentence) == told
+    if told:
+        assert "has a hit rate of 0.2000 on the pairs of today, against 0.4000" in sentence
+    metrics = world.client().get_run(tracker.mlflow_run_id).data.metrics
+    assert metrics["drift/champion_hit_rate"] == now
+    assert metrics["drift/champion_decay"] == pytest.approx(1 - now / 0.4)

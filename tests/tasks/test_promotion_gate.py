@@ -48,7 +48,7 @@ def made(tmp_path_factory):
 
 def complete(world: World) -> Run:
     """The run, with every stage before promote ended."""
-    for stage in ("index", "evaluate", "report"):
+    for stage in ("index", "evaluate", "compare_days", "report"):
         world.publish(stage)
     return world.run
 

@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("refresh")
     # Room for all neighbors: of those with equal weights at the last place a row keeps some, drawn by its number.
     world = World(folder / "home", write_dataset(folder / "data"), **{"walk.num_neighbors": 39})
-    for stage in ("index", "evaluate", "report"):
+    for stage in ("index", "evaluate", "compare_days", "report"):
         world.publish(stage)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -22,7 +22,7 @@ def published(tmp_path_factory):
     """All stages before promote."""
     folder = tmp_path_factory.mktemp("release")
     world = World(folder / "home", write_dataset(folder / "data"))
-    for stage in ("index", "evaluate", "report"):
+    for stage in ("index", "evaluate", "compare_days", "report"):
         world.publish(stage)
     return world
 

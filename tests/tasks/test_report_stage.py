@@ -44,6 +44,7 @@ def world(tmp_path_factory) -> World:
     world = World(folder / "home", write_dataset(folder / "data"), **{"report.num_queries": 12})
     world.publish("index")
     world.publish("evaluate")
+    world.publish("compare_days")
     return world
 
 
@@ -137,6 +138,7 @@ def test_a_data_set_of_ids_alone_has_a_page(tmp_path):
     world = World(tmp_path / "home", write_dataset(tmp_path / "data", has_content=False))
     world.publish("index")
     world.publish("evaluate")
+    world.publish("compare_days")
     page = (world.publish("report") / "report.html").read_text(encoding="utf-8")
     assert "Combined (no pin has a picture or words), Visual (no pin has a picture)" in page
     assert "<img" not in page
