@@ -79,7 +79,9 @@ class Decisions:
             ArtifactDamagedError: a file is no decision.
         """
         names = [name for name in self._bucket.names(model) if name.endswith(".json")]
-        return [_parse(name, self._bucket.read(name) or b"") for name in names]
+        # One that is listed and cannot be read is being written by somebody else: it is later than what is asked for.
+        contents = ((name, self._bucket.read(name)) for name in names)
+        return [_parse(name, content) for name, content in contents if content is not None]
 
     def models(self) -> list[str]:
         """The registered models that were decided on, that of the newest decision first."""

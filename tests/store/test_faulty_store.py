@@ -32,7 +32,7 @@ def through(s3, s3_url, monkeypatch):
 
 
 def _forget_connections():
-    remote._opened.cache_clear()
+    remote._open_in_process.cache_clear()
     S3FileSystem.clear_instance_cache()
 
 

@@ -239,7 +239,7 @@ def test_the_summary_shows_metrics_recommendations_and_addresses(tmp_path, finis
     lines = {line.split()[0]: line for line in shown.splitlines() if line.split()}
     assert shown.index("Visual") < shown.index("PinSage")
     assert "The bee · The cat" in shown
-    assert "11 of 12 artifacts made in 22.0 s" in lines["Stages"]
+    assert "12 of 13 artifacts made in 24.0 s" in lines["Stages"]
     assert "version 3. A gain of +0.1." in lines["Model"]
     assert "/r/v3. CURRENT names it." in lines["Release"]
     assert "run m1 in sqlite:///" in lines["MLflow"]
