@@ -29,9 +29,8 @@ def fit_centers(vectors: NDArray[np.float32], rows: NDArray[np.int64], *, seed: 
         return np.zeros((0, vectors.shape[1]), np.float32)
     rng = np.random.default_rng(seed)
     chosen = np.sort(rng.choice(rows, min(_SAMPLE, len(rows)), replace=False))
-    with warnings.catch_warnings(
-        action="ignore", category=UserWarning
-    ):  # an empty cell: pictures that are all the same
+    # kmeans2 warns of an empty cell, which pictures that are all the same leave.
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
         centers, _ = kmeans2(vectors[chosen], min(NUM_CELLS, len(rows)), minit="++", rng=rng)
     return np.asarray(centers, np.float32)
 
