@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 from compared_runs import ComparedRun, PlanTask, SummaryTask, comparison_form
-from stage_task import StageTask, fail_experiment
+from stage_task import fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
 from pinsage.config import load_settings
@@ -31,13 +31,7 @@ with DAG(
     tags=["pinsage"],
 ):
     plan = PlanTask(task_id="plan")
-    ingest = StageTask(stage="ingest")
-    pair = StageTask(stage="pair")
-    connect = StageTask(stage="connect")
-    featurize_text = StageTask(stage="featurize_text")
-    featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
-    featurize_saves = StageTask(stage="featurize_saves")
-    walk = StageTask(stage="walk", limit=timedelta(hours=6))
+    ingest, features = tasks_before_training()
     variant = ComparedRun.partial(
         task_id="variant",
         pool="gpu",
@@ -49,6 +43,5 @@ with DAG(
         task_id="summarize", trigger_rule="all_done_min_one_success", execution_timeout=timedelta(hours=2)
     )
 
-    plan >> ingest >> [pair, featurize_text, featurize_visual]
-    pair >> connect >> [featurize_saves, walk]
-    [walk, featurize_saves, featurize_text, featurize_visual] >> variant >> summarize
+    plan >> ingest
+    features >> variant >> summarize

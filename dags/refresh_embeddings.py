@@ -14,7 +14,7 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
-from stage_task import StageTask
+from stage_task import StageTask, tasks_before_training
 from trigger_form import refresh_form
 
 from pinsage.config import load_settings
@@ -32,19 +32,11 @@ with DAG(
     doc_md=__doc__,
     tags=["pinsage"],
 ):
-    ingest = StageTask(stage="ingest")
-    pair = StageTask(stage="pair")
-    connect = StageTask(stage="connect")
-    featurize_text = StageTask(stage="featurize_text")
-    featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
-    featurize_saves = StageTask(stage="featurize_saves")
-    walk = StageTask(stage="walk", limit=timedelta(hours=6))
+    _, features = tasks_before_training()
     train = StageTask(stage="train")
     embed = StageTask(stage="embed", limit=timedelta(hours=6))
     index = StageTask(stage="index")
     gate = StageTask(stage="gate")
     release = StageTask(stage="release", publishes=[RELEASE])
 
-    ingest >> [pair, featurize_text, featurize_visual]
-    pair >> connect >> [featurize_saves, walk]
-    [walk, featurize_saves, featurize_text, featurize_visual] >> train >> embed >> index >> gate >> release
+    features >> train >> embed >> index >> gate >> release

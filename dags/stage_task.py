@@ -81,6 +81,28 @@ class StageTask(ProcessTask):
         return report
 
 
+def tasks_before_training(publishes: Sequence[Asset] = ()) -> tuple[StageTask, list[StageTask]]:
+    """The stages from the tables to features and neighborhoods, joined, in the DAG that is being drawn.
+
+    Args:
+        publishes: the assets that `ingest` updates.
+
+    Returns:
+        the task that has to run first, and those that a training waits for.
+    """
+    ingest = StageTask(stage="ingest", publishes=publishes)
+    pair = StageTask(stage="pair")
+    connect = StageTask(stage="connect")
+    featurize_text = StageTask(stage="featurize_text")
+    featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
+    featurize_saves = StageTask(stage="featurize_saves")
+    walk = StageTask(stage="walk", limit=timedelta(hours=6))
+
+    ingest >> [pair, featurize_text, featurize_visual]
+    pair >> connect >> [featurize_saves, walk]
+    return ingest, [walk, featurize_saves, featurize_text, featurize_visual]
+
+
 def documentation(stage: Stage) -> str:
     """The stage's purpose, inputs and settings, as Markdown for the task's page."""
     reads = ", ".join(f"`{name}`" for name in stage.inputs) or "the data set"

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable
 from approval_task import ApprovalTask
-from stage_task import StageTask, fail_experiment
+from stage_task import StageTask, fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
 from pinsage.config import load_settings
@@ -40,13 +40,7 @@ with DAG(
     doc_md=__doc__,
     tags=["pinsage"],
 ):
-    ingest = StageTask(stage="ingest", publishes=[CATALOG])
-    pair = StageTask(stage="pair")
-    connect = StageTask(stage="connect")
-    featurize_text = StageTask(stage="featurize_text")
-    featurize_visual = StageTask(stage="featurize_visual", limit=timedelta(hours=12))
-    featurize_saves = StageTask(stage="featurize_saves")
-    walk = StageTask(stage="walk", limit=timedelta(hours=6))
+    _, features = tasks_before_training(publishes=[CATALOG])
     train = StageTask(stage="train", publishes=[MODEL], limit=timedelta(hours=24), pool="gpu", queue="gpu")
     embed = StageTask(stage="embed", limit=timedelta(hours=6))
     index = StageTask(stage="index")
@@ -57,8 +51,6 @@ with DAG(
     approve = ApprovalTask()
     release = StageTask(stage="release", publishes=[RELEASE])
 
-    ingest >> [pair, featurize_text, featurize_visual]
-    pair >> connect >> [featurize_saves, walk]
-    [walk, featurize_saves, featurize_text, featurize_visual] >> train >> embed >> [index, evaluate]
+    features >> train >> embed >> [index, evaluate]
     index >> compare_days
     [compare_days, evaluate] >> report >> promote >> approve >> release

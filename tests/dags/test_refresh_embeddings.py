@@ -69,8 +69,9 @@ def test_its_tasks_ask_for_the_model_that_serves(refresh, monkeypatch):
         "run_id": "r1",
         "ti": SimpleNamespace(log_url="http://127.0.0.1:8080/dags/refresh_embeddings/runs/r1/tasks/pair?try_number=1"),
     }
-    refresh_embeddings.pair.execute(context)
-    assert isinstance(refresh_embeddings.pair, StageTask)
+    pair = refresh.get_task("pair")
+    pair.execute(context)
+    assert isinstance(pair, StageTask)
     assert commands[0].argv()[-1] == "--refresh"
     assert set(params) == set(REFRESHED)
     assert commands[0].settings == chosen(params) == {"refresh.max_churn": 0.3, "refresh.held_out_saves": False}
