@@ -47,7 +47,7 @@ def published_figures(place: Workplace, data: Path, seeds: Sequence[int]) -> dic
     folder = training_part(data / GOWALLA, place.home / "data" / "gowalla-train")
     shares: Overrides = {"pairs.test_share": 0.0, "pairs.validation_share": 0.1}
     trial = place.run(f"{PUBLISHED_SPLIT}/trial", folder, {**shares, **seeded(seeds[0])}, "train")
-    choice = chosen(place, trial)
+    choice: Overrides = {"model.popularity": trial.result("train").facts["popularity"]}
     runs = []
     for seed in seeds:
         shares["pairs.validation_share"] = 0.0
@@ -65,12 +65,6 @@ def training_part(source: Path, folder: Path) -> Path:
         saves = pq.read_table(source / "saves.parquet")
         pq.write_table(saves.filter(pc.equal(saves["split"], "train")), folder / "saves.parquet")
     return folder
-
-
-def chosen(place: Workplace, trial: Run) -> Overrides:
-    """The strength of popularity at the best look at validation pairs."""
-    looks = pq.read_table(place.folder(trial, "train") / "validation.parquet").to_pydict()
-    return {"model.popularity": looks["popularity"][int(np.argmax(looks["hit_rate_at_10"]))]}
 
 
 def scored(place: Workplace, run: Run, source: Path) -> Record:

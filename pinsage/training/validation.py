@@ -20,7 +20,8 @@ from pinsage.pairs.pairs import Pairs
 TOP = 10
 MOST_PINS = 200_000  # a larger catalog is judged on a sample of candidates
 NUM_CANDIDATES = 20_000
-STRENGTHS = (0.0, 0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)  # of popularity, among which validation chooses
+STRENGTHS = (0.0, 0.02, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)  # of popularity, among which a look chooses
+FINE_STRENGTHS = (*(step / 100 for step in range(16)), 0.17, 0.2, 0.25, 0.3)  # those of the choice at the end
 _QUERIES_AT_ONCE = 64  # whose scores mostly stay in the cache until they have been counted
 _STREAM = 2  # the stream of random numbers that hangs on the training seed
 _BLOCK = 512  # candidates between two looks at whether the place is known to be bad enough

@@ -11,6 +11,7 @@ from pinsage.errors import InputError, PinSageError, SettingsError, TrainingDive
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.pairs.pairs import Pairs
 from pinsage.training.loop import fit
+from pinsage.training.validation import FINE_STRENGTHS, Validator
 from pinsage.walks.neighborhood import Neighborhoods
 
 CHANCE = 10 / 239
@@ -45,14 +46,33 @@ def test_an_epoch_is_every_pair_once(world):
         assert result.epochs == pytest.approx(2, rel=0.01)
 
 
-def test_validation_sees_the_popular_pins(world):
-    """Positives that are the pins on the most boards are found by their popularity, and the strength comes back."""
-    start = world()
+def popular_data(start):
+    """Validation pairs whose positives are the five pins on the most boards."""
     query = np.arange(200, dtype=np.int32)
     log_degree = np.ones(240, np.float32)
     log_degree[200:205] = 20
     features = FeatureMatrix({"visual": start.data.features.block("visual"), "log_degree": log_degree})
-    popular = replace(start.data, features=features, validation=Pairs(query, 200 + query % 5))
+    return replace(start.data, features=features, validation=Pairs(query, 200 + query % 5))
+
+
+def test_the_strength_of_popularity_is_chosen_on_more_pairs_than_a_look_sees(world):
+    """With looks at two pairs the strength is that which all pairs prefer, for the weights that are returned."""
+    start = world(validation_pairs=2)
+    data = popular_data(start)
+    result = fit(data, start.model, start.train)
+    neighbors, weights = data.tables()
+    all_pairs = Validator(
+        data.validation, data.features.rows, neighbors=neighbors, weights=weights, limit=len(data.validation), seed=0,
+        log_degree=data.log_degree, strengths=FINE_STRENGTHS,
+    )  # fmt: skip
+    assert result.popularity == all_pairs.best_hit_rate(result.network)[1]
+    assert result.popularity not in {look.popularity for look in result.validation}
+
+
+def test_validation_sees_the_popular_pins(world):
+    """Positives that are the pins on the most boards are found by their popularity, and the strength comes back."""
+    start = world()
+    popular = popular_data(start)
     result = fit(popular, start.model, start.train)
     assert result.popularity == result.network.popularity > 0
     assert (
