@@ -75,7 +75,7 @@ def measured(num_pins: int, batch: int, turns: int) -> dict[str, Any]:
     timed_gather: list[float] = []
     ways: dict[str, Callable[[NDArray[np.int32]], Any]] = {
         "ours": sampler.sample,
-        "unique": peer.sample,
+        "unique": peer.expand,
         "transposed": lambda targets: sampler.sample(targets, transposed=True),
         "gather": gather,
     }
@@ -134,7 +134,7 @@ class ByUnique:
 def check(sampler: NeighborSampler, peer: ByUnique, targets: NDArray[np.int32]) -> None:
     """Stop if the two disagree on who is touched and who is whose neighbor."""
     subgraph, _ = sampler.sample(targets)
-    layers, tables, _, _ = peer.sample(targets)
+    layers, tables, _, _ = peer.expand(targets)
     for size, nodes in zip(subgraph.sizes, layers, strict=True):
         if not np.array_equal(np.sort(subgraph.nodes[:size]), nodes.numpy()):
             raise SystemExit("the node sets differ")
