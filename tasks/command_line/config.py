@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pinsage.config import Flat, load_settings, parse_override
+from pinsage.errors import SettingsError
 from pinsage.settings import Settings
 from tasks.command_line.releases import HOME
 from tasks.command_line.terminal import stdout_console
@@ -80,8 +81,14 @@ def chosen_settings(preset: Path | None, overrides: list[str] | None, dataset: s
 
 
 def chosen_overrides(overrides: list[str] | None, dataset: str) -> Flat:
-    """The single settings, then the data set, made absolute because runs remember it."""
+    """The single settings and the data set, which is made absolute because runs remember it.
+
+    Raises:
+        SettingsError: a setting cannot be read, or the data set is named twice.
+    """
     chosen = dict(parse_override(text) for text in overrides or [])
+    if dataset and "data.dataset" in chosen:
+        raise SettingsError("The data set is named by --dataset and by --set data.dataset. Name it once.")
     if dataset:
         chosen["data.dataset"] = dataset if "://" in dataset else str(Path(dataset).resolve())
     return chosen

@@ -81,6 +81,7 @@ def test_the_help_needs_nothing_heavy():
     [
         (("run",), 2, "No data set is named. Give --dataset DIR"),
         (("run", "--set", "walk.num_walks=0", "--dataset", "x"), 2, "walk.num_walks = 0"),
+        (("run", "--set", "data.dataset=y", "--dataset", "x"), 2, "named by --dataset and by --set data.dataset"),
         (("config", "validate", "--set", "walk.steps"), 2, "has no '='"),
         (("config", "show", "--preset", "nowhere.yaml"), 2, "nowhere.yaml cannot be read"),
         (("release", "verify"), 1, "Nothing has been released yet"),
