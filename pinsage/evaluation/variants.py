@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pinsage.evaluation.intervals import interval, resample
-from pinsage.evaluation.names import PINSAGE
+from pinsage.evaluation.names import ALL, PINSAGE
 
 TEST = "test"
 Row = dict[str, Any]
@@ -20,12 +20,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class VariantRun:
-    """One run that has been evaluated: `metrics` are the rows of `metrics.parquet`, `queries` the whole table."""
+    """One run that has been evaluated: rows of `metrics.parquet` and `slices.parquet`, the table `queries.parquet`."""
 
     variant: str
     seed: int
     metrics: list[Row]
     queries: pa.Table
+    slices: list[Row] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,16 @@ class ComparedRow:
     is_method: bool = field(default=False, kw_only=True)
 
 
+@dataclass(frozen=True)
+class SliceRow:
+    """The hit rates of the variants, by name, on one part of all test pairs: the `pairs` that are `part` of a slice."""
+
+    slice: str
+    part: str
+    pairs: int
+    figures: dict[str, Spread]
+
+
 def comparison_rows(runs: Sequence[VariantRun]) -> list[ComparedRow]:
     """A row per variant in their order, then one per simple method, scored beside some run of the first variant."""
     by_variant: dict[str, list[VariantRun]] = {}
@@ -91,6 +102,20 @@ def lead(first: Sequence[VariantRun], other: Sequence[VariantRun]) -> Lead | Non
     return Lead(float(value - base), float(low[0]), float(high[0]))
 
 
+def slice_rows(runs: Sequence[VariantRun]) -> list[SliceRow]:
+    """A row per part of every slice, in the order of the first run.
+
+    A variant whose graph cuts the pairs elsewhere (other degrees, other boards) has rows of its own.
+    """
+    found: dict[tuple[str, str, int], dict[str, list[float]]] = {}
+    for run in runs:
+        for row in run.slices:
+            if (row["method"], row["split"], row["view"]) == (PINSAGE, TEST, ALL):
+                part = found.setdefault((row["slice"], row["part"], row["pairs"]), {})
+                part.setdefault(run.variant, []).append(row["value"])
+    return [SliceRow(*of, {name: _spread(values) for name, values in part.items()}) for of, part in found.items()]
+
+
 def comparison_table(rows: Sequence[ComparedRow]) -> pa.Table:
     """All figures as a table: name, is_method, seeds, view, metric, mean, sd; of variants lead, low and high too."""
     schema = pa.schema(
@@ -101,17 +126,31 @@ def comparison_table(rows: Sequence[ComparedRow]) -> pa.Table:
     return pa.Table.from_pylist([line for row in rows for line in _lines(row)], schema=schema)
 
 
+def slice_table(rows: Sequence[SliceRow]) -> pa.Table:
+    """The figures of the slices as a table: slice, part, pairs, name (of the variant), mean, sd."""
+    schema = pa.schema(
+        [("slice", pa.string()), ("part", pa.string()), ("pairs", pa.int64()), ("name", pa.string()),
+         ("mean", pa.float64()), ("sd", pa.float64())]
+    )  # fmt: skip
+    lines = [
+        {"slice": row.slice, "part": row.part, "pairs": row.pairs, "name": name, "mean": of.mean, "sd": of.deviation}
+        for row in rows
+        for name, of in row.figures.items()
+    ]
+    return pa.Table.from_pylist(lines, schema=schema)
+
+
 def _figures(runs: Sequence[VariantRun], method: str) -> dict[tuple[str, str], Spread]:
     found: dict[tuple[str, str], list[float]] = {}
     for run in runs:
         for row in run.metrics:
             if (row["method"], row["split"]) == (method, TEST):
                 found.setdefault((row["view"], row["metric"]), []).append(row["value"])
-    return {of: Spread(float(np.mean(all_)), _deviation(all_)) for of, all_ in found.items()}
+    return {of: _spread(values) for of, values in found.items()}
 
 
-def _deviation(values: list[float]) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None
+def _spread(values: list[float]) -> Spread:
+    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
 
 def _over_seeds(runs: Sequence[VariantRun]) -> np.ndarray | None:

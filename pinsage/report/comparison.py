@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pinsage.evaluation.comparison import SLICE_RANK
 from pinsage.evaluation.names import ALL
-from pinsage.evaluation.variants import ComparedRow, Lead, Spread
+from pinsage.evaluation.variants import ComparedRow, Lead, SliceRow, Spread
 from pinsage.report.scores import LABELS, SHOWN, VIEWS, Column
 from pinsage.report.template import fill
 
 TEMPLATE = "comparison.html.j2"
 NONE = "–"
+SLICES = {
+    "cold": "either pin is", "query": "the query is", "positive": "the positive is",
+    "positive_degree": "the positive has saves:", "board_size": "the board has pins:",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -21,12 +26,14 @@ class ComparisonPage:
         rows: the variants in their order, then the simple methods.
         rank: of the hit rate that decides.
         missing: a sentence for every run that has no figures.
+        slices: the hit rates of the variants on parts of the pairs.
     """
 
     title: str
     rows: Sequence[ComparedRow]
     rank: int
     missing: Sequence[str] = ()
+    slices: Sequence[SliceRow] = ()
 
     @property
     def deciding(self) -> tuple[str, str]:
@@ -67,6 +74,24 @@ class ComparisonPage:
         return round(_value(row, self.deciding) / best, 4) if best else 0.0
 
     @property
+    def variants(self) -> list[str]:
+        """The names of the variants, in their order."""
+        return [row.name for row in self.rows if not row.is_method]
+
+    @property
+    def slice_heading(self) -> str:
+        """The metric of the slices in words."""
+        return f"hit rate @ {SLICE_RANK} of the pairs where …"
+
+    def part(self, row: SliceRow) -> str:
+        """The pairs of a slice's row in words."""
+        return f"{SLICES.get(row.slice, row.slice)} {row.part}"
+
+    def slice_cells(self, row: SliceRow) -> list[str]:
+        """The number of pairs of a slice's row, and the figures of the variants."""
+        return [f"{row.pairs:,}", *(_cell(row.figures.get(name)) for name in self.variants)]
+
+    @property
     def story(self) -> str:
         """One sentence: which variant is ahead of the first one, which behind, which cannot be told from it."""
         variants = [row for row in self.rows if not row.is_method]
@@ -91,7 +116,12 @@ class ComparisonPage:
         heads = ["", *(self.heading(column) for column in self.columns), f"lead over '{self._first}'"]
         lines = [_line(heads), "|---" * len(heads) + "|"]
         lines += [_line([self.label(row), *self.cells(row), self.lead(row)]) for row in self.rows]
-        return "\n\n".join(part for part in (self.story, "\n".join(lines), *self.missing) if part) + "\n"
+        parts = [self.story, "\n".join(lines), *self.missing]
+        if self.slices:
+            heads = [self.slice_heading, "pairs", *self.variants]
+            lines = [_line(heads), "|---" * len(heads) + "|"]
+            parts.append("\n".join([*lines, *(_line([self.part(row), *self.slice_cells(row)]) for row in self.slices)]))
+        return "\n\n".join(part for part in parts if part) + "\n"
 
     def html(self) -> str:
         """The whole page."""

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from pinsage.errors import ArtifactMissingError
 from pinsage.evaluation.names import deciding_rank
-from pinsage.evaluation.variants import VariantRun, comparison_rows, comparison_table
+from pinsage.evaluation.variants import VariantRun, comparison_rows, comparison_table, slice_rows, slice_table
 from pinsage.report.comparison import ComparisonPage
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts
@@ -19,7 +19,7 @@ from pinsage.tracking.tracker import open_tracker
 from tasks.comparing.plan import LAST_STAGE, PlannedRun
 
 log = logging.getLogger(__name__)
-PAGE, TABLE, TEXT = "comparison.html", "comparison.parquet", "comparison.md"
+PAGE, TABLE, SLICES, TEXT = "comparison.html", "comparison.parquet", "comparison_slices.parquet", "comparison.md"
 
 
 def conclude(run_id: str, home: Path) -> Facts:
@@ -55,7 +55,8 @@ def summarize(comparison_id: str, home: Path, planned: list[PlannedRun]) -> Fact
     dataset = Path(run.settings.data.dataset).name or "the data set"
     variants = len(dict.fromkeys(each.variant for each in found))
     title = f"{variants} variants on {dataset}, {len(found)} runs"
-    page = ComparisonPage(title, comparison_rows(found), deciding_rank(run.settings.evaluate.ranks), missing)
+    rank = deciding_rank(run.settings.evaluate.ranks)
+    page = ComparisonPage(title, comparison_rows(found), rank, missing, slice_rows(found))
     log.info("\n%s", page.markdown())
     return {"runs": len(found), "missing": len(missing), "story": page.story, "mlflow_url": _publish(run, page, home)}
 
@@ -68,8 +69,9 @@ def _figures_of(store: Store, planned: list[PlannedRun]) -> tuple[list[VariantRu
             missing.append(f"'{each.variant}', seed {each.seed} has no figures: run {each.run_id} did not end.")
             continue
         folder = store.artifacts.folder(LAST_STAGE, result.key)
-        metrics = pq.read_table(folder / "metrics.parquet").to_pylist()
-        found.append(VariantRun(each.variant, each.seed, metrics, pq.read_table(folder / "queries.parquet")))
+        metrics, slices = (pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("metrics", "slices"))
+        queries = pq.read_table(folder / "queries.parquet")
+        found.append(VariantRun(each.variant, each.seed, metrics, queries, slices))
     return found, missing
 
 
@@ -81,7 +83,8 @@ def _publish(run: Run, page: ComparisonPage, home: Path) -> str:
         (folder / PAGE).write_text(page.html(), encoding="utf-8")
         (folder / TEXT).write_text(page.markdown(), encoding="utf-8")
         write_parquet(folder / TABLE, comparison_table(page.rows))
-        for file in (PAGE, TEXT, TABLE):
+        write_parquet(folder / SLICES, slice_table(page.slices))
+        for file in (PAGE, TEXT, TABLE, SLICES):
             tracker.log_file(folder / file)
     tracker.describe(page.markdown())
     tracker.finish(run)

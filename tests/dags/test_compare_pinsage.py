@@ -63,7 +63,7 @@ def test_mlflow_has_a_run_for_the_comparison_and_one_below_it_for_each_that_ende
     assert above.info.status == "FINISHED"
     assert "'broken', seed 0 has no figures" in above.data.tags["mlflow.note.content"]
     files = {file.path for file in client.list_artifacts(above.info.run_id)}
-    assert {"comparison.html", "comparison.md", "comparison.parquet"} <= files
+    assert {"comparison.html", "comparison.md", "comparison.parquet", "comparison_slices.parquet"} <= files
 
 
 def test_what_cannot_be_compared_fails_before_anything_runs(compare_dag, airflow_database, tmp_path):

@@ -1,11 +1,21 @@
 """Figures of several runs side by side, against sums by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from pinsage.evaluation.comparison import QUERY_SCHEMA
-from pinsage.evaluation.variants import VariantRun, comparison_rows, comparison_table, lead
+from pinsage.evaluation.variants import (
+    Spread,
+    VariantRun,
+    comparison_rows,
+    comparison_table,
+    lead,
+    slice_rows,
+    slice_table,
+)
 
 QUERIES = 400
 
@@ -81,3 +91,20 @@ def test_the_table_has_every_figure_of_every_row():
     assert [(row["name"], row["is_method"]) for row in rows] == [("a", False), ("b", False), ("pixie", True)]
     assert rows[1]["lead_low"] > 0
     assert rows[0]["lead"] is rows[2]["lead"] is None
+
+
+def test_slices_have_a_row_per_part_and_a_figure_per_variant():
+    """PinSage's test pairs of the view `all` alone; parts of other sizes are other parts."""
+
+    def slice_of(value, pairs=30, **more):
+        about = {"method": "pinsage", "split": "test", "view": "all", "metric": "hit_rate@10", "slice": "cold"}
+        return {**about, "part": "warm", "value": value, "pairs": pairs, **more}
+
+    others = [slice_of(0.9, method="pixie"), slice_of(0.9, split="validation"), slice_of(0.9, view="new")]
+    given = [("a", 0, [slice_of(0.1), *others]), ("a", 1, [slice_of(0.3)]), ("b", 0, [slice_of(0.4, pairs=20)])]
+    runs = [replace(run_of(name, seed, drawn(0.3, seed)), slices=slices) for name, seed, slices in given]
+    first, second = slice_rows(runs)
+    assert (first.slice, first.part, first.pairs) == ("cold", "warm", 30)
+    assert first.figures == {"a": Spread(pytest.approx(0.2), pytest.approx(0.02**0.5))}
+    assert second.figures == {"b": Spread(0.4, None)}
+    assert slice_table([first, second])["mean"].to_pylist() == pytest.approx([0.2, 0.4])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinsage.evaluation.variants import ComparedRow, Lead, Spread
+from pinsage.evaluation.variants import ComparedRow, Lead, SliceRow, Spread
 from pinsage.report.comparison import ComparisonPage
 
 HOSTILE = "<script>alert(1)</script>|"
@@ -23,7 +23,9 @@ def page():
         row("like", 0.2, Lead(0.0, -0.01, 0.01)),
         row("item_knn", 0.15, is_method=True),
     ]
-    return ComparisonPage("4 variants on demo", rows, 10, ["'like', seed 2 has no figures: run x did not end."])
+    slices = [SliceRow("cold", "warm", 1200, {"full": Spread(0.21, 0.002), HOSTILE: Spread(0.11, None)})]
+    missing = ["'like', seed 2 has no figures: run x did not end."]
+    return ComparisonPage("4 variants on demo", rows, 10, missing, slices)
 
 
 def test_the_story_says_what_is_ahead_and_what_behind(page):
@@ -42,7 +44,7 @@ def test_the_table_has_a_row_per_variant_and_method(page):
     assert "| better | 0.3000 ± 0.0010 | 0.5000 | +0.1000 (+0.0500 to +0.1500) |" in text
     assert "| Item-kNN | 0.1500" in text
     assert "seed 2 has no figures" in text
-    rows = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [line for line in text.partition("seed 2")[0].splitlines() if line.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in rows} == {5}
 
 
@@ -54,3 +56,11 @@ def test_the_page_runs_nothing_and_fetches_nothing(page):
     assert "http" not in html.replace("http-equiv", "")
     assert "--share:1.0" in html
     assert "--share:0.6667" in html
+
+
+def test_parts_of_the_pairs_have_a_figure_for_every_variant(page):
+    """In their order, none where a variant's pairs are others; simple methods are left out."""
+    assert "| either pin is warm | 1,200 | 0.2100 ± 0.0020 | – | 0.1100 | – |" in page.markdown()
+    html = page.html()
+    assert "<td>either pin is warm</td><td>1,200</td><td>0.2100 ± 0.0020</td>" in html
+    assert "By part of the pairs" not in ComparisonPage("one", [row("full", 0.2)], 10).html()
