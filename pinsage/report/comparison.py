@@ -11,9 +11,10 @@ from pinsage.report.template import fill
 
 TEMPLATE = "comparison.html.j2"
 NONE = "–"
-SLICES = {
-    "cold": "either pin is", "query": "the query is", "positive": "the positive is",
-    "positive_degree": "the positive has saves:", "board_size": "the board has pins:",
+SLICES = {  # by slice, or by slice and part
+    ("cold", "cold"): "either pin is cold", ("cold", "warm"): "both pins are warm", "query": "the query is {}",
+    "positive": "the positive is {}", "positive_degree": "the positive has {} saves",
+    "board_size": "the board has {} pins",
 }  # fmt: skip
 
 
@@ -85,7 +86,9 @@ class ComparisonPage:
 
     def part(self, row: SliceRow) -> str:
         """The pairs of a slice's row in words."""
-        return f"{SLICES.get(row.slice, row.slice)} {row.part}"
+        low, _, high = row.part.partition("-")
+        text = SLICES.get((row.slice, row.part)) or SLICES.get(row.slice, f"{row.slice} {{}}")
+        return text.format(low if low == high else row.part)
 
     def slice_cells(self, row: SliceRow) -> list[str]:
         """The number of pairs of a slice's row, and the figures of the variants."""

@@ -60,7 +60,10 @@ def test_the_page_runs_nothing_and_fetches_nothing(page):
 
 def test_parts_of_the_pairs_have_a_figure_for_every_variant(page):
     """In their order, none where a variant's pairs are others; simple methods are left out."""
-    assert "| either pin is warm | 1,200 | 0.2100 ± 0.0020 | – | 0.1100 | – |" in page.markdown()
+    assert "| both pins are warm | 1,200 | 0.2100 ± 0.0020 | – | 0.1100 | – |" in page.markdown()
     html = page.html()
-    assert "<td>either pin is warm</td><td>1,200</td><td>0.2100 ± 0.0020</td>" in html
+    assert "<td>both pins are warm</td><td>1,200</td><td>0.2100 ± 0.0020</td>" in html
+    parts = [("query", "cold"), ("positive_degree", "2-2"), ("board_size", "3-9")]
+    named = [page.part(SliceRow(*part, 1, {})) for part in parts]
+    assert named == ["the query is cold", "the positive has 2 saves", "the board has 3-9 pins"]
     assert "By part of the pairs" not in ComparisonPage("one", [row("full", 0.2)], 10).html()
