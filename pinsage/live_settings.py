@@ -15,7 +15,7 @@ class PromoteSettings(Section):
     min_cold_gain: float = setting(0.0, "The same, on pairs that touch a pin without saves.", ge=-1, le=1)
     min_recall: float = setting(0.9, "Recall@10 of its index against exact search.", ge=0, le=1)
     max_churn: float = setting(
-        0.95,
+        0.8,
         "Share of the first ten related pins that may differ from the champion's, pins weighted by saves.",
         ge=0,
         le=1,
