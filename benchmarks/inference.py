@@ -31,7 +31,8 @@ from pinsage.batches.minibatch import NeighborSampler
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.inference import embed_all
 from pinsage.model.layerwise import CHUNK
-from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
+from pinsage.model.network import PinSageNetwork, SubgraphTensors
+from pinsage.model.shape import NetworkShape
 from pinsage.training.device import cpu_has_bf16
 from pinsage.walks.neighborhood import Neighborhoods
 

@@ -21,7 +21,8 @@ from hardware import peak_gib
 from pinsage.cluster.exchange import SharedFolders
 from pinsage.inference import InferenceJob, embed_by_parts
 from pinsage.model.file import save_network
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 
 T, DIM, PARTS = 50, 128, 8
 BLOCKS = {

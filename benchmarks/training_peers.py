@@ -22,7 +22,8 @@ from training_world import opened_world
 from pinsage.batches.builder import Share
 from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
-from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
+from pinsage.model.network import PinSageNetwork, SubgraphTensors
+from pinsage.model.shape import NetworkShape
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.device import choose_precision, keep_freed_memory

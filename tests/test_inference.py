@@ -14,7 +14,8 @@ from pinsage.errors import InputError, PinSageError
 from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
 from pinsage.inference import InferenceJob, embed_all, embed_by_parts
 from pinsage.model.file import load_network, save_network
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 from pinsage.training.validation import embed_pins
 from pinsage.walks.neighborhood import Neighborhoods
 

@@ -6,6 +6,7 @@ Letters: P pins, V words in the vocabulary, D dimension.
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pinsage.features.corpus import Corpus, corpus_with
+from pinsage.features.corpus import Corpus
 from pinsage.settings import TextSettings
 from pinsage.store.arrays import create_array, open_array, save_array
 from pinsage.store.manifest import Facts
 
 log = logging.getLogger(__name__)
+VECTORS, VOCABULARY = "words.npy", "vocabulary.parquet"
 _CHUNK_PINS = 1024
 # Words above this share of all words are thinned out in training. gensim's 1e-3 is meant for running prose: among
 # annotations it throws away most of the broad ones, and with them what they know. On the tags of 1,171 movies, recall
@@ -38,27 +40,30 @@ class WordVectors:
     @classmethod
     def open(cls, folder: Path) -> "WordVectors":
         """The word vectors that the stage featurize_text published, for pins that came later."""
-        table = pq.read_table(folder / "vocabulary.parquet", page_checksum_verification=True)
-        vectors = open_array(folder / "words.npy", np.float32, (len(table), None))  # [V, D]
+        table = pq.read_table(folder / VOCABULARY, page_checksum_verification=True)
+        vectors = open_array(folder / VECTORS, np.float32, (len(table), None))  # [V, D]
         return cls(table["word"].to_pylist(), table["count"].to_numpy(), vectors)
 
     def write(self, folder: Path) -> None:
         """Put `words.npy` and `vocabulary.parquet` into `folder`."""
-        save_array(folder / "words.npy", self.vectors)
+        save_array(folder / VECTORS, self.vectors)
         table = pa.table({"word": pa.array(self.vocabulary, pa.string()), "count": pa.array(self.counts, pa.int64())})
-        pq.write_table(table, folder / "vocabulary.parquet", compression="zstd", write_page_checksum=True)
+        pq.write_table(table, folder / VOCABULARY, compression="zstd", write_page_checksum=True)
 
-    def features(self, words_of_pins: Iterable[list[str]]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """The text features of a few pins, new ones included.
+    def feature(self, words: Iterable[str]) -> tuple[NDArray[np.float32], bool]:
+        """The text feature of one pin, a new one too, with the bytes that a catalog would give it.
 
         Returns:
-            text: float32 [n, D], the mean of the known words' vectors, zero where there is none.
-            has_text: bool [n], whether the pin has a known word.
+            float32 [D], the mean of the known words' vectors, zero where there is none; and whether there is one.
         """
-        corpus = corpus_with(self.vocabulary, words_of_pins)
-        chunks = [chunk for _, chunk in mean_vectors(corpus, self.vectors)]
-        empty = np.zeros((0, self.vectors.shape[1]), dtype=np.float32)
-        return np.concatenate([empty, *chunks]), np.diff(corpus.offsets) > 0
+        known = [self._rows[word] for word in words if word in self._rows]
+        offsets, rows = np.array([0, len(known)], np.int64), np.array(known, np.int32)
+        [(_, mean)] = mean_vectors(Corpus(self.vocabulary, self.counts, offsets, rows, len(rows)), self.vectors)
+        return mean[0], bool(known)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.vocabulary)}
 
 
 def train_word_vectors(corpus: Corpus, settings: TextSettings) -> WordVectors:

@@ -32,7 +32,14 @@ def words_of_pins(pins: pa.Table, *, max_words: int) -> Iterator[list[str]]:
     for batch in kept.to_batches(max_chunksize=_CHUNK_ROWS):
         columns = [_values(batch, name) for name in COLUMNS]
         for annotations, title, description, link in zip(*columns, strict=True):
-            yield list(islice(_words(annotations or (), title, link, description), max_words))
+            yield words_of_pin(annotations or (), title, link, description, max_words=max_words)
+
+
+def words_of_pin(
+    annotations: Sequence[str | None], title: str | None, link: str | None, description: str | None, *, max_words: int
+) -> list[str]:
+    """The words of one pin, as `words_of_pins` reads them from a table."""
+    return list(islice(_words(annotations, title, link, description), max_words))
 
 
 def tokens(text: str) -> Iterator[str]:

@@ -7,9 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pinsage.model.pooling import Pooling, Transposed, pool
-
-NORM_FLOOR = 1e-6  # a vector that ReLU has zeroed stays zero instead of becoming NaN
+from pinsage.model.pooling import Transposed, pool
+from pinsage.model.shape import NORM_FLOOR, Pooling
 
 
 class Convolve(nn.Module):

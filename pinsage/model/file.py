@@ -7,16 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from pinsage.errors import ArtifactDamagedError, InputError
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import SHAPE, WEIGHTS, NetworkShape
 from pinsage.store.machine import is_machine_fault
-
-WEIGHTS, SHAPE = "model.safetensors", "model.json"
 
 
 def save_network(network: PinSageNetwork, folder: Path) -> None:
@@ -36,7 +34,7 @@ def load_network(folder: Path) -> PinSageNetwork:
     try:
         raw = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
         popularity = float(raw.pop("popularity", 0.0))
-        network = PinSageNetwork(_shape(raw))
+        network = PinSageNetwork(NetworkShape.parse(raw))
         network.popularity = popularity
         network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, AttributeError, SafetensorError) as error:
@@ -66,11 +64,6 @@ def check_features(network: PinSageNetwork, widths: Mapping[str, int], num_pins:
             f"The model was trained on {_block_list(trained)}, but the features are {_block_list(given)}. "
             "Use the feature settings of its training run, or train again."
         )
-
-
-def _shape(raw: dict[str, Any]) -> NetworkShape:
-    blocks = tuple((str(name), int(width)) for name, width in raw["blocks"])
-    return NetworkShape(**{**raw, "blocks": blocks})
 
 
 def _block_list(blocks: Mapping[str, int]) -> str:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pinsage.batches.minibatch import FeatureRows
-from pinsage.model.network import NetworkShape, PinSageNetwork
-from pinsage.model.pooling import Pooling, pool
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.pooling import pool
+from pinsage.model.shape import NetworkShape, Pooling
 
 CHUNK = 4096  # pins in one matrix product; part of the result's last bits, so it is the same everywhere
 

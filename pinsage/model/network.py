@@ -14,56 +14,10 @@ from torch import Tensor, nn
 from pinsage.batches.minibatch import Subgraph
 from pinsage.model.convolve import Convolve, unit_length
 from pinsage.model.linear_path import LinearPath
-from pinsage.model.pooling import Pooling, Transposed, pool
+from pinsage.model.pooling import Transposed, pool
+from pinsage.model.shape import FEATURE_LIMIT, NetworkShape
 
-CONVOLVED_COLUMNS = 128  # of the spectral block, the strongest first; the rest matters to the linear path alone
-FEATURE_LIMIT = 10.0  # standardized features are cut here: one freak value must not drown the others
 _FIRST_CORRECTION = 0.05  # gain of the head's first weights beside a linear path, whose vectors training begins with
-
-
-@dataclass(frozen=True)
-class NetworkShape:
-    """The sizes of a network: its feature blocks (name, width) in order, its layers and its dimensions.
-
-    Attributes:
-        has_linear_path: the vectors of the saves reach the output past the convolutions; see `LinearPath`.
-        num_pins: P where each pin has a learned vector in that path, else 0.
-    """
-
-    blocks: tuple[tuple[str, int], ...]
-    num_layers: int
-    hidden_dim: int
-    embedding_dim: int
-    pooling: Pooling
-    has_linear_path: bool = False
-    num_pins: int = 0
-
-    @property
-    def num_features(self) -> int:
-        """D, the columns of all feature blocks together."""
-        return sum(width for _, width in self.blocks)
-
-    @property
-    def num_inputs(self) -> int:
-        """The columns that the first layer reads: those of all blocks, of the spectral block the first ones alone."""
-        num_unread: int = self.unread.stop - self.unread.start
-        return self.num_features - num_unread
-
-    @property
-    def unread(self) -> slice:
-        """The columns of the spectral block that the linear path alone reads."""
-        spectral = self.columns("spectral")
-        first = spectral.start + CONVOLVED_COLUMNS if self.has_linear_path else spectral.stop
-        return slice(min(first, spectral.stop), spectral.stop)
-
-    def columns(self, name: str) -> slice:
-        """The columns of a block among the D; none where there is no such block."""
-        first = 0
-        for block, width in self.blocks:
-            if block == name:
-                return slice(first, first + width)
-            first += width
-        return slice(0, 0)
 
 
 @dataclass(frozen=True)

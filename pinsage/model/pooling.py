@@ -4,13 +4,13 @@ n outputs, N nodes, T neighbors, m width. Neighbors are positions in the node ta
 however many pins it is a neighbor of, and pooling is one pass over the table.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Pooling = Literal["importance", "mean", "max"]
+from pinsage.model.shape import Pooling
 
 
 def pool(table: Tensor, neighbors: Tensor, weights: Tensor, *, pooling: Pooling, transpose: "Transposed") -> Tensor:

@@ -13,7 +13,8 @@ import torch
 
 from pinsage.batches.producer import BatchProducer
 from pinsage.features.width import MOST_NUMBERS, vector_width
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
 from pinsage.settings import ModelSettings, TrainSettings
 from pinsage.training.checkpoint import Checkpoints, identity_of

@@ -57,13 +57,14 @@ def test_another_seed_gives_other_vectors():
     assert not np.array_equal(first.vectors, second.vectors)
 
 
-def test_the_feature_of_a_pin_is_the_mean_of_its_known_words(tmp_path):
+def test_the_feature_of_a_pin_is_the_mean_of_its_known_words():
     """By hand: two words are averaged, a repeated word counts twice, no known word is a zero row."""
     vectors = np.array([[2, 0], [0, 4]], dtype=np.float32)
     words = WordVectors(["pie", "lemon"], np.array([2, 2]), vectors)
-    text, has_text = words.features([["pie", "lemon"], ["lemon", "unheard"], [], ["pie", "pie", "lemon", "pie"]])
-    assert text.tolist() == [[1, 2], [0, 4], [0, 0], [1.5, 1]]
-    assert has_text.tolist() == [True, True, False, True]
+    pins = [["pie", "lemon"], ["lemon", "unheard"], ["unheard"], ["pie", "pie", "lemon", "pie"]]
+    text, has_text = zip(*map(words.feature, pins), strict=True)
+    assert np.stack(text).tolist() == [[1, 2], [0, 4], [0, 0], [1.5, 1]]
+    assert has_text == (True, True, False, True)
 
 
 def test_chunks_cover_every_pin_in_order(monkeypatch):
@@ -81,9 +82,10 @@ def test_published_files_answer_for_the_same_and_for_new_pins(tmp_path):
     corpus = read_corpus([["pie", "cake"], [], ["cake", "rare"], ["pie"]], min_count=2)
     facts = write_text_features(corpus, train_word_vectors(corpus, SETTINGS), tmp_path)
     text, has_text = np.load(tmp_path / "text.npy"), np.load(tmp_path / "has_text.npy")
-    again, has_again = WordVectors.open(tmp_path).features([["pie", "cake"], [], ["cake", "rare"], ["pie"]])
-    assert np.array_equal(text, again)
-    assert has_text.tolist() == has_again.tolist() == [True, False, True, True]
+    words = WordVectors.open(tmp_path)
+    again, has_again = zip(*map(words.feature, [["pie", "cake"], [], ["cake", "rare"], ["pie"]]), strict=True)
+    assert np.array_equal(text, np.stack(again))
+    assert has_text.tolist() == list(has_again) == [True, False, True, True]
     assert pq.read_table(tmp_path / "vocabulary.parquet")["word"].to_pylist() == ["cake", "pie"]
     assert facts["pins_without_text"] == 1
     assert facts["words_too_rare"] == 1

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pinsage.model.known_pins import with_pins
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 
 SHAPE = NetworkShape((("spectral", 3), ("has_saves", 1)), 1, 5, 3, "importance", has_linear_path=True, num_pins=4)
 

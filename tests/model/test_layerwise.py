@@ -6,7 +6,8 @@ import torch
 
 from pinsage.batches.minibatch import NeighborSampler
 from pinsage.model import layerwise
-from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
+from pinsage.model.network import PinSageNetwork, SubgraphTensors
+from pinsage.model.shape import NetworkShape
 
 
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])

@@ -7,7 +7,8 @@ import torch
 
 from pinsage.errors import ArtifactDamagedError, InputError
 from pinsage.model.file import check_features, load_network, save_network
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 
 SHAPE = NetworkShape((("visual", 3), ("log_degree", 1)), 2, 5, 4, "max")
 

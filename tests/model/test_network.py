@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from pinsage.batches.minibatch import NeighborSampler
-from pinsage.model import network as networks
-from pinsage.model.network import NetworkShape, PinSageNetwork, SubgraphTensors
+from pinsage.model.network import PinSageNetwork, SubgraphTensors
+from pinsage.model.shape import NetworkShape
 
 P, T, D = 60, 4, 7
 
@@ -102,7 +102,7 @@ def test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, lin
 @pytest.mark.parametrize("num_layers", [0, 1, 2])
 def test_convolutions_read_the_first_columns_of_the_spectral_block_alone(num_layers, monkeypatch):
     """What is cut off reaches the output by the linear path, which the recursive definition shows."""
-    monkeypatch.setattr(networks, "CONVOLVED_COLUMNS", 1)
+    monkeypatch.setattr("pinsage.model.shape.CONVOLVED_COLUMNS", 1)
     test_embeddings_and_gradients_equal_the_recursive_definition(num_layers, "spectral and ids")
     network, features, _, _ = world(num_layers, linear="spectral")
     assert network.shape.unread == slice(5, 6)

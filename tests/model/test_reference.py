@@ -13,7 +13,8 @@ from pinsage.batches.builder import BatchBuilder, BatchSettings
 from pinsage.batches.minibatch import NeighborSampler
 from pinsage.batches.pair_source import ListedPairs
 from pinsage.model.layerwise import embed_layerwise
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 from pinsage.pairs.pairs import Pairs
 from pinsage.settings import TrainSettings
 from pinsage.training.loader import Streamed

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pinsage.model.network import NetworkShape, PinSageNetwork
+from pinsage.model.network import PinSageNetwork
+from pinsage.model.shape import NetworkShape
 from pinsage.pairs.pairs import Pairs
 from pinsage.training import validation
 from pinsage.training.validation import Validator, rank_positives, ranks

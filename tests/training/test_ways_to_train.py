@@ -10,7 +10,8 @@ import torch
 
 from pinsage.batches.minibatch import NeighborSampler
 from pinsage.errors import DeviceMemoryError
-from pinsage.model.network import NetworkShape, SubgraphTensors
+from pinsage.model.network import SubgraphTensors
+from pinsage.model.shape import NetworkShape
 from pinsage.training import device
 from pinsage.training.device import choose_precision, cpu_has_bf16, explain_full_device, step_gb
 from pinsage.training.loader import Resident, num_producers
