@@ -2,6 +2,7 @@
 
 import io
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -26,8 +27,10 @@ _TURNS = {
 # What Pillow's decoders raise on bytes that are no picture, found by reading them and by flipping bits.
 _DECODING_ERRORS = (
     OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError,
-    struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning,
+    struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class UnreadablePictureError(InputError):
@@ -51,6 +54,7 @@ def decode(picture: bytes, *, side: int, max_megapixels: float) -> Image.Image:
     with _limit_pixels(max_megapixels):
         try:
             image = Image.open(io.BytesIO(picture), formats=FORMATS)
+            _check_size(image, max_megapixels)
             image.draft("RGB", (side, side))
             image.load()
             return _turn(_opaque(image), _orientation(image))
@@ -61,16 +65,25 @@ def decode(picture: bytes, *, side: int, max_megapixels: float) -> Image.Image:
 
 @contextmanager
 def _limit_pixels(max_megapixels: float) -> Iterator[None]:
-    """Let Pillow refuse by its header a picture of more pixels, and not say on stderr what a reason will say."""
-    before = Image.MAX_IMAGE_PIXELS
-    Image.MAX_IMAGE_PIXELS = round(max_megapixels * 1e6)
-    with warnings.catch_warnings():
+    """Let Pillow refuse what is far above the limit, and not say on stderr what a reason will say.
+
+    Its limit and Python's warnings are the whole process's, so one picture at a time is decoded, whichever threads ask.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, round(max_megapixels * 1e6)
         try:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+def _check_size(image: Image.Image, max_megapixels: float) -> None:
+    """Refuse a picture by its header: Pillow only warns up to twice its limit, and other threads may silence that."""
+    if image.width * image.height > round(max_megapixels * 1e6):
+        raise Image.DecompressionBombError(
+            f"it is {image.width:,} x {image.height:,} pixels, which exceeds the limit of {max_megapixels:g} megapixels"
+        )
 
 
 def _opaque(image: Image.Image) -> Image.Image:

@@ -1,6 +1,8 @@
 """Pictures that somebody else made."""
 
 import io
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -97,9 +99,26 @@ def test_too_many_pixels_are_refused_by_the_header():
     """A picture just above the cap is refused, one at the cap is read; a small file can claim any size."""
     flat = file_of(Image.new("L", (1000, 1001)))
     assert len(flat) < 20_000
-    with pytest.raises(UnreadablePictureError, match="exceeds limit"):
+    with pytest.raises(UnreadablePictureError, match="exceeds the limit"):
         opened(flat, max_megapixels=1.0)
     assert opened(flat, max_megapixels=1.001).size == (1000, 1001)
+
+
+def test_the_cap_holds_for_every_thread():
+    """A server decodes in threads: none reads a picture above its cap, and the process's own limits stay."""
+    before, filters = Image.MAX_IMAGE_PIXELS, list(warnings.filters)
+    pictures = [file_of(Image.new("L", (300, 200 + 200 * (number % 2)))) for number in range(400)]
+
+    def is_refused(picture: bytes) -> bool:
+        try:
+            opened(picture, max_megapixels=0.1)
+        except UnreadablePictureError:
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(is_refused, pictures)) == [False, True] * 200
+    assert (Image.MAX_IMAGE_PIXELS, list(warnings.filters)) == (before, filters)
 
 
 def test_the_cap_is_not_left_behind():
