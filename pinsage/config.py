@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import ValidationError
 
 from pinsage.errors import SettingsError
@@ -34,6 +35,12 @@ def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] |
             )
         tree[section] = {**(tree.get(section) or {}), field: value}
     return validate(tree)
+
+
+def save_settings(settings: Settings, path: Path) -> None:
+    """Write all settings as a file that `load_settings` reads."""
+    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def presets() -> dict[str, Settings]:

@@ -112,4 +112,8 @@ def _parts(work: StageWork) -> "ModelParts":
     catalog = Catalog.open(work.inputs["ingest"])
     titles = catalog.titles(np.arange(catalog.num_pins, dtype=np.int32))
     pin_ids = catalog.pins(["pin_id"])["pin_id"].to_pylist()
-    return ModelParts(index=work.inputs["index"], network=work.inputs["train"], pin_ids=pin_ids, titles=titles)
+    inputs = work.inputs
+    return ModelParts(
+        index=inputs["index"], network=inputs["train"], words=inputs["featurize_text"], settings=work.settings,
+        version=Manifest.read(inputs["index"]).key, pin_ids=pin_ids, titles=titles,
+    )  # fmt: skip

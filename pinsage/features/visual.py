@@ -72,9 +72,17 @@ def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
     Raises:
         SettingsError: the file with the weights is missing.
     """
-    if settings.visual.encoder == "descriptor":
-        return {"encoder": Descriptor.name}
-    return {"weights_sha256": _sha256(_weights(settings.visual))}
+    kind = "encoder" if settings.visual.encoder == "descriptor" else "weights_sha256"
+    return {kind: encoder_digest(settings.visual)}
+
+
+def encoder_digest(settings: VisualSettings) -> str:
+    """What tells two encoders of one setting apart: the descriptor's name, or the SHA-256 of the weights of vgg16.
+
+    Raises:
+        SettingsError: the file with the weights is missing.
+    """
+    return Descriptor.name if settings.encoder == "descriptor" else _sha256(_weights(settings))
 
 
 def encode_pictures(pictures: Sequence[bytes], encoder: Encoder, *, max_megapixels: float) -> Encoded:

@@ -15,26 +15,27 @@ from string import Template
 
 import numpy as np
 import pyarrow as pa
-import yaml
 from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
+from pinsage.config import save_settings
 from pinsage.errors import InputError
+from pinsage.features.text import VECTORS, VOCABULARY
+from pinsage.features.visual import encoder_digest
 from pinsage.index.build import check_scores
 from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.index.header import HEADER, INDEX, IndexHeader
+from pinsage.model.shape import SHAPE, WEIGHTS
+from pinsage.new_pins import SETTINGS
 from pinsage.settings import Settings
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Fact, Facts, Manifest
 from pinsage.store.parquet_files import write_parquet, write_tables
 
 PINS, BOARDS, EMBEDDINGS, POPULARITY = "pins.parquet", "boards.parquet", "embeddings.npy", "popularity.npy"
-MODEL = ("model.safetensors", "model.json")
-WORDS = ("words.npy", "vocabulary.parquet")
+MODEL, WORDS = (WEIGHTS, SHAPE), (VECTORS, VOCABULARY)
 EMBEDDINGS_TABLE = "embeddings.parquet"  # the same for readers without NumPy
-METRICS, DECISION, SETTINGS, README, CONSUMER = (
-    "metrics.parquet", "decision.json", "settings.yaml", "README.md", "consumer.py",
-)  # fmt: skip
+METRICS, DECISION, README, CONSUMER = "metrics.parquet", "decision.json", "README.md", "consumer.py"
 FILES = frozenset({
     PINS, BOARDS, EMBEDDINGS, POPULARITY, *MODEL, *WORDS, METRICS, DECISION, SETTINGS, README, CONSUMER,
     INDEX, HEADER, EMBEDDINGS_TABLE,
@@ -134,8 +135,7 @@ def write_contents(parts: ReleaseParts, version: str, folder: Path) -> Facts:
     write_parquet(folder / BOARDS, _boards(checked.catalog))
     _write_embeddings(folder / EMBEDDINGS_TABLE, pin_ids, checked)
     facts = _facts(parts, checked, pin_ids)
-    tree = parts.settings.model_dump(mode="json")
-    (folder / SETTINGS).write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    save_settings(parts.settings, folder / SETTINGS)
     (folder / DECISION).write_text(json.dumps(parts.decision, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     _write_words_for_people(folder, version, facts)
     return facts
@@ -205,6 +205,7 @@ def _facts(parts: ReleaseParts, checked: CheckedParts, pin_ids: pa.ChunkedArray)
         "model_key": header.model_key,
         "index_key": parts.index_key,
         "pin_ids_sha256": digest_of_ids(pin_ids),
+        "picture_digest": encoder_digest(parts.settings.visual),
         "decision": str(parts.decision.get("reason", "")),
     }
 

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 from numpy.typing import NDArray
 
 from pinsage.catalog.ids import PinIds, rows_among
-from pinsage.config import flat, validate
+from pinsage.config import flat, load_settings
 from pinsage.evaluation.names import ALL, PINSAGE
-from pinsage.release.contents import METRICS, SETTINGS
+from pinsage.new_pins import SETTINGS
+from pinsage.release.contents import METRICS
 from pinsage.release.release import Answer, Release
 from pinsage.store.manifest import Fact
 
@@ -116,7 +116,7 @@ def _differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    return flat(validate(yaml.safe_load((folder / SETTINGS).read_text(encoding="utf-8"))))
+    return flat(load_settings(folder / SETTINGS))
 
 
 def _figures(folder: Path) -> dict[str, float]:

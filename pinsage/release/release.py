@@ -17,9 +17,11 @@ from pinsage.index.exact import ExactScan
 from pinsage.index.header import HEADER
 from pinsage.index.pin_index import PinIndex
 from pinsage.index.query import Neighbors
+from pinsage.new_pins import FILES as NEW_PIN_FILES
+from pinsage.new_pins import NewPin, NewPinEncoder
 from pinsage.release.contents import ANNOY, BOARDS, EMBEDDINGS, PINS, POPULARITY
 from pinsage.release.diversity import SCORES_ALONE, Diversity, diverse
-from pinsage.release.filters import NO_FILTERS, NO_PINS, Boards, Filters, Pins, rows_of
+from pinsage.release.filters import NO_FILTERS, NO_PINS, Boards, Filters, Pins, best_without, rows_of
 from pinsage.release.verification import read_pins, verify_manifest
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
@@ -49,7 +51,7 @@ class Release:
         index = PinIndex.open(folder)
         self._search: PinIndex | ExactScan
         self._search = index if facts["search"] == ANNOY else ExactScan(self._embeddings, popularity)
-        self._boards_path = folder / BOARDS
+        self._folder = folder
 
     @classmethod
     def open(cls, folder: Path, version: str) -> "Release":
@@ -99,6 +101,25 @@ class Release:
             diversity,
         )
 
+    def related_to_new_pin(
+        self, pin: NewPin, k: int = 10, *, filters: Filters = NO_FILTERS, diversity: Diversity = SCORES_ALONE
+    ) -> Answer:
+        """The pins that go best with a pin that the release does not hold, by its words and its picture.
+
+        Raises:
+            InputError: the picture cannot be read, nothing is known of the pin, or k is below 1.
+            ArtifactDamagedError: the model or the words are not what was published.
+        """
+        return self.related_to_vector(self.embed_new_pin(pin), k, filters=filters, diversity=diversity)
+
+    def embed_new_pin(self, pin: NewPin) -> NDArray[np.float32]:
+        """The embedding that a pin would have after a refresh in which nobody has saved it: float32 [d], unit length.
+
+        Raises:
+            InputError, ArtifactDamagedError: as `related_to_new_pin`.
+        """
+        return self._new_pins.embed(pin)
+
     def _pins_left_out(self, filters: Filters) -> Pins:
         on_boards = self._boards.pins_on(filters.boards) if filters.boards else NO_PINS
         return np.union1d(rows_of(filters.pins, self.pin_ids), on_boards)
@@ -113,22 +134,20 @@ class Release:
     ) -> Answer:
         if k < 1:
             raise InputError(f"{k} related pins cannot be given. Ask for at least 1.")
-        pins, scores = self._candidates(search, k * diversity.pool if diversity.is_wanted else k, excluded)
+        wanted = k * diversity.pool if diversity.is_wanted else k
+        pins, scores = best_without(excluded, search, wanted, num_pins=self._search.num_pins)
         if diversity.is_wanted:
             places = diverse(scores, self._embeddings[pins], query, k, diversity)
             pins, scores = pins[places], scores[places]
         return Answer(self.version, self.pin_ids.pin_ids(pins), scores.tolist())
 
-    def _candidates(self, search: Callable[[int], Neighbors], wanted: int, excluded: Pins) -> Neighbors:
-        """The `wanted` best pins that are not excluded: so many more are looked at as are excluded among the best."""
-        count = wanted
-        while True:
-            pins, scores = search(count)
-            keep = ~np.isin(pins, excluded)
-            if keep.sum() >= wanted or len(pins) < count or count >= self._search.num_pins:
-                return pins[keep][:wanted], scores[keep][:wanted]
-            count = min(2 * count + min(len(excluded), wanted), self._search.num_pins)
-
     @cached_property
     def _boards(self) -> Boards:
-        return Boards.read(self._boards_path)
+        return Boards.read(self._folder / BOARDS)
+
+    @cached_property
+    def _new_pins(self) -> NewPinEncoder:
+        """Opened for the first new pin: whoever asks with known pins alone need not wait for the model's checksum."""
+        verify_manifest(self._folder, self.version, NEW_PIN_FILES)
+        dim, digest = int(self.facts["dim"] or 0), str(self.facts.get("picture_digest", ""))
+        return NewPinEncoder.open(self._folder, dim=dim, picture_digest=digest)

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 # From the ground up. A room may import the rooms before it, never those after it.
 ROOMS = (
     "errors section live_settings settings settings_file config progress store cluster compiled catalog datasets pairs "
-    "graph features walks batches model training inference index evaluation release drift report tracking promotion "
-    "serving ingest"
+    "graph features walks batches model training inference new_pins index evaluation release drift report tracking "
+    "promotion query_row serving ingest"
 ).split()
 
 # Rooms that know only some of those before them.

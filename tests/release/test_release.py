@@ -25,7 +25,7 @@ def release(request, tmp_path_factory) -> Release:
 
 def by_score(release, pin, without=()) -> list[str]:
     """All other pins by falling score."""
-    folder = release._boards_path.parent
+    folder = release._folder
     embeddings, popularity = np.load(folder / "embeddings.npy"), np.load(folder / "popularity.npy")
     order = np.argsort(-(embeddings @ embeddings[pin] + popularity))
     return [f"pin-{other:05d}" for other in order if other != pin and other not in without]
@@ -41,7 +41,7 @@ def test_related_pins_are_those_of_a_sort(release):
 
 def test_a_vector_is_answered_like_the_pin_it_belongs_to(release):
     """Whatever its length; the pin itself is not left out."""
-    vector = 3 * np.load(release._boards_path.parent / "embeddings.npy")[7]
+    vector = 3 * np.load(release._folder / "embeddings.npy")[7]
     assert set(release.related("pin-00007", 5).pin_ids) <= set(release.related_to_vector(vector, 6).pin_ids)
 
 
@@ -69,7 +69,7 @@ def test_filters_that_leave_nothing_give_an_empty_answer(release):
 
 def test_a_varied_list_leaves_out_what_is_alike(release):
     """No two pins of it are nearer than asked for, and the first is still the best."""
-    folder = release._boards_path.parent
+    folder = release._folder
     embeddings = np.load(folder / "embeddings.npy")
     answer = release.related("pin-00003", 6, diversity=Diversity(max_cosine=0.5, pool=10))
     rows = [int(pin_id[4:]) for pin_id in answer.pin_ids]

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient, pyfunc
+from new_pin_world import write_network, write_words
 
 from pinsage.config import load_settings
 from pinsage.drift.measures import Measure, assess
@@ -92,7 +93,7 @@ class World:
         write_measures(folder, self.measures)
 
     def write_train(self, folder: Path, hit_rate: float) -> None:
-        (folder / "model.json").write_text("{}")
+        write_network(folder, 3)
         pq.write_table(pa.table({"step": [10, 20], "loss": [0.5, 0.4]}), folder / "curve.parquet")
         pq.write_table(pa.table({"step": [20], "hit_rate_at_10": [hit_rate]}), folder / "validation.parquet")
 
@@ -103,7 +104,10 @@ class World:
     def write_pair(self, folder: Path, hit_rate: float) -> None:
         """Nothing: these models are not scored again, since no code makes their features."""
 
-    write_connect = write_featurize_text = write_pair
+    write_connect = write_pair
+
+    def write_featurize_text(self, folder: Path, hit_rate: float) -> None:
+        write_words(folder)
 
     def write_index(self, folder: Path, hit_rate: float) -> None:
         PinIndex.build(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), folder, IndexPlan(num_trees=2))
