@@ -79,8 +79,10 @@ _TABLE = (
         ("report",), "Write the page with pictures, and the explorer of what changed for each pin.", sees_champion=True,
     ),
     Stage(
-        "promote", 3,
-        ("ingest", "pair", "connect", "train", "embed", "index", "evaluate", "compare_days", "report"), ("promote",),
+        "promote", 4,
+        ("ingest", "pair", "connect", "featurize_text", "train", "embed", "index", "evaluate", "compare_days",
+         "report"),
+        ("promote",),
         "Register the model; make it champion if it passes every check against the champion.", has_artifact=False,
     ),
     Stage(
@@ -88,7 +90,7 @@ _TABLE = (
         "Wait for a person's word on the model, if `promote.require_approval` is set.", has_artifact=False,
     ),
     Stage(
-        "release", 2, ("ingest", "featurize_text", "train", "embed", "index", "evaluate", "approve"), ("release",),
+        "release", 3, ("ingest", "featurize_text", "train", "embed", "index", "evaluate", "approve"), ("release",),
         "Release the champion: index, embeddings and model in one folder, and CURRENT names it.", has_artifact=False,
     ),
 )  # fmt: skip

@@ -77,7 +77,7 @@ def encoder_identity(settings: Settings, _home: Path) -> dict[str, str]:
 
 
 def encoder_digest(settings: VisualSettings) -> str:
-    """What tells two encoders of one setting apart: the descriptor's name, or the SHA-256 of the weights of vgg16.
+    """The mark of an encoder that decides its vectors: the descriptor's name, or the SHA-256 of the weights of vgg16.
 
     Raises:
         SettingsError: the file with the weights is missing.

@@ -8,36 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from evaluation_world import World, write_dataset
+from refresh_world import add_pin, champion, current, refresh, train_and_release, vectors
 from typer.testing import CliRunner
 
-from pinsage.catalog.catalog import Catalog
 from pinsage.errors import InputError, RunRecordError, SettingsError
 from pinsage.release.releases import Releases
 from pinsage.store.deployment import open_store
-from pinsage.store.run import Run, StageResult
+from pinsage.store.run import StageResult
 from tasks.command_line.cli import app
 from tasks.running.refresh import open_refresh, served_model
 from tasks.running.runner import run_stage
 from tasks.stages import REFRESH_STAGES, STAGES
 
 TOPIC = [f"pin-{pin:02d}" for pin in range(1, 40, 2)]  # on the odd boards, with pictures of the sea
-ANY = {"refresh.max_churn": 1.0}
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A data folder in which a model was trained and released, and the data set beside it."""
-    folder = tmp_path_factory.mktemp("refresh")
-    # Room for all neighbors: of those with equal weights at the last place a row keeps some, drawn by its number.
-    world = World(folder / "home", write_dataset(folder / "data"), **{"walk.num_neighbors": 39})
-    for stage in ("index", "evaluate", "compare_days", "report"):
-        world.publish(stage)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for stage in ("promote", "approve", "release"):
-            run_stage(stage, world.run, world.home)
-    return folder
+    return train_and_release(tmp_path_factory.mktemp("refresh"))
 
 
 @pytest.fixture
@@ -52,48 +41,11 @@ def tables(trained, tmp_path) -> Path:
     return shutil.copytree(trained / "data", tmp_path / "data")
 
 
-def add_pin(tables: Path, pin_id: str, boards=(), **fields) -> None:
-    """Add a pin to a data set, and save it to boards."""
-    for name, rows in (
-        ("pins", [{"pin_id": pin_id, **fields}]),
-        ("saves", [{"board_id": board, "pin_id": pin_id} for board in boards]),
-    ):
-        before = pq.read_table(tables / f"{name}.parquet")
-        added = pa.Table.from_pylist(rows, before.schema)
-        pq.write_table(pa.concat_tables([before, added]), tables / f"{name}.parquet")
-
-
 def remove_pin(tables: Path, pin_id: str) -> None:
     """Remove a pin and its saves from a data set."""
     for name in ("pins", "saves"):
         before = pq.read_table(tables / f"{name}.parquet")
         pq.write_table(before.filter(pa.compute.not_equal(before["pin_id"], pin_id)), tables / f"{name}.parquet")
-
-
-def refresh(home: Path, tables: Path, run_id: str = "refresh", **settings) -> Run:
-    """A refresh with other tables, at its end."""
-    run = open_refresh(run_id, home, {"data.dataset": str(tables), **ANY, **settings}, {})
-    for stage in REFRESH_STAGES:
-        run_stage(stage, run, home)
-    return run
-
-
-def vectors(home: Path, run: Run) -> dict[str, np.ndarray]:
-    """The embedding of each pin of a run, by pin_id."""
-    folders = {stage: open_store(home).artifacts.folder(stage, run.result(stage).key) for stage in ("ingest", "embed")}
-    embeddings = np.load(folders["embed"] / "embeddings.npy")
-    return dict(zip(Catalog.open(folders["ingest"]).pin_ids.array.to_pylist(), embeddings, strict=True))
-
-
-def champion(home: Path) -> Run:
-    """The run that trained the model."""
-    return open_store(home).runs.open("world")
-
-
-def current(home: Path):
-    """The release that serves."""
-    releases = Releases(open_store(home))
-    return releases.open(releases.current().version)
 
 
 def test_over_unchanged_tables_a_refresh_makes_nothing(home, tables):
