@@ -1,12 +1,11 @@
 """Small releases for tests: artifacts of a few pins with a seed of their own, and a store to release them in."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from safetensors.numpy import save_file
+from new_pin_world import write_network, write_words
 
 from pinsage.config import load_settings
 from pinsage.index.build import IndexPlan, write_index
@@ -35,7 +34,7 @@ class ReleaseWorld:
         writers = {
             "ingest": lambda folder: write_catalog(folder, num_pins),
             "featurize_text": write_words,
-            "train": lambda folder: write_model(folder, dim),
+            "train": lambda folder: write_network(folder, dim),
             "embed": lambda folder: write_vectors(folder, embeddings, popularity),
             "index": lambda folder: write_index(
                 embeddings, popularity, folder, IndexPlan(5, 1000), model_key=key("train", number)
@@ -84,18 +83,6 @@ def write_catalog(folder: Path, num_pins: int) -> None:
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")
-
-
-def write_words(folder: Path) -> None:
-    """Two words."""
-    np.save(folder / "words.npy", np.eye(2, dtype=np.float32))
-    pq.write_table(pa.table({"word": ["sea", "tree"], "count": [3, 2]}), folder / "vocabulary.parquet")
-
-
-def write_model(folder: Path, dim: int) -> None:
-    """As much of a network as a release looks at."""
-    save_file({"head": np.zeros((dim, dim), np.float32)}, folder / "model.safetensors")
-    (folder / "model.json").write_text(json.dumps({"embedding_dim": dim}))
 
 
 def write_vectors(folder: Path, embeddings: np.ndarray, popularity: np.ndarray) -> None:

@@ -1,10 +1,14 @@
 """An opened release answers as an exact scan does, and leaves out what it is asked to."""
 
+import shutil
+
 import numpy as np
 import pytest
+from new_pin_world import picture
 from release_world import NUM_PINS, ReleaseWorld
 
-from pinsage.errors import InputError, UnknownPinError
+from pinsage.errors import ArtifactDamagedError, InputError, UnknownPinError
+from pinsage.new_pins import NewPin
 from pinsage.release.diversity import Diversity
 from pinsage.release.filters import Filters
 from pinsage.release.release import Release
@@ -43,6 +47,30 @@ def test_a_vector_is_answered_like_the_pin_it_belongs_to(release):
     """Whatever its length; the pin itself is not left out."""
     vector = 3 * np.load(release._folder / "embeddings.npy")[7]
     assert set(release.related("pin-00007", 5).pin_ids) <= set(release.related_to_vector(vector, 6).pin_ids)
+
+
+def test_a_new_pin_is_answered_by_its_words_and_picture(release):
+    """As its embedding is, which has the length of the others; filters hold for it, too."""
+    pin = NewPin(title="sea", annotations=["tree"], image=picture())
+    vector = release.embed_new_pin(pin)
+    answer = release.related_to_new_pin(pin, 5, filters=Filters(pins=frozenset({"pin-00003"})))
+    expected = release.related_to_vector(vector, 6).pin_ids
+    assert answer.pin_ids == [pin_id for pin_id in expected if pin_id != "pin-00003"][:5]
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "words.npy", "settings.yaml"])
+def test_a_damaged_model_answers_no_new_pin_and_every_known_one(release, tmp_path, name):
+    """It is looked at for the first new pin alone."""
+    folder = shutil.copytree(release._folder, tmp_path / "copy")
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).unlink()
+    (folder / name).write_bytes(content)
+    copy = Release.open(folder, release.version)
+    assert copy.related("pin-00007", 5) == release.related("pin-00007", 5)
+    with pytest.raises(ArtifactDamagedError, match="pinsage release rollback"):
+        copy.embed_new_pin(NewPin(title="sea"))
 
 
 @pytest.mark.parametrize(
