@@ -4,22 +4,28 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from pinsage.features.descriptor import Descriptor
 from pinsage.features.text import WordVectors
-from pinsage.model.file import save_network
-from pinsage.model.network import PinSageNetwork
 from pinsage.model.shape import NetworkShape
+
+if TYPE_CHECKING:
+    from pinsage.model.network import PinSageNetwork
 
 WORDS, WORD_SIZE = ["sea", "wave", "tree", "forest", "etsy", "lemon_pie"], 4
 
 
-def write_network(folder: Path, dim: int, *, word_size: int = WORD_SIZE) -> PinSageNetwork:
+def write_network(folder: Path, dim: int, *, word_size: int = WORD_SIZE) -> "PinSageNetwork":
     """A network with one convolution and random weights; returns it."""
+    import torch  # here, since servers of the tests that read no network import this module
+
+    from pinsage.model.file import save_network
+    from pinsage.model.network import PinSageNetwork
+
     content = (("visual", Descriptor.dim), ("has_picture", 1), ("text", word_size), ("has_text", 1))
     saves = (("spectral", 3), ("has_saves", 1), ("log_degree", 1))
     network = PinSageNetwork(NetworkShape((*content, *saves), 1, 16, dim, "importance", has_linear_path=True), seed=3)
