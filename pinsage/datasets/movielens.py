@@ -29,6 +29,7 @@ NO_GENRES = "(no genres listed)"
 FIELD_SEPARATOR = "\x1f"
 POSTER_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 POSTERS_AT_ONCE = 256
+LAST_SECOND = 2**62 // 1_000_000  # what fits a time in microseconds
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,9 @@ def _saves(ratings: pa.Table, min_rating: float) -> pa.Table:
     taken = ratings.filter(pc.greater_equal(ratings.column("rating"), min_rating))
     if not taken.num_rows:
         raise DatasetError(f"None of {ratings.num_rows:,} ratings is at least {min_rating:g}. Lower min_rating.")
-    seconds = taken.column("timestamp").cast(pa.timestamp("s", tz="UTC"))
+    # A time beyond any calendar stays beyond it, so that ingest quarantines its row; the cast would refuse the table.
+    seconds = pc.min_element_wise(taken.column("timestamp"), LAST_SECOND, skip_nulls=False)
+    seconds = pc.max_element_wise(seconds, -LAST_SECOND, skip_nulls=False).cast(pa.timestamp("s", tz="UTC"))
     return pa.table(
         {
             "board_id": taken.column("userId"),

@@ -56,6 +56,14 @@ def test_movies_users_and_ratings_become_pins_boards_and_saves(tmp_path):
     assert saves[0]["saved_at"].isoformat() == "2000-07-30T18:45:03+00:00"
 
 
+@pytest.mark.parametrize("second", [2**63 - 1, -(2**63) + 1])
+def test_a_time_beyond_any_calendar_costs_its_row_alone(tmp_path, second):
+    """Ingest puts it into quarantine."""
+    ratings = CSV["ratings.csv"] + f"8,2,5.0,{second}\n"
+    import_movielens(folder_of(tmp_path / "ml", {**CSV, "ratings.csv": ratings}), tmp_path / "data")
+    assert ingested(tmp_path / "data", tmp_path / "out").num_saves == 3
+
+
 def test_ingest_takes_what_the_importer_wrote(tmp_path):
     """No row is quarantined."""
     import_movielens(folder_of(tmp_path / "ml", CSV), tmp_path / "data")
