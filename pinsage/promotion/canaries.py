@@ -20,7 +20,8 @@ from pinsage.release.difference import DEPTH, Related
 
 MOST_ROWS = 10_000
 MOST_WITHIN = 1000
-_COLUMNS = ("pin_id", "neighbor_pin_id")
+SHOWN_CHARACTERS = 200
+_COLUMNS, _WITHIN = ("pin_id", "neighbor_pin_id"), "within"
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,17 @@ def read_canaries(url: str) -> list[Canary]:
         InputError: it cannot be read, lacks a column, or holds a value that is none.
     """
     table = _read(url)
-    if missing := [name for name in _COLUMNS if name not in table.column_names]:
-        raise InputError(f"The canaries in {url} have no column '{missing[0]}'. They need {' and '.join(_COLUMNS)}.")
+    for name in _COLUMNS:
+        if table.column_names.count(name) != 1:
+            there = "no" if name not in table.column_names else "more than one"
+            raise InputError(f"The canaries in {url} have {there} column '{name}'. They need {' and '.join(_COLUMNS)}.")
     if len(table) > MOST_ROWS:
         raise InputError(
             f"There are {len(table):,} canaries in {url}, and {MOST_ROWS:,} may be. Keep those that matter."
         )
-    rows = table.select([*_COLUMNS, *(["within"] if "within" in table.column_names else [])]).to_pylist()
-    return [_canary(row, place, url) for place, row in enumerate(rows, 1)]
+    columns = [table.column(name).to_pylist() for name in _COLUMNS]
+    within = table.column(_WITHIN).to_pylist() if _WITHIN in table.column_names else [DEPTH] * len(table)
+    return [_canary(row, place, url) for place, row in enumerate(zip(*columns, within, strict=True), 1)]
 
 
 def failures(canaries: list[Canary], model: Related) -> Iterator[str]:
@@ -64,21 +68,27 @@ def failures(canaries: list[Canary], model: Related) -> Iterator[str]:
 
 def _read(url: str) -> pa.Table:
     try:
-        with fsspec.open(url, "rb") as file:
+        filesystem, path = fsspec.core.url_to_fs(url)
+        # Not opened before it is looked at: a named pipe would keep us waiting for ever.
+        if filesystem.info(path)["type"] != "file":
+            raise ValueError("it is no file")
+        with filesystem.open(path, "rb") as file:
             # Ids are text, whatever they look like: 007 is not 7.
             as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(_COLUMNS, pa.string()))
-            return pyarrow.csv.read_csv(file, convert_options=as_text) if url.endswith(".csv") else pq.read_table(file)
+            table = pyarrow.csv.read_csv(file, convert_options=as_text) if url.endswith(".csv") else pq.read_table(file)
+        table.validate(full=True)  # Arrow does not look at the bytes of texts when it reads Parquet
+        return table
     except (OSError, ValueError, ImportError) as error:  # Arrow's errors are among them
-        fact = str(error).partition("\n")[0]
-        raise InputError(f"The canaries in {url} cannot be read ({fact}). Check promote.canaries.") from None
+        fact = str(error).partition("\n")[0][:SHOWN_CHARACTERS]
+        raise InputError(f"The canaries in {url} cannot be read ({fact!a}). Check promote.canaries.") from None
 
 
-def _canary(row: dict[str, object], place: int, url: str) -> Canary:
-    pin_id, neighbor = (row[name] for name in _COLUMNS)
-    within = row.get("within", DEPTH)
+def _canary(row: tuple[object, ...], place: int, url: str) -> Canary:
+    pin_id, neighbor, within = row
     is_count = isinstance(within, int) and not isinstance(within, bool) and 1 <= within <= MOST_WITHIN
     if not pin_id or not neighbor or not is_count:
         raise InputError(
-            f"Row {place} of the canaries in {url} is {row}: it needs two pin ids and a `within` of 1 to {MOST_WITHIN}."
+            f"Row {place} of the canaries in {url} is {ascii(row)[:SHOWN_CHARACTERS]}: it needs two pin ids and a "
+            f"`within` of 1 to {MOST_WITHIN}."
         )
     return Canary(str(pin_id), str(neighbor), int(str(within)))

@@ -1,5 +1,6 @@
 """The owner's canaries: read from Parquet or CSV, asked of a model, and a sentence for each that does not hold."""
 
+import os
 import re
 from types import SimpleNamespace
 
@@ -48,6 +49,7 @@ def test_canaries_that_do_not_hold_are_named():
         ("pin_id,neighbor_pin_id,within\na,b,0\n", "Row 1 of the canaries"),
         ("pin_id,neighbor_pin_id,within\na,b,ten\n", "Row 1 of the canaries"),
         ("pin_id,neighbor_pin_id\na,b\n,b\n", "Row 2 of the canaries"),
+        ("pin_id,pin_id,neighbor_pin_id\na,b,c\n", "more than one column 'pin_id'"),
         ("", "cannot be read"),
         (None, "cannot be read"),
     ],
@@ -65,3 +67,14 @@ def test_a_parquet_file_that_is_none_is_one_sentence(tmp_path):
     (tmp_path / "a.parquet").write_text("pin_id\n")
     with pytest.raises(InputError, match="cannot be read"):
         read_canaries(str(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "folder.parquet", "loop.csv", "zero.csv"])
+def test_a_path_to_no_file_is_refused_at_once(tmp_path, name):
+    """A pipe that nobody writes to would be read for ever, and the zeros of a device without an end."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    (tmp_path / "zero.csv").symlink_to("/dev/zero")
+    with pytest.raises(InputError, match=r"cannot be read \(.*Check promote\.canaries"):
+        read_canaries(str(tmp_path / name))
