@@ -100,30 +100,34 @@ def load_weights(network: Vgg16, path: Path) -> None:
     found = _state(path)
     for key, tensor in network.state_dict().items():
         if not isinstance(found.get(key), Tensor):
-            raise _wrong(path, f"has no tensor '{key}'")
+            raise _wrong(path, f"have no tensor '{key}'")
         if found[key].shape != tensor.shape:
-            raise _wrong(path, f"has '{key}' of shape {list(found[key].shape)} where {list(tensor.shape)} is needed")
+            raise _wrong(path, f"have '{key}' of shape {list(found[key].shape)} where {list(tensor.shape)} is needed")
         if not torch.isfinite(found[key]).all():
-            raise _wrong(path, f"has numbers in '{key}' that are NaN or infinite")
+            raise _wrong(path, f"have numbers in '{key}' that are NaN or infinite")
     network.load_state_dict({key: found[key] for key in network.state_dict()})
 
 
 def _state(path: Path) -> dict[str, Any]:
     import pickle
 
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, SafetensorError) as error:
+        state = (
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except pickle.UnpicklingError:  # PyTorch's own advice is to load it all the same, and so to run what is in it
+        raise _wrong(path, "hold something else than tensors") from None
+    except Exception as error:  # on bytes that are no weights PyTorch raises whatever its steps do
         if is_machine_fault(error):
             raise
-        raise _wrong(path, f"cannot be read as weights ({str(error)[:200]})") from None
+        fact = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise _wrong(path, f"cannot be read as weights ({fact!a})") from None
     if not isinstance(state, dict):
-        raise _wrong(path, f"holds a {type(state).__name__}, not a mapping of tensors")
+        raise _wrong(path, f"hold a {type(state).__name__}, not a mapping of tensors")
     return state
 
 
