@@ -54,7 +54,8 @@ def yaml_value(text: str) -> Any:
     except RecursionError:
         raise ValueError("it nests too deep") from None
     except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        said = " ".join(str(error).split())
+        raise ValueError("".join(sign if sign.isprintable() else "?" for sign in said)) from None
 
 
 def _text(path: Path) -> str:

@@ -24,12 +24,12 @@ def comparison_asked(ladder: str, variants: Sequence[str], seeds: str) -> Compar
     for text in variants:
         name, colon, rest = text.partition(":")
         if not colon or not rest.split() or name in own:
-            raise SettingsError(f"The variant '{text}' cannot be read. Write e.g. 'wide: model.hidden_dim=512', once.")
+            raise SettingsError(f"The variant {text!r} cannot be read. Write e.g. 'wide: model.hidden_dim=512', once.")
         own[name] = dict(parse_override(part) for part in rest.split())
     try:
         numbers = [int(part) for part in seeds.split(",") if part.strip()]
     except ValueError:
-        raise SettingsError(f"The seeds '{seeds}' cannot be read. Write e.g. 0,1,2.") from None
+        raise SettingsError(f"The seeds {seeds!r} cannot be read. Write e.g. 0,1,2.") from None
     return Comparison(ladder, own, numbers)
 
 
