@@ -42,6 +42,15 @@ def test_servers_are_told_to_listen_on_loopback_only(deployment):
     assert "--skip-serve-logs" in scheduler.argv
 
 
+def test_the_reader_of_dags_tells_of_faults_alone(deployment):
+    """It would tell of each look at each file, for as long as the servers are up."""
+    levels = {
+        service.name: service.environment.get("AIRFLOW__LOGGING__LOGGING_LEVEL")
+        for service in airflow_services(deployment)
+    }
+    assert levels == {"airflow-api-server": None, "airflow-scheduler": None, "airflow-dag-processor": "WARNING"}
+
+
 def test_another_airflow_of_the_same_shell_is_left_out(deployment, monkeypatch):
     """Its home, its database and its tracking server are not ours."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
