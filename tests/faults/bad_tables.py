@@ -304,7 +304,7 @@ def _folder_of_files(rng: Random, folder: Path) -> None:
         lambda part: pq.write_table(table.slice(half).select(rng.sample(table.column_names, 1)), part),
         lambda part: pq.write_table(table.slice(0, 0), part),
         lambda part: pq.write_table(table.slice(half), part.with_name(rng.choice(["_2.parquet", "2.PARQUET"]))),
-        lambda part: pq.write_table(table.slice(half), part.with_name("\udcff.parquet")),
+        lambda part: (pq.write_table(table, part), part.rename(part.with_name("\udcff.parquet"))),
         lambda part: part.write_bytes(b""),
         lambda part: part.mkdir(),
     ]
