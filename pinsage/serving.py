@@ -24,7 +24,7 @@ from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Object, Prope
 import pinsage
 from pinsage.catalog.ids import PinIds
 from pinsage.config import save_settings
-from pinsage.errors import InputError, PinSageError
+from pinsage.errors import ArtifactDamagedError, InputError, PinSageError
 from pinsage.features.text import VECTORS, VOCABULARY
 from pinsage.features.visual import encoder_digest
 from pinsage.index.pin_index import PinIndex
@@ -37,7 +37,7 @@ from pinsage.settings import Settings
 from pinsage.store import manifest as manifests
 from pinsage.store.manifest import Facts, Manifest
 
-PINS = "pins.parquet"
+PINS, PINS_SHA256 = "pins.parquet", "pins_sha256"
 # What a served model imports; torch is not among it.
 REQUIREMENTS = ("mlflow", "annoy", "numpy", "pandas", "pillow", "pyarrow", "pydantic", "PyYAML", "safetensors")
 
@@ -75,11 +75,13 @@ class RelatedPins(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Open the index, the pins it answers with, and the encoder of new pins, after their checksums agreed."""
-        pins = pq.read_table(context.artifacts["pins"], columns=["pin_id", "title"])
+        path, folder = (Path(context.artifacts[name]) for name in ("pins", "new_pins"))
+        manifest = _verify(folder, path)
+        pins = pq.read_table(path, columns=["pin_id", "title"])
         self.pin_ids = PinIds(pins["pin_id"].combine_chunks())
         self.titles = pins["title"]
         self.index = PinIndex.open(Path(context.artifacts["index"]))
-        self.version, self.new_pins = _open_encoder(Path(context.artifacts["new_pins"]), self.index.dim)
+        self.version, self.new_pins = manifest.key, _open_encoder(folder, manifest, self.index.dim)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> list[Answer]:
         """One answer per row: `pin_id`, `is_new`, `related` (the highest score first), `error` and `version`.
@@ -127,8 +129,8 @@ def save_model(folder: Path, parts: ModelParts) -> None:
         pins, new_pins = Path(scratch) / PINS, Path(scratch) / "new_pins"
         table = pa.table({"pin_id": parts.pin_ids, "title": parts.titles})
         pq.write_table(table, pins, compression="zstd", write_page_checksum=True)
-        _write_encoder(new_pins, parts)
-        _open_encoder(new_pins, PinIndex.open(parts.index).dim)
+        _write_encoder(new_pins, parts, pins)
+        _open_encoder(new_pins, _verify(new_pins, pins), PinIndex.open(parts.index).dim)
         pyfunc.save_model(
             path=str(folder),
             python_model=__file__,
@@ -169,25 +171,30 @@ def _requirements(settings: Settings) -> list[str]:
     return [*REQUIREMENTS, *(["torch"] if settings.visual.encoder == "vgg16" else [])]
 
 
-def _write_encoder(folder: Path, parts: ModelParts) -> None:
+def _write_encoder(folder: Path, parts: ModelParts, pins: Path) -> None:
     folder.mkdir()
     sources = {parts.network: (WEIGHTS, SHAPE), parts.words: (VECTORS, VOCABULARY)}
     for source, names in sources.items():
         for name in names:
             shutil.copyfile(source / name, folder / name)
     save_settings(parts.settings, folder / SETTINGS)
-    facts: Facts = {"picture_digest": encoder_digest(parts.settings.visual)}
+    facts: Facts = {"picture_digest": encoder_digest(parts.settings.visual), PINS_SHA256: manifests.file_sha256(pins)}
     files = manifests.file_entries(folder)
     manifest = Manifest("new_pins", parts.version, 1, {}, {}, {}, pinsage.__version__, files, facts)
     (folder / manifests.NAME).write_text(manifest.to_json(), encoding="utf-8")
 
 
-def _open_encoder(folder: Path, dim: int) -> tuple[str, NewPinEncoder]:
-    """The version of the model and its encoder of new pins."""
+def _verify(folder: Path, pins: Path) -> Manifest:
+    """The manifest of the encoder of new pins, after its files and the table of pins agreed with it."""
     manifest = Manifest.read(folder)
     manifests.verify(folder, manifest)
-    digest = str(manifest.facts["picture_digest"])
-    return manifest.key, NewPinEncoder.open(folder, dim=dim, picture_digest=digest)
+    if manifests.file_sha256(pins) != manifest.facts.get(PINS_SHA256):
+        raise ArtifactDamagedError(f"{pins} is not the table that was saved. Load the model from MLflow again.")
+    return manifest
+
+
+def _open_encoder(folder: Path, manifest: Manifest, dim: int) -> NewPinEncoder:
+    return NewPinEncoder.open(folder, dim=dim, picture_digest=str(manifest.facts["picture_digest"]))
 
 
 set_model(RelatedPins())

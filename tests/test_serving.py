@@ -203,7 +203,10 @@ def test_the_model_holds_code_and_weights_but_no_pickle(folder):
     assert not [line for line in requirements if line.startswith("torch")]
 
 
-@pytest.mark.parametrize("name", ["index.ann", "model.safetensors", "words.npy", "vocabulary.parquet", "manifest.json"])
+NAMES = ("index.ann", "pins.parquet", "model.safetensors", "words.npy", "vocabulary.parquet", "manifest.json")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_damaged_file_is_refused_when_the_model_is_loaded(folder, tmp_path, name):
     """A flipped bit stops the serving process instead of giving wrong answers."""
     damaged = shutil.copytree(folder, tmp_path / "damaged")

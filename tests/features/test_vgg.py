@@ -116,7 +116,7 @@ def test_a_file_that_is_no_weights_is_explained(tmp_path, name):
     """Some other bytes, or no file at all."""
     if name != "missing.pth":
         (tmp_path / name).write_bytes(b"<html>not found</html>" * 9)
-    with pytest.raises(SettingsError, match="cannot be read as weights|hold something else than tensors") as caught:
+    with pytest.raises(SettingsError, match=r"cannot be read as weights|hold something else than tensors") as caught:
         load_weights(narrow(), tmp_path / name)
     assert "weights_only" not in str(caught.value)  # PyTorch advises to run what is in the file
 
