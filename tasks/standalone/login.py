@@ -6,6 +6,7 @@ start runs and read what the owner may read.
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from tasks.following.airflow_api import User
 
 USER = "pinsage"
 _FILE = "login.json"
+_SECRET = re.compile(rb"[A-Za-z0-9_-]{86}")  # 64 bytes as URL-safe base64
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,16 @@ def login_at(url: str, home: Path) -> User | None:
 
 
 def secret(path: Path) -> str:
-    """The random text in `path`, made at the first call; only the owner may read it."""
-    if not path.is_file():
+    """The random text in `path`, made at the first call, or anew if it is damaged; only the owner may read it.
+
+    What was signed with another one is not known any more: whoever is logged in has to log in again.
+    """
+    found = path.read_bytes() if path.is_file() else b""
+    if not _SECRET.fullmatch(found):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_secret(path, secrets.token_urlsafe(64))
-    return path.read_text(encoding="utf-8")
+        found = path.read_bytes()
+    return found.decode("ascii")
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -2,15 +2,16 @@
 
 import gc
 import os
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from data_set_world import good_world, ingest, ingested, reasons, write
+from data_set_world import NOW, good_world, ingest, ingested, reasons, write
 
+from pinsage.config import load_settings
 from pinsage.errors import DatasetError
 from pinsage.ingest.source.dataset import Dataset
+from pinsage.ingest.source.fingerprint import identity_at
 
 URLS = {
     "a zip that is not there": "zip://x::/nonexistent.zip",
@@ -90,13 +91,26 @@ def test_a_column_in_another_case_beside_the_right_one_is_ignored(tmp_path):
     assert ingested(write(tmp_path / "data", pins=pins), tmp_path / "out").num_pins == 3
 
 
-@pytest.mark.parametrize("path", ["x" * 300, "loop", "loop/a.jpg", "good.jpg/a.jpg", "a\u200bb"])
+PATHS = {
+    "a component of 300 characters": "x" * 300,
+    "6,000 characters": "a/" * 3000 + "a.jpg",
+    "a link to itself": "loop",
+    "beyond a link to itself": "loop/a.jpg",
+    "two links to each other": "there",
+    "beyond a file": "good.jpg/a.jpg",
+    "a character that nobody sees": "a\u200bb",
+}
+
+
+@pytest.mark.parametrize("path", PATHS.values(), ids=PATHS)
 def test_a_path_that_no_file_system_takes_is_quarantined(tmp_path, path):
-    """The other pictures stay."""
+    """The other pictures stay, and the data set has an identity."""
     pins = pa.table({"pin_id": ["a", "b", "c"], "image_path": ["good.jpg", path, None]})
     folder = write(tmp_path / "data", pins=pins)
     (folder / "good.jpg").write_bytes(b"picture")
-    (folder / "loop").symlink_to(Path(folder / "loop"))
+    for name, target in (("loop", "loop"), ("there", "back"), ("back", "there")):
+        (folder / name).symlink_to(target)
     done = ingest(folder, tmp_path / "out")
     assert [row[:2] for row in reasons(tmp_path / "out")] == [("pictures", 1)]
     assert {count.table: count.kept for count in done.counts}["pictures"] == 1
+    assert identity_at(load_settings(overrides={"data.dataset": str(folder)}), NOW)["picture_files"]

@@ -1,13 +1,14 @@
 """The one user of the servers on this machine: made once, kept for the owner's eyes, forgotten with its file."""
 
 import json
+import re
 import stat
 
 import pytest
 
 from pinsage.errors import SettingsError
 from tasks.standalone.deployment import Deployment
-from tasks.standalone.login import find_login, login_at, login_of
+from tasks.standalone.login import find_login, login_at, login_of, secret
 
 
 def test_the_password_is_made_once_and_only_its_owner_may_read_it(tmp_path):
@@ -34,6 +35,36 @@ def test_a_file_without_a_password_is_named(tmp_path, text):
     (tmp_path / "login.json").write_text(text)
     with pytest.raises(SettingsError, match=r"login\.json holds no password of the user 'pinsage'"):
         find_login(tmp_path)
+
+
+def flipped(content: bytes):
+    """The content with one bit changed, for every bit."""
+    for place in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[place // 8] ^= 1 << place % 8
+        yield bytes(changed)
+
+
+def test_no_flip_of_a_bit_of_the_login_is_a_traceback(tmp_path):
+    """Another password cannot be told from the right one, but by the servers; whatever is no password is named."""
+    content = login_of(tmp_path).file.read_bytes()
+    for changed in flipped(content):
+        (tmp_path / "login.json").write_bytes(changed)
+        try:
+            assert find_login(tmp_path).user.name == "pinsage"
+        except SettingsError as error:
+            assert "holds no password" in str(error)  # noqa: PT017 - both outcomes are right
+
+
+def test_a_damaged_secret_is_made_anew(tmp_path):
+    """It goes into the environment of a server, which takes no other bytes than those of a text."""
+    first = secret(tmp_path / "secret")
+    assert secret(tmp_path / "secret") == first
+    for changed in flipped(first.encode()[:9]):
+        (tmp_path / "secret").write_bytes(changed + first.encode()[9:])
+        assert re.fullmatch(r"[A-Za-z0-9_-]{86}", secret(tmp_path / "secret"))
+    (tmp_path / "secret").write_bytes(b"")
+    assert len(secret(tmp_path / "secret")) == 86
 
 
 def test_the_password_is_given_to_this_machine_alone(tmp_path):

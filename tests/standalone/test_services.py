@@ -1,5 +1,6 @@
 """Servers are started once, known again, and ended with all they started; strangers are left alone."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -81,6 +82,23 @@ def test_a_pid_that_now_belongs_to_another_process_is_not_ours(make):
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_no_flip_of_a_bit_of_the_record_makes_another_process_ours(make):
+    """It is ours, or no process is: then the port that it holds is what stops a second start."""
+    service = make()
+    service.start()
+    pid, content = service.process().pid, service.record.read_bytes()
+    for place in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[place // 8] ^= 1 << place % 8
+        service.record.write_bytes(changed)
+        found = service.process()
+        assert found is None or found.pid == pid
+        if found:
+            with contextlib.suppress(ServiceError):
+                service.check_port()
+    service.record.write_bytes(content)
 
 
 def test_a_port_that_a_stranger_holds_is_named_with_the_way_out(make):
