@@ -140,7 +140,7 @@ def _state() -> TrainingState:
 
 def _told(state: TrainingState) -> Any:
     weights = [tensor.detach().numpy().tobytes() for tensor in state.network.state_dict().values()]
-    moments = [value.numpy().tobytes() for each in state.optimizer.state.values() for value in each.values()]
+    moments = [(name, each[name].numpy().tobytes()) for each in state.optimizer.state.values() for name in sorted(each)]
     return state.step, state.best_hit_rate, state.curve, weights, moments
 
 
