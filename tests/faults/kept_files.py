@@ -141,7 +141,7 @@ def _state() -> TrainingState:
 def _told(state: TrainingState) -> Any:
     weights = [tensor.detach().numpy().tobytes() for tensor in state.network.state_dict().values()]
     moments = [(name, each[name].numpy().tobytes()) for each in state.optimizer.state.values() for name in sorted(each)]
-    return state.step, state.best_hit_rate, state.curve, weights, moments
+    return state.step, state.best_hit_rate, list(state.curve), weights, moments
 
 
 def _vectors(folder: Path) -> Kept:

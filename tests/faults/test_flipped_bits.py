@@ -60,6 +60,7 @@ def test_the_kinds_are_those_that_there_are(kept):
     for each in kept.values():
         assert each.files
         assert each.answer() == each.answer()
+    assert all(kept[kind].answer() is True for kind in ("checkpoints", "vectors of pictures"))  # the right ones
 
 
 @pytest.mark.parametrize("kind", KINDS)
