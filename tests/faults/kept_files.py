@@ -181,7 +181,9 @@ def _served_model(folder: Path, index: Path) -> Kept:
     write_words(folder / "words")
     pin_ids = [f"pin-{number:05d}" for number in range(NUM_PINS)]
     folders = {"index": index, "network": folder / "network", "words": folder / "words"}
-    save_model(folder / "saved", ModelParts(**folders, settings=load_settings(), version="a", pin_ids=pin_ids, titles=pin_ids))
+    save_model(
+        folder / "saved", ModelParts(**folders, settings=load_settings(), version="a", pin_ids=pin_ids, titles=pin_ids)
+    )
     saved = folder / "saved" / "artifacts"
     places = {"index": saved / index.name, "new_pins": saved / "new_pins", "pins": saved / "pins.parquet"}
     context = SimpleNamespace(artifacts={name: str(place) for name, place in places.items()})
@@ -189,7 +191,9 @@ def _served_model(folder: Path, index: Path) -> Kept:
     def answer() -> Any:
         model = RelatedPins()
         model.load_context(context)
-        answers = model.predict(context, pd.DataFrame([{"pin_id": pin_ids[0]}, {"title": "sea", "annotations": ["tree"]}]))
+        answers = model.predict(
+            context, pd.DataFrame([{"pin_id": pin_ids[0]}, {"title": "sea", "annotations": ["tree"]}])
+        )
         return model.pin_ids.array.to_pylist(), model.titles.to_pylist(), answers
 
     names = ("index.ann", "index.json", "pins.parquet")
