@@ -29,7 +29,7 @@ KINDS = (
 )
 # In these every bit is data or its checksum: a flip that changes nothing would be a flip that nobody looked at.
 ALL_REFUSED = ("files of artifacts", "files of a release", "the index and its header", "the served model")
-ROUNDS = math.ceil(int(os.environ.get("PINSAGE_FAULT_ROUNDS", "0")) / len(KINDS)) or 8
+ROUNDS = max(8, math.ceil(int(os.environ.get("PINSAGE_FAULT_ROUNDS", "0")) / len(KINDS)))
 
 
 @pytest.fixture(scope="module")
