@@ -1,6 +1,6 @@
 """`python tests/seconds_by_folder.py var/junit.xml`: seconds and number of the tests in each folder, the slowest first.
 
-The file is what `make test` with `PYTEST_ADDOPTS=--junitxml=var/junit.xml` leaves; seconds of all processes are added up.
+The file is what `PYTEST_ADDOPTS=--junitxml=var/junit.xml make test` leaves; seconds of all processes are added up.
 """
 
 import sys

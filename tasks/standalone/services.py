@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
 from pinsage.errors import PinSageError
+from pinsage.store.sealed import seal, unseal
 from tasks.standalone.deployment import LOOPBACK, ROOT, Deployment
 
 GRACE_S = 10.0
@@ -37,11 +39,11 @@ class Service:
     def process(self) -> "psutil.Process | None":
         """Our running process, or None: a pid that meanwhile belongs to another process is not ours."""
         try:
-            known = json.loads(self.record.read_text(encoding="utf-8"))
+            known = self._recorded()
             process = psutil.Process(known["pid"])
             is_ours = abs(process.create_time() - known["started"]) < 2
             return process if is_ours and process.status() != psutil.STATUS_ZOMBIE else None
-        except (OSError, ValueError, KeyError, psutil.Error):
+        except (OSError, ValueError, psutil.Error):
             return None
 
     def check_port(self) -> None:
@@ -52,7 +54,7 @@ class Service:
         """
         variable = f"PINSAGE_{self.name.split('-')[0].upper()}_PORT"
         if self.process():
-            port = json.loads(self.record.read_text(encoding="utf-8")).get("port", self.port)
+            port = self._recorded()["port"]
             if port != self.port:
                 raise ServiceError(
                     f"{self.name} runs on port {port}, not {self.port}. Say {variable}={port}, or make stop first."
@@ -80,12 +82,17 @@ class Service:
                 start_new_session=True,
             )
         started = psutil.Process(child.pid).create_time()
-        self.record.write_text(json.dumps({"pid": child.pid, "started": started, "port": self.port}), encoding="utf-8")
+        # Sealed: our servers start one after the other, so a flipped bit in a pid would make one the other.
+        known = seal({"pid": child.pid, "started": started, "port": self.port})
+        self.record.write_text(json.dumps(known), encoding="utf-8")
 
     def last_words(self, lines: int = 8) -> str:
         """The end of its log."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.is_file() else ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def _recorded(self) -> dict[str, Any]:
+        return unseal(json.loads(self.record.read_bytes()), ("pid", "started", "port"))
 
 
 def airflow_services(deployment: Deployment) -> list[Service]:

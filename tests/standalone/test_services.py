@@ -75,7 +75,7 @@ def test_a_pid_that_now_belongs_to_another_process_is_not_ours(make):
     try:
         service = make()
         started = psutil.Process(stranger.pid).create_time() - 100
-        service.record.write_text(json.dumps({"pid": stranger.pid, "started": started}))
+        service.record.write_text(json.dumps({"pid": stranger.pid, "started": started, "port": 0}))
         assert service.process() is None
         assert stop([service]) == []
         assert stranger.poll() is None
@@ -85,9 +85,14 @@ def test_a_pid_that_now_belongs_to_another_process_is_not_ours(make):
 
 
 def test_no_flip_of_a_bit_of_the_record_makes_another_process_ours(make):
-    """It is ours, or no process is: then the port that it holds is what stops a second start."""
-    service = make()
-    service.start()
+    """It is ours, or no process is: then the port that it holds is what stops a second start.
+
+    Its neighbors have been started in the same second, and their numbers differ by a bit.
+    """
+    neighbors = [make(name=f"airflow-{number}") for number in range(6)]
+    service = neighbors[3]
+    for each in neighbors:
+        each.start()
     pid, content = service.process().pid, service.record.read_bytes()
     for place in range(8 * len(content)):
         changed = bytearray(content)
