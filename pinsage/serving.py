@@ -173,8 +173,7 @@ def _requirements(settings: Settings) -> list[str]:
 
 def _write_encoder(folder: Path, parts: ModelParts, pins: Path) -> None:
     folder.mkdir()
-    sources = {parts.network: (WEIGHTS, SHAPE), parts.words: (VECTORS, VOCABULARY)}
-    for source, names in sources.items():
+    for source, names in ((parts.network, (WEIGHTS, SHAPE)), (parts.words, (VECTORS, VOCABULARY))):
         for name in names:
             shutil.copyfile(source / name, folder / name)
     save_settings(parts.settings, folder / SETTINGS)
