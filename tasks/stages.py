@@ -55,7 +55,7 @@ _TABLE = (
     Stage("featurize_saves", 3, ("connect",), ("spectral",), "Factorize the training saves: a vector of every pin."),
     Stage("walk", 2, ("connect",), ("walk",), "Walk the graph on Dask: neighbors, weights, hard negatives."),
     Stage(
-        "train", 4, ("pair", "featurize_text", "featurize_visual", "featurize_saves", "walk"),
+        "train", 5, ("pair", "featurize_text", "featurize_visual", "featurize_saves", "walk"),
         ("model", "train"), "Train the convolutions on the training pairs.",
     ),
     Stage(

@@ -12,11 +12,12 @@ from pinsage.model.shape import NORM_FLOOR, Pooling
 
 
 class Convolve(nn.Module):
-    """z = ReLU(W · concat(h_u, n_u) + w) / ‖·‖₂ with n_u = γ({ReLU(Q h_v + q) | v in N(u)}, α)."""
+    """z = ReLU(W · concat(h_u, n_u) + w) / ‖·‖₂ with n_u = γ({ReLU(Q h_v + q) | v in N(u)}, α), times a length."""
 
-    def __init__(self, num_inputs: int, width: int, pooling: Pooling) -> None:
+    def __init__(self, num_inputs: int, width: int, pooling: Pooling, length: float = 1.0) -> None:
         super().__init__()
         self.pooling: Pooling = pooling
+        self.length = length  # see NetworkShape.convolved_length
         self.neighbor = nn.Linear(num_inputs, width)  # Q, q
         self.combine = nn.Linear(num_inputs + width, width)  # W, w
 
@@ -30,7 +31,7 @@ class Convolve(nn.Module):
             transpose: see `pooling.pool`.
 
         Returns:
-            float [n, m], each row of unit length, or zero where ReLU left nothing.
+            float [n, m], each row of the same length, or zero where ReLU left nothing.
 
         Source: PinSage Algorithm 1.
         """
@@ -44,7 +45,7 @@ class Convolve(nn.Module):
         return projected.relu_()  # in place, here and below: a fresh [N, m] costs a page fault per 4 KiB
 
     def update(self, own: Tensor, summary: Tensor) -> Tensor:
-        """ReLU(W · concat(h_u, n_u) + w) at unit length: float [n, m]. Source: PinSage Algorithm 1, lines 2-3.
+        """ReLU(W · concat(h_u, n_u) + w) at `length`: float [n, m]. Source: PinSage Algorithm 1, lines 2-3.
 
         Args:
             own: float [n, num_inputs], h_u.
@@ -53,11 +54,11 @@ class Convolve(nn.Module):
         # W · concat(h, n) = W₁h + W₂n: no copy of the two side by side.
         for_own, for_summary = self.combine.weight.tensor_split([own.shape[1]], dim=1)
         mixed = torch.addmm(F.linear(own, for_own, self.combine.bias), summary, for_summary.t())  # [n, m]
-        return unit_length(mixed.relu_())
+        return unit_length(mixed.relu_(), self.length)
 
 
-def unit_length(vectors: Tensor) -> Tensor:
-    """The vectors divided by their lengths; a zero vector stays zero. float [n, m] -> float [n, m]."""
+def unit_length(vectors: Tensor, length: float = 1.0) -> Tensor:
+    """The vectors at unit length, or at `length`; a zero vector stays zero. float [n, m] -> float [n, m]."""
     # Not F.normalize: the backward pass of its division takes a third longer.
     lengths: Tensor = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
-    return vectors * lengths.clamp_min(NORM_FLOOR).reciprocal()
+    return vectors * (length * lengths.clamp_min(NORM_FLOOR).reciprocal())

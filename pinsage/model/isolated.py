@@ -71,6 +71,7 @@ class IsolatedNetwork:
             # W of W · concat(h_u, n_u); its columns for n_u meet zeros.
             own = self.weights[f"convolutions.{layer}.combine.weight"][:, : len(hidden)]
             hidden = _unit_length(_relu(own @ hidden + self.weights[f"convolutions.{layer}.combine.bias"]))
+            hidden *= self.shape.convolved_length
         hidden = _relu(self.weights["head_hidden.weight"] @ hidden + self.weights["head_hidden.bias"])
         return _unit_length(self.weights["head_output.weight"] @ hidden)
 

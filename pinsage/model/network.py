@@ -62,7 +62,8 @@ class PinSageNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(shape.num_features))
         widths = [shape.num_inputs] + [shape.hidden_dim] * shape.num_layers
         self.convolutions = nn.ModuleList(
-            Convolve(width, shape.hidden_dim, shape.pooling) for width in widths[: shape.num_layers]
+            Convolve(width, shape.hidden_dim, shape.pooling, shape.convolved_length)
+            for width in widths[: shape.num_layers]
         )
         self.head_hidden = nn.Linear(widths[-1], shape.hidden_dim)  # G1, g
         self.head_output = nn.Linear(shape.hidden_dim, shape.embedding_dim, bias=False)  # G2

@@ -18,6 +18,9 @@ class NetworkShape:
     Attributes:
         has_linear_path: the vectors of the saves reach the output past the convolutions; see `LinearPath`.
         num_pins: P where each pin has a learned vector in that path, else 0.
+        convolved_length: of the vectors that a convolution makes; 1 in the paper. Where the head's output is added to
+            spectral vectors a training takes √m, entries of about 1 as those of the features: what the head makes of
+            entries of 1/√m is for long too small to move the sum.
     """
 
     blocks: tuple[tuple[str, int], ...]
@@ -27,6 +30,7 @@ class NetworkShape:
     pooling: Pooling
     has_linear_path: bool = False
     num_pins: int = 0
+    convolved_length: float = 1.0
 
     @property
     def num_features(self) -> int:

@@ -207,12 +207,14 @@ def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
     dim = vector_width(model.embedding_dim, num_pins)
     fits = model.id_embedding == "always" or (model.id_embedding == "auto" and num_pins * dim <= MOST_NUMBERS)
     has_ids = model.linear_path and fits
+    reads_saves = model.linear_path and "spectral" in data.features.widths
     return NetworkShape(
         blocks=tuple(data.features.widths.items()),
         num_layers=model.num_layers,
         hidden_dim=model.hidden_dim,
         embedding_dim=dim,
         pooling=model.pooling,
-        has_linear_path=has_ids or (model.linear_path and "spectral" in data.features.widths),
+        has_linear_path=has_ids or reads_saves,
         num_pins=num_pins if has_ids else 0,
+        convolved_length=model.hidden_dim**0.5 if reads_saves else 1.0,
     )

@@ -20,7 +20,7 @@ SHAPES = [
     NetworkShape(CONTENT, 0, 8, 6, "importance"),
     NetworkShape((*CONTENT, ("log_degree", 1)), 2, 8, 6, "max"),
     NetworkShape((*CONTENT, *SAVES), 2, 8, 6, "mean", has_linear_path=True),
-    NetworkShape((*CONTENT, *SAVES), 3, 8, 6, "importance", has_linear_path=True, num_pins=4),
+    NetworkShape((*CONTENT, *SAVES), 3, 8, 6, "importance", has_linear_path=True, num_pins=4, convolved_length=8**0.5),
 ]
 
 

@@ -1,6 +1,7 @@
 """A network on disk: read back exactly, refused when damaged."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -38,6 +39,16 @@ def test_the_strength_of_popularity_is_read_back(tmp_path):
     shape = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps({name: shape[name] for name in shape if name != "popularity"}))
     assert load_network(tmp_path).popularity == 0
+
+
+def test_a_model_from_before_the_length_of_convolved_vectors_was_kept_has_the_papers(tmp_path):
+    """It goes on giving the embeddings that it was trained to give."""
+    save_network(PinSageNetwork(replace(SHAPE, convolved_length=4.0)), tmp_path)
+    assert load_network(tmp_path).convolution(0).length == 4
+    shape = json.loads((tmp_path / "model.json").read_text())
+    del shape["convolved_length"]
+    (tmp_path / "model.json").write_text(json.dumps(shape))
+    assert load_network(tmp_path).convolution(0).length == 1
 
 
 def test_saving_twice_gives_the_same_bytes(saved, tmp_path_factory):

@@ -9,6 +9,7 @@ from pinsage.model.network import PinSageNetwork, SubgraphTensors
 from pinsage.model.shape import NetworkShape
 
 P, T, D = 60, 4, 7
+LENGTH = 2.5  # of convolved vectors
 
 
 def world(num_layers, pooling="importance", seed=0, linear=""):
@@ -17,7 +18,7 @@ def world(num_layers, pooling="importance", seed=0, linear=""):
     blocks = (
         (("visual", 4), ("spectral", 2), ("has_saves", 1)) if "spectral" in linear else (("visual", 5), ("text", 2))
     )
-    shape = NetworkShape(blocks, num_layers, 6, 3, pooling, bool(linear), P if "ids" in linear else 0)
+    shape = NetworkShape(blocks, num_layers, 6, 3, pooling, bool(linear), P if "ids" in linear else 0, LENGTH)
     network = PinSageNetwork(shape, seed=1).double()
     if network.linear is not None and network.linear.ids is not None:
         torch.nn.init.normal_(network.linear.ids.weight, generator=torch.Generator().manual_seed(2))
@@ -48,7 +49,7 @@ def slow_embedding(network, pin, features, neighbors, weights):
         for v, alpha in zip(neighbors[pin], weights[pin], strict=True):
             n = n + alpha * torch.relu(c.neighbor.weight @ hidden(v, layer - 1) + c.neighbor.bias)
         z = torch.relu(c.combine.weight @ torch.cat([hidden(pin, layer - 1), n]) + c.combine.bias)
-        return z / z.norm().clamp_min(1e-6)
+        return LENGTH * z / z.norm().clamp_min(1e-6)
 
     h = hidden(pin, network.shape.num_layers)
     z = network.head_output.weight @ torch.relu(network.head_hidden.weight @ h + network.head_hidden.bias)

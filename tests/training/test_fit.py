@@ -38,6 +38,17 @@ def test_training_on_co_members_finds_the_communities(world):
     assert fitted(world(steps=120, loss="sampled_softmax", are_pairs_drawn=True)).best_hit_rate > 0.4
 
 
+def test_convolved_vectors_are_long_beside_spectral_ones(world):
+    """The root of their width where their part is added to vectors of the saves, else 1."""
+    start = world(steps=2)
+    blocks = {name: start.data.features.block(name) for name in start.data.features.names}
+    spectral = np.random.default_rng(0).normal(size=(240, 4)).astype(np.float32)
+    beside = replace(start.data, features=FeatureMatrix({**blocks, "spectral": spectral}))
+    plain, added = (fit(data, start.model, start.train).network.shape for data in (start.data, beside))
+    assert plain.num_layers > 0
+    assert (plain.convolved_length, added.convolved_length) == (1, start.model.hidden_dim**0.5)
+
+
 def test_an_epoch_is_every_pair_once(world):
     """Of 1,500 listed pairs, or of the 240 saves that each draw a partner; 32 pairs a step."""
     for is_drawn, steps in ((False, 94), (True, 15)):
