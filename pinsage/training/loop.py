@@ -125,11 +125,15 @@ def fit(
         told = on_progress if ranks.is_first else ignore_progress
         pace = Pace(producer, told, batch_size=train.batch_size, first=first, last=train.steps)
         steps.run(producer, pace, notice)
-    if state.best is not None:
-        # Early stopping looks back: the last steps may have lost what an earlier one had.
-        state.network.load_state_dict(state.best)
+    _take_best(state)
     state.network.popularity = _popularity(state, data, model, train, ranks)
     return _finish(state, objective, loader, pace, data.num_pairs)
+
+
+def _take_best(state: TrainingState) -> None:
+    """Go back to the weights of the best look: the last steps may have lost what an earlier one had."""
+    if state.best is not None:
+        state.network.load_state_dict(state.best)
 
 
 def _popularity(
