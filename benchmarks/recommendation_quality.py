@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def options() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--home", type=Path, default=Path("var/quality"), help="data folder, which is kept")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="where the real data sets are")

@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def options() -> argparse.Namespace:
-    """What the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pins", type=int, nargs="+", default=[10_000, 200_000])
     parser.add_argument("--batch", type=int, default=512)

@@ -117,13 +117,11 @@ class ComparisonPage:
     def markdown(self) -> str:
         """A table with a row per variant and method, and the sentences below it."""
         heads = ["", *(self.heading(column) for column in self.columns), f"lead over '{self._first}'"]
-        lines = [_line(heads), "|---" * len(heads) + "|"]
-        lines += [_line([self.label(row), *self.cells(row), self.lead(row)]) for row in self.rows]
-        parts = [self.story, "\n".join(lines), *self.missing]
+        rows = [[self.label(row), *self.cells(row), self.lead(row)] for row in self.rows]
+        parts = [self.story, _table(heads, rows), *self.missing]
         if self.slices:
             heads = [self.slice_heading, "pairs", *self.variants]
-            lines = [_line(heads), "|---" * len(heads) + "|"]
-            parts.append("\n".join([*lines, *(_line([self.part(row), *self.slice_cells(row)]) for row in self.slices)]))
+            parts.append(_table(heads, [[self.part(row), *self.slice_cells(row)] for row in self.slices]))
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def html(self) -> str:
@@ -153,6 +151,10 @@ def _lead(lead: Lead | None) -> str:
 def _names(names: Sequence[str]) -> str:
     quoted = [f"'{name}'" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join([_line(heads), "|---" * len(heads) + "|", *map(_line, rows)])
 
 
 def _line(cells: Sequence[str]) -> str:

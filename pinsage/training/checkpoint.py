@@ -35,7 +35,7 @@ KEPT = 2
 CHECKPOINT_FILES = "step-*"  # as a glob
 Identity = Mapping[str, Any]
 _NAMED = 3  # differences that fit a sentence
-_KEYS = ("step", "best_hit_rate", "best_popularity", "num_replaced", "sha256", "training")
+_KEYS = ("step", "best_hit_rate", "num_replaced", "sha256", "training")
 
 
 def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) -> Identity:
@@ -165,14 +165,13 @@ def _numbers(state: TrainingState) -> dict[str, Any]:
     return {
         "step": state.step,
         "best_hit_rate": state.best_hit_rate,
-        "best_popularity": state.best_popularity,
         "num_replaced": state.num_replaced,
     }
 
 
 def _fill(state: TrainingState, body: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     state.step, state.best_hit_rate = int(body["step"]), float(body["best_hit_rate"])
-    state.best_popularity, state.num_replaced = float(body["best_popularity"]), int(body["num_replaced"])
+    state.num_replaced = int(body["num_replaced"])
     state.network.load_state_dict(_below("network", tensors))
     state.best = _below("best", tensors) or None
     for name, parameter in state.network.named_parameters():

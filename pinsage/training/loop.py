@@ -108,8 +108,6 @@ def fit(
     use_threads(train, ranks.count)
     state = _start(data, model, train, device)
     validator = _validator(data, model, train, train.validation_pairs, STRENGTHS)
-    # Set before a checkpoint is read, which brings its own.
-    state.best_popularity = validator.strengths[0]  # without validation pairs it stays
     checkpoints = Checkpoints(scratch, identity_of(data, model, train)) if scratch else None
     first = checkpoints.restore(state) if checkpoints else 0
     loader = Loader.of(data, model, train, share=ranks.share, device=device)
@@ -144,8 +142,12 @@ def _popularity(
     On the ten thousand pairs of a look .07 and .1 change places by chance, which costs a catalog of popular pins 3 % of
     its hits (docs/log.md).
     """
-    if model.popularity != "auto" or not len(data.validation):
-        return state.best_popularity
+    if data.log_degree is None:
+        return 0.0
+    if model.popularity != "auto":
+        return model.popularity
+    if not len(data.validation):
+        return 0.0
     limit = max(train.validation_pairs, _SCORES // data.features.num_pins)
     validator = _validator(data, model, train, limit, FINE_STRENGTHS)
     return ranks.broadcast(validator.best_hit_rate(state.network.eval())[1] if ranks.is_first else 0.0)

@@ -37,9 +37,8 @@ class ValidationPoint:
 class TrainingState:
     """The network and the optimizer after `step` steps, and what has been seen on the way.
 
-    `best` are the weights with the highest validation hit rate so far, None before the first look, and
-    `best_popularity` the strength of popularity that gave it. `pending` are the losses since the last point of the
-    curve.
+    `best` are the weights with the highest validation hit rate so far, None before the first look. `pending` are the
+    losses since the last point of the curve.
     """
 
     network: PinSageNetwork
@@ -47,7 +46,6 @@ class TrainingState:
     step: int = 0
     best: Weights | None = None
     best_hit_rate: float = -1.0
-    best_popularity: float = 0.0
     num_replaced: int = 0
     pending: list[float] = field(default_factory=list)
     curve: list[CurvePoint] = field(default_factory=list)
@@ -62,7 +60,7 @@ class TrainingState:
         """Write down a validation hit rate, and keep the weights if it is the highest so far."""
         self.validation.append(ValidationPoint(self.step, hit_rate, popularity))
         if hit_rate > self.best_hit_rate:
-            self.best_hit_rate, self.best_popularity = hit_rate, popularity
+            self.best_hit_rate = hit_rate
             self.best = copy_weights(self.network)
 
 
