@@ -7,8 +7,8 @@
 
 Needs torch, numba, numpy, pyarrow, pydantic, PyYAML and safetensors, and nothing of the rest of the pipeline. m = 2048,
 d = 1024, T = 50, K = 2, 500 shared and 6 hard negatives, bf16; 4,353 feature columns (visual 4,096, text 256, degree).
-It drives `pinsage.training.loop.fit` itself, once per way: streamed or resident tables, compiled or not. Model FLOP/s
-are those of the network's matrix products, forward and backward, over the rate of a large bf16 product on the same GPU.
+It drives `pinsage.training.loop.fit` itself, once per way: streamed or resident tables. Model FLOP/s are those of the
+network's matrix products, forward and backward, over the rate of a large bf16 product on the same GPU.
 The paper: 1,350 ms per iteration of 2,048 pairs on 16 K80 GPUs (Table 3).
 """
 
@@ -40,7 +40,6 @@ from pinsage.walks.neighborhood import Neighborhoods
 BATCHES, NEIGHBORHOODS = (512, 1024, 2048, 4096, 8192), (10, 20, 50)
 WAYS: dict[str, dict[str, Any]] = {
     "resident": {"resident": "always"},
-    "resident, compiled": {"resident": "always", "compile": True},
     "streamed": {"resident": "never"},
 }
 LOCALITY = 200  # a pin's neighbors are among so many around it: two hops stay in the same interests

@@ -193,9 +193,6 @@ class TrainSettings(Section):
     resident: Literal["auto", "always", "never"] = execution(
         "auto", "Keep features and neighborhoods in the device's memory; auto: on a GPU that has room."
     )
-    compile: bool = execution(
-        False, "Compile the network (torch.compile): slower on a CPU, twice as fast on an H200; wants a C compiler."
-    )
 
 
 class IndexSettings(Section):

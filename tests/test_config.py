@@ -62,7 +62,7 @@ def test_a_wrong_setting_is_one_sentence_that_names_it(overrides, words):
 
 def test_true_and_false_are_values_of_switches():
     """Of others they are not."""
-    assert load_settings(overrides={"train.compile": True, "spectral.unit_rows": False}).train.compile
+    assert not load_settings(overrides={"model.linear_path": False}).model.linear_path
 
 
 def test_overrides_are_read_as_yaml():

@@ -41,7 +41,7 @@ class Convolve(nn.Module):
 
     def project(self, nodes: Tensor) -> Tensor:
         """ReLU(Q h + q) of every node: float [N, m]. Source: PinSage Algorithm 1, line 1."""
-        projected: Tensor = self.neighbor(nodes)
+        projected = linear(nodes, self.neighbor.weight, self.neighbor.bias)
         return projected.relu_()  # in place, here and below: a fresh [N, m] costs a page fault per 4 KiB
 
     def update(self, own: Tensor, summary: Tensor) -> Tensor:
@@ -52,9 +52,15 @@ class Convolve(nn.Module):
             summary: float [n, m], n_u.
         """
         # W · concat(h, n) = W₁h + W₂n: no copy of the two side by side.
-        for_own, for_summary = self.combine.weight.tensor_split([own.shape[1]], dim=1)
-        mixed = torch.addmm(F.linear(own, for_own, self.combine.bias), summary, for_summary.t())  # [n, m]
+        for_own, for_summary = self.combine.weight.tensor_split([self.neighbor.in_features], dim=1)
+        mixed = torch.addmm(linear(own, for_own, self.combine.bias), summary, for_summary.t())  # [n, m]
         return unit_length(mixed.relu_(), self.length)
+
+
+def linear(inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """W x + b, where the inputs may have columns of zeros that W lacks: see `network.aligned`. float [n, m]."""
+    missing = inputs.shape[1] - weight.shape[1]
+    return F.linear(inputs, F.pad(weight, (0, missing)) if missing else weight, bias)
 
 
 def unit_length(vectors: Tensor, length: float = 1.0) -> Tensor:

@@ -4,6 +4,9 @@ n outputs, N nodes, T neighbors, m width. Neighbors are positions in the node ta
 however many pins it is a neighbor of, and pooling is one pass over the table.
 """
 
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -54,7 +57,39 @@ def _maximum(table: Tensor, neighbors: Tensor, weights: Tensor) -> Tensor:
 
 
 def _weighted_sum(table: Tensor, neighbors: Tensor, weights: Tensor) -> Tensor:
-    return F.embedding_bag(neighbors, table, mode="sum", per_sample_weights=weights)
+    num_outputs, num_neighbors = neighbors.shape
+    offsets = torch.arange(num_outputs + 1, dtype=torch.int32, device=table.device) * num_neighbors
+    return weighted_sums(table, neighbors.flatten(), weights.flatten(), offsets)
+
+
+def weighted_sums(table: Tensor, rows: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    """The weighted sum of the rows of each bag.
+
+    Args:
+        table: float [N, m].
+        rows: int32 [E], rows of `table`, bag after bag.
+        weights: float [E], of the type of `table`.
+        offsets: int32 [n + 1], where each bag begins; the last one is E.
+
+    Returns:
+        float [n, m], each number added up in float32 in the order of the rows.
+    """
+    by_kernel = _gpu_sums() if table.is_cuda else None
+    if by_kernel is not None:
+        return by_kernel(table, rows, weights, offsets)
+    return F.embedding_bag(rows, table, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True)
+
+
+@lru_cache(maxsize=1)
+def _gpu_sums() -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None:
+    """The sums by our own kernel; None without Triton or the C compiler that it starts its kernels with."""
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return None
+    try:
+        from pinsage.model import gpu_sums
+    except ImportError:
+        return None
+    return gpu_sums.weighted_sums
 
 
 class _WeightedSum(torch.autograd.Function):
@@ -75,12 +110,5 @@ class _WeightedSum(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         weights, offsets, positions = ctx.saved_tensors
         outputs = torch.div(positions, weights.shape[1], rounding_mode="trunc")  # which output pooled from the node
-        back = F.embedding_bag(
-            outputs,
-            gradient.contiguous(),
-            offsets,
-            mode="sum",
-            per_sample_weights=weights.flatten().index_select(0, positions),
-            include_last_offset=True,
-        )
-        return back, None, None, None, None
+        by_node = weights.flatten().index_select(0, positions)
+        return weighted_sums(gradient.contiguous(), outputs, by_node, offsets), None, None, None, None

@@ -7,7 +7,6 @@ returned is the one with the highest validation hit rate, not the last one.
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -185,11 +184,8 @@ def _start(data: TrainingData, model: ModelSettings, train: TrainSettings, devic
 
 
 def _objective(state: TrainingState, train: TrainSettings, inputs: Inputs, ranks: Ranks) -> Objective:
-    network: torch.nn.Module = state.network
-    if train.compile:
-        network = cast(torch.nn.Module, torch.compile(network, dynamic=True))
     precision = choose_precision(train, state.network.mean.device)
-    return Objective(ranks.wrap(network), train, inputs, precision, ranks)
+    return Objective(ranks.wrap(state.network), train, inputs, precision, ranks)
 
 
 def _validator(

@@ -23,7 +23,7 @@ class Objective:
     """The loss of minibatches under a network.
 
     Attributes:
-        network: a PinSageNetwork, perhaps compiled or wrapped.
+        network: a PinSageNetwork, perhaps wrapped.
         inputs: gives what it reads, on the device where it is.
         precision: of the matrix products. Scores and losses are computed in the network's own type.
         ranks: who trains together.

@@ -133,14 +133,15 @@ def test_a_planted_breach_is_named(path, source, word):
 
 
 def test_no_room_but_ingest_loads_the_database_engine():
-    """Walks, minibatches, training and serving start where duckdb is not installed."""
+    """Walks, minibatches, training and serving start where duckdb is not installed. `gpu_sums` wants Triton besides."""
     rooms = [room for room in ROOMS if room != "ingest"]
     program = (
         "import sys, importlib, pkgutil, pinsage\n"
         f"for room in {rooms}:\n"
         "    module = importlib.import_module(f'pinsage.{room}')\n"
         "    for found in pkgutil.iter_modules(getattr(module, '__path__', [])):\n"
-        "        importlib.import_module(f'{module.__name__}.{found.name}')\n"
+        "        if found.name != 'gpu_sums':\n"
+        "            importlib.import_module(f'{module.__name__}.{found.name}')\n"
         "assert 'duckdb' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from pinsage.batches.minibatch import NeighborSampler
-from pinsage.model.network import PinSageNetwork, SubgraphTensors
+from pinsage.model.convolve import Convolve
+from pinsage.model.network import PinSageNetwork, SubgraphTensors, aligned
 from pinsage.model.shape import NetworkShape
 
 P, T, D = 60, 4, 7
@@ -130,3 +131,15 @@ def test_the_seed_alone_decides_the_first_weights():
     torch.rand(10)
     assert torch.equal(one, PinSageNetwork(shape, seed=5).head_hidden.weight)
     assert not torch.equal(one, PinSageNetwork(shape, seed=6).head_hidden.weight)
+
+
+def test_columns_of_zeros_change_no_product():
+    """A GPU gets them, whose products want rows of whole 16 bytes."""
+    rng = torch.Generator().manual_seed(0)
+    nodes, layer = torch.randn(30, 21, generator=rng), Convolve(21, 16, "importance")
+    wider = aligned(nodes)
+    assert wider.shape == (30, 24)
+    assert not wider[:, 21:].any()
+    assert aligned(wider) is wider
+    neighbors, weights = torch.randint(30, (10, 4), dtype=torch.int32, generator=rng), torch.rand(10, 4, generator=rng)
+    torch.testing.assert_close(layer(wider, neighbors, weights), layer(nodes, neighbors, weights))
