@@ -29,7 +29,7 @@ def run_stage(name: str, dataset: Path, home: Path, settings: list[str]) -> dict
     """Run one stage function in this process; returns CPU and wall seconds, and the peaks of memory in GiB."""
     import importlib
 
-    from pinsage.config import load_settings, parse_override
+    from pinsage.settings.loading import load_settings, parse_override
     from tasks.running.work import StageWork
 
     folders = {stage: home / stage for stage in STAGES}

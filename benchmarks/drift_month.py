@@ -24,11 +24,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from hardware import described
 
-from pinsage.config import load_settings
 from pinsage.datasets.demo.world import write_demo
 from pinsage.drift.table import read_measures
 from pinsage.errors import InputError
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
 from tasks.running.stage_process import perform
 from tasks.stages import STAGES

@@ -32,7 +32,7 @@ from pinsage.batches.negatives import shared_negatives
 from pinsage.errors import DeviceMemoryError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.pairs.pairs import Pairs
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit
 from pinsage.walks.neighborhood import Neighborhoods

@@ -96,7 +96,7 @@ def _write(folder: Path, count: int, made: object) -> None:
 def run_ours(data: Path, out: Path) -> dict[str, int]:
     """This project's ingest."""
     from pinsage.ingest.ingest import ingest_dataset
-    from pinsage.settings import DataSettings
+    from pinsage.settings.schema import DataSettings
 
     done = ingest_dataset(DataSettings(dataset=str(data), max_bad_share=0.2), out, now=datetime.now(UTC))
     return {count.table: count.kept for count in done.counts if count.table != "pictures"}

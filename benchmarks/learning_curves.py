@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from pinsage.config import load_settings, parse_override
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.metrics import hit_rate
 from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import sample_pairs
 from pinsage.pairs.pairs import HeldOutPairs
+from pinsage.settings.loading import load_settings, parse_override
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from tasks.running.runner import run_stage

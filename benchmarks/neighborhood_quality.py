@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pinsage.config import load_settings, parse_override
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.metrics import hit_rate, scaled_mrr
 from pinsage.evaluation.ranking import ranks
@@ -26,7 +25,8 @@ from pinsage.features.matrix import FEATURE_STAGES
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.sessions import walk_graph_folder
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings, parse_override
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from pinsage.walks.hops import HopTables

@@ -23,7 +23,7 @@ from pinsage.evaluation.ranking import board_chunks
 from pinsage.evaluation.views import board_view
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 from pinsage.store.run import Run
 
 GOWALLA, PUBLISHED_SPLIT = "gowalla", "gowalla-published"

@@ -10,9 +10,9 @@ from typing import Any, get_args
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from pinsage.config import flat, load_settings
 from pinsage.datasets.demo.world import write_demo
-from pinsage.settings import Baseline, Settings
+from pinsage.settings.loading import flat, load_settings
+from pinsage.settings.schema import Baseline, Settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from tasks.comparing.plan import LADDERS, needed_for

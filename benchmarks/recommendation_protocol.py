@@ -31,7 +31,7 @@ from pinsage.evaluation.views import BoardView, board_view
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 PUBLISHED = {"ease": (0.1765, 0.1467), "ease_by_boards": (0.1765, 0.1467), "gfcf": (0.1849, 0.1518)}
 TOLERANCE = 0.002

@@ -21,7 +21,7 @@ from published_split import GOWALLA, PUBLISHED_SPLIT, published_figures
 from quality_runs import DEMO, VARIANTS, Workplace, quality_records
 from quality_tables import page_of, write_between_marks
 
-from pinsage.config import parse_override
+from pinsage.settings.loading import parse_override
 from tasks.command_line.terminal import stdout_console
 
 SETS = ("ml-latest-small-posters", "mtg-duel-commander", GOWALLA, DEMO, PUBLISHED_SPLIT)

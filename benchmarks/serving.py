@@ -46,9 +46,9 @@ from pinsage.index.pin_index import PinIndex
 from pinsage.model.file import save_network
 from pinsage.model.network import PinSageNetwork
 from pinsage.model.shape import NetworkShape
-from pinsage.new_pins import NewPin, NewPinEncoder
-from pinsage.serving import ModelParts, save_model
-from pinsage.settings import Settings
+from pinsage.serving.new_pins import NewPin, NewPinEncoder
+from pinsage.serving.served_model import ModelParts, save_model
+from pinsage.settings.schema import Settings
 
 K, DIM, RESULTS = 10, 128, Path(__file__).parent / "results" / "serving.json"
 JSON, ROWS = "application/json", "dataframe_records"

@@ -24,12 +24,12 @@ import hardware
 import numpy as np
 from quality_curves import Asked, Curve, als_curve, dgl_curve, hit_rate_asked, item2vec_curve, write_for_dgl
 
-from pinsage.config import load_settings, parse_override
 from pinsage.evaluation.baselines.methods import METHODS
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.views import split_views
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
+from pinsage.settings.loading import load_settings, parse_override
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from tasks.comparing.plan import needed_for

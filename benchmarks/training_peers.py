@@ -24,7 +24,7 @@ from pinsage.batches.minibatch import Minibatch
 from pinsage.batches.producer import BatchProducer
 from pinsage.model.network import PinSageNetwork, SubgraphTensors
 from pinsage.model.shape import NetworkShape
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.device import choose_precision, keep_freed_memory
 from pinsage.training.loader import Inputs, Loader

@@ -11,7 +11,7 @@ from zipf_world import SAVES_PER_PIN, zipf_saves
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.build import build_graph
 from pinsage.pairs.pairs import Pairs
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.training.data import TrainingData
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors

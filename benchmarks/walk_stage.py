@@ -25,9 +25,9 @@ import numpy as np
 from hardware import cpu_seconds, described, peak_gib, pin_to_one_core, watched_children
 from zipf_world import zipf_saves
 
-from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import Settings
 from pinsage.walks.neighborhood import top_neighbors
 from pinsage.walks.pagerank import hard_negatives
 from pinsage.walks.partition import prepare_graph

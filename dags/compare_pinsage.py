@@ -18,7 +18,7 @@ from compared_runs import ComparedRun, PlanTask, SummaryTask, comparison_form
 from stage_task import fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 
 with DAG(
     dag_id="compare_pinsage",

@@ -17,7 +17,7 @@ from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
 from stage_task import StageTask, tasks_before_training
 from trigger_form import refresh_form
 
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 
 TABLES, RELEASE = Asset("pinsage_tables"), Asset("pinsage_release")
 

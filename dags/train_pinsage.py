@@ -19,7 +19,7 @@ from approval_task import ApprovalTask
 from stage_task import StageTask, fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 
 CATALOG, MODEL, RELEASE = Asset("pinsage_catalog"), Asset("pinsage_model"), Asset("pinsage_release")
 

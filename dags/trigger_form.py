@@ -5,8 +5,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from pinsage.config import flat, section_of
-from pinsage.settings import DataSettings, Settings
+from pinsage.settings.loading import flat, section_of
+from pinsage.settings.schema import DataSettings, Settings
 
 # What people change most comes first, in the part of the form that is open; the others are below, folded by section.
 WANTED = (

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pinsage.config import load_settings
 from pinsage.errors import PinSageError, SettingsError
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.machine import machine_error
 from pinsage.store.manifest import Facts
 from tasks.running.allowed_places import check_places

@@ -23,7 +23,7 @@ from tasks.running.runner import code_version
 from tasks.running.work import StageWork
 
 if TYPE_CHECKING:
-    from pinsage.serving import ModelParts
+    from pinsage.serving.served_model import ModelParts
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _register(work: StageWork, registry: Registry, figures: Figures, mlflow_run_
     keys = {f"pinsage.{stage}_key": Manifest.read(work.inputs[stage]).key for stage in ("train", "embed", "index")}
 
     def package(folder: Path) -> None:
-        from pinsage.serving import save_model
+        from pinsage.serving.served_model import save_model
 
         save_model(folder, _parts(work))
 
@@ -107,7 +107,7 @@ def _parts(work: StageWork) -> "ModelParts":
     import numpy as np
 
     from pinsage.catalog.catalog import Catalog
-    from pinsage.serving import ModelParts
+    from pinsage.serving.served_model import ModelParts
 
     catalog = Catalog.open(work.inputs["ingest"])
     titles = catalog.titles(np.arange(catalog.num_pins, dtype=np.int32))

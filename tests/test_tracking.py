@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pinsage.config import flat, load_settings
 from pinsage.errors import TrackingError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, load_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.bucket import FolderBucket
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run, StageResult
@@ -239,7 +239,7 @@ def test_the_address_comes_from_the_setting_then_the_environment_then_the_folder
 def test_opening_a_tracker_imports_no_mlflow():
     """Stages that succeed without a word to MLflow do not pay its three seconds."""
     code = (
-        "import sys; from pathlib import Path; from pinsage.config import load_settings;"
+        "import sys; from pathlib import Path; from pinsage.settings.loading import load_settings;"
         "from pinsage.tracking.tracker import open_tracker; open_tracker(load_settings(), Path('/x'), 'r');"
         "sys.exit('mlflow' in sys.modules)"
     )

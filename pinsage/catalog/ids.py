@@ -1,6 +1,7 @@
 """The one place where an owner's `pin_id` becomes our row number `pin`, and back."""
 
 import difflib
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
@@ -53,6 +54,10 @@ class PinIds:
         """The pin of an id; None if the catalog does not hold it."""
         place = self._place(pin_id)
         return place if place < len(self) and self.pin_id(place) == pin_id else None
+
+    def known_pins(self, pin_ids: Iterable[str]) -> NDArray[np.int32]:
+        """The pins of those ids that the catalog holds, in the order of the ids."""
+        return np.array([row for row in map(self.find, pin_ids) if row is not None], np.int32)
 
     def _place(self, pin_id: str) -> int:
         """The place of an id among the ascending ids, or the one it would take: Arrow sorts by UTF-8 bytes."""

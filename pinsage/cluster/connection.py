@@ -17,7 +17,7 @@ from distributed import Client, LocalCluster
 from pinsage.cluster.work import Cluster
 from pinsage.errors import ClusterError
 from pinsage.progress import OnProgress, ignore_progress
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 
 log = logging.getLogger(__name__)
 

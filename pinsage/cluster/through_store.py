@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from pinsage.cluster.exchange import Exchange, Rows, SharedFolders, StagedFiles
 from pinsage.errors import ArtifactDamagedError, ClusterError, StoreDamagedError, StoreError
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 from pinsage.store import manifest as manifests
 from pinsage.store.deployment import Store
 from pinsage.store.disk import full_disk_named

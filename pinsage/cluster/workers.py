@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from pinsage.progress import OnProgress, ProgressReporter, ignore_progress
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 
 SMALL_PINS = 50_000  # a cluster of two processes starts in about 10 s of CPU time, in which two threads do as much
 

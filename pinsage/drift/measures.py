@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pinsage.drift.changes import QUARANTINE
-from pinsage.live_settings import DriftSettings
+from pinsage.settings.live import DriftSettings
 
 Verdict = Literal["steady", "warning", "stop", "not compared"]
 _ORDER: tuple[Verdict, ...] = ("steady", "warning", "stop")

@@ -12,7 +12,7 @@ from pinsage.evaluation.metrics import discounts, hits, ndcg, recall, reciprocal
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import Ranking
 from pinsage.evaluation.views import BoardView, PairView
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 RECALL_DEPTH, NDCG_DEPTH, TOP_DEPTH = 20, 10, 10
 Values = NDArray[np.float64]

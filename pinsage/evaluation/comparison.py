@@ -29,7 +29,7 @@ from pinsage.evaluation.slices import COLD, pair_slices
 from pinsage.evaluation.threads import map_in_threads
 from pinsage.evaluation.views import PairView, Split
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 log = logging.getLogger(__name__)
 SLICE_RANK = 10

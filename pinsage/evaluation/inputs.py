@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
+from pinsage.settings.schema import EvaluateSettings, ModelSettings, TrainSettings
 
 
 @dataclass(frozen=True)

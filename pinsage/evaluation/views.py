@@ -14,7 +14,7 @@ from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import Targets
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 log = logging.getLogger(__name__)
 _CHUNK_PAIRS = 4_000_000

@@ -17,7 +17,7 @@ from pinsage.errors import ArtifactDamagedError
 from pinsage.features.spectral import power_of_degrees, write_pins
 from pinsage.features.tall_blocks import Workers, sum_rows
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.settings import SpectralSettings
+from pinsage.settings.schema import SpectralSettings
 from pinsage.store.arrays import open_array, save_array
 from pinsage.store.manifest import Facts
 

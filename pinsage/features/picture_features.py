@@ -18,7 +18,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.errors import DatasetError
 from pinsage.features.vector_cache import VectorCache
 from pinsage.features.visual import Encoded, Encoder, encode_pictures
-from pinsage.settings import VisualSettings
+from pinsage.settings.schema import VisualSettings
 from pinsage.store.arrays import create_array, save_array
 from pinsage.store.manifest import Facts
 

@@ -22,7 +22,7 @@ from pinsage.errors import InputError
 from pinsage.features.tall_blocks import WIDTH, Workers, change_basis, inner_products, sum_rows, through_pins
 from pinsage.features.width import vector_width
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.settings import SpectralSettings
+from pinsage.settings.schema import SpectralSettings
 from pinsage.store.arrays import save_array
 from pinsage.store.manifest import Facts
 from pinsage.store.rows import RowFile, allocate

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pinsage.features.corpus import Corpus
-from pinsage.settings import TextSettings
+from pinsage.settings.schema import TextSettings
 from pinsage.store.arrays import create_array, open_array, save_array
 from pinsage.store.manifest import Facts
 

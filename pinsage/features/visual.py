@@ -16,7 +16,7 @@ from PIL import Image
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.features.descriptor import Descriptor
 from pinsage.features.pictures import UnreadablePictureError, decode
-from pinsage.settings import Settings, VisualSettings
+from pinsage.settings.schema import Settings, VisualSettings
 from pinsage.store.manifest import file_sha256
 
 

@@ -15,7 +15,7 @@ from pinsage.graph.build import check_same_rows
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.scatter import group_by_key
 from pinsage.pairs.board_blocks import UNTIMED, BoardBlock, board_blocks, has_weights
-from pinsage.settings import GraphSettings
+from pinsage.settings.schema import GraphSettings
 
 LIGHTEST, HEAVIEST = 2.0**-100, 2.0**100  # so that neither a weight nor a sum of them leaves the range of float32
 _US_PER_DAY = 86_400e6

@@ -18,7 +18,7 @@ from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.index.header import HEADER, IndexHeader
 from pinsage.index.pin_index import PinIndex
 from pinsage.index.recall import RECALL_DEPTH, Recall, Sample, measure_recall
-from pinsage.settings import IndexSettings
+from pinsage.settings.schema import IndexSettings
 
 log = logging.getLogger(__name__)
 

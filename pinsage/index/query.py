@@ -3,6 +3,8 @@
 Letters: P pins, d embedding size, k pins asked for.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,3 +40,23 @@ def unit_query(vector: NDArray[np.float32], dim: int) -> NDArray[np.float64]:
     whole = vector.astype(np.float64)
     unit: NDArray[np.float64] = whole / np.linalg.norm(whole)
     return unit
+
+
+def best_without(
+    excluded: NDArray[np.int32], search: Callable[[int], Neighbors], wanted: int, *, num_pins: int
+) -> Neighbors:
+    """The `wanted` best pins that are not excluded: so many more are looked at as are excluded among the best.
+
+    Args:
+        excluded: rows.
+        search: gives so many of the best pins and their scores.
+        wanted: at least 1; fewer come back where fewer are left.
+        num_pins: P.
+    """
+    count = wanted
+    while True:
+        pins, scores = search(count)
+        keep = ~np.isin(pins, excluded)
+        if keep.sum() >= wanted or len(pins) < count or count >= num_pins:
+            return pins[keep][:wanted], scores[keep][:wanted]
+        count = min(2 * count + min(len(excluded), wanted), num_pins)

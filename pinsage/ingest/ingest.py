@@ -15,7 +15,7 @@ from pinsage.ingest.source.columns import Caps
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.point_in_time import point_in_time
 from pinsage.ingest.source.table import SourceTable
-from pinsage.settings import DataSettings
+from pinsage.settings.schema import DataSettings
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from pinsage.pairs.timeline import (
     sort_by_board_and_pin,
     sort_by_time,
 )
-from pinsage.settings import PairSettings
+from pinsage.settings.schema import PairSettings
 from pinsage.store.arrays import save_array
 from pinsage.store.row_groups import Int32Writer, row_groups
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pinsage.pairs.board_blocks import UNTIMED, BoardBlock
 from pinsage.pairs.draws import Hashes
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import PairSettings
+from pinsage.settings.schema import PairSettings
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 FEW = 32  # as many as are sorted by insertion: most saves that share their time with others share it with few

@@ -18,7 +18,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.config import save_settings
 from pinsage.errors import InputError
 from pinsage.features.text import VECTORS, VOCABULARY
 from pinsage.features.visual import encoder_digest
@@ -26,8 +25,9 @@ from pinsage.index.build import check_scores
 from pinsage.index.exact import EXACT_SCAN_PINS
 from pinsage.index.header import HEADER, INDEX, IndexHeader
 from pinsage.model.shape import SHAPE, WEIGHTS
-from pinsage.new_pins import SETTINGS
-from pinsage.settings import Settings
+from pinsage.serving.new_pins import SETTINGS
+from pinsage.settings.loading import save_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Fact, Facts, Manifest
 from pinsage.store.parquet_files import write_parquet, write_tables

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pinsage.catalog.ids import PinIds, rows_among
-from pinsage.config import flat, load_settings
 from pinsage.evaluation.names import ALL, PINSAGE
-from pinsage.new_pins import SETTINGS
 from pinsage.release.contents import METRICS
 from pinsage.release.release import Answer, Release
+from pinsage.serving.new_pins import SETTINGS
+from pinsage.settings.loading import flat, load_settings
 from pinsage.store.manifest import Fact
 
 DEPTH = 10

@@ -3,16 +3,13 @@
 Letters: P pins.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-
-from pinsage.catalog.ids import PinIds
-from pinsage.index.query import Neighbors
 
 Pins = NDArray[np.int32]
 NO_PINS: Pins = np.empty(0, np.int32)
@@ -68,30 +65,3 @@ class Boards:
     def _pins_of(self, rows: list[int]) -> Pins:
         parts = [self._pins[self._offsets[row] : self._offsets[row + 1]] for row in rows]
         return np.unique(np.concatenate(parts)) if parts else NO_PINS
-
-
-def best_without(excluded: Pins, search: Callable[[int], Neighbors], wanted: int, *, num_pins: int) -> Neighbors:
-    """The `wanted` best pins that are not excluded: so many more are looked at as are excluded among the best.
-
-    Args:
-        excluded: rows.
-        search: gives so many of the best pins and their scores.
-        wanted: at least 1; fewer come back where fewer are left.
-        num_pins: P.
-    """
-    count = wanted
-    while True:
-        pins, scores = search(count)
-        keep = ~np.isin(pins, excluded)
-        if keep.sum() >= wanted or len(pins) < count or count >= num_pins:
-            return pins[keep][:wanted], scores[keep][:wanted]
-        count = min(2 * count + min(len(excluded), wanted), num_pins)
-
-
-def rows_of(pin_ids: Iterable[str], known: PinIds) -> Pins:
-    """The rows of those ids that are known."""
-    rows = []
-    for pin_id in pin_ids:
-        if (row := known.find(pin_id)) is not None:
-            rows.append(row)
-    return np.array(rows, np.int32)

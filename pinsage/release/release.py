@@ -16,13 +16,13 @@ from pinsage.errors import InputError
 from pinsage.index.exact import ExactScan
 from pinsage.index.header import HEADER
 from pinsage.index.pin_index import PinIndex
-from pinsage.index.query import Neighbors
-from pinsage.new_pins import FILES as NEW_PIN_FILES
-from pinsage.new_pins import NewPin, NewPinEncoder
+from pinsage.index.query import Neighbors, best_without
 from pinsage.release.contents import ANNOY, BOARDS, EMBEDDINGS, PINS, POPULARITY
 from pinsage.release.diversity import SCORES_ALONE, Diversity, diverse
-from pinsage.release.filters import NO_FILTERS, NO_PINS, Boards, Filters, Pins, best_without, rows_of
+from pinsage.release.filters import NO_FILTERS, NO_PINS, Boards, Filters, Pins
 from pinsage.release.verification import read_pins, verify_manifest
+from pinsage.serving.new_pins import FILES as NEW_PIN_FILES
+from pinsage.serving.new_pins import NewPin, NewPinEncoder
 from pinsage.store.arrays import open_array
 from pinsage.store.manifest import Facts
 
@@ -122,7 +122,7 @@ class Release:
 
     def _pins_left_out(self, filters: Filters) -> Pins:
         on_boards = self._boards.pins_on(filters.boards) if filters.boards else NO_PINS
-        return np.union1d(rows_of(filters.pins, self.pin_ids), on_boards)
+        return np.union1d(self.pin_ids.known_pins(filters.pins), on_boards)
 
     def _answer(
         self,

@@ -16,7 +16,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.pairs.pairs import Pairs
 from pinsage.report.scores import LABELS, Rows
 from pinsage.report.thumbnails import Size, thumbnail
-from pinsage.settings import ReportSettings
+from pinsage.settings.schema import ReportSettings
 
 COLUMNS = ("visual", "annotation", "pixie", "pinsage")
 QUERY, NEIGHBOR = Size(176, 220, 8000), Size(120, 150, 4000)

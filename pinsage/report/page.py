@@ -28,7 +28,7 @@ from pinsage.report.scores import (
 )
 from pinsage.report.template import fill
 from pinsage.report.world import Folders, World, world
-from pinsage.settings import ReportSettings
+from pinsage.settings.schema import ReportSettings
 from pinsage.store.manifest import Facts, Manifest
 
 TEMPLATE = "page.html.j2"

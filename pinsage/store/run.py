@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
-from pinsage.config import flat, validate
 from pinsage.errors import ArtifactMissingError, InputError, RunRecordError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, validate
+from pinsage.settings.schema import Settings
 from pinsage.store.bucket import Bucket
 from pinsage.store.manifest import Facts
 from pinsage.store.sealed import seal, unseal

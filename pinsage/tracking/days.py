@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pinsage.settings import TrackingSettings
+from pinsage.settings.schema import TrackingSettings
 from pinsage.tracking.points import Points
 from pinsage.tracking.server import Server
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from pinsage.config import flat, presets
 from pinsage.evaluation.names import deciding_rank
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, presets
+from pinsage.settings.schema import Settings
 from pinsage.store.run import Run
 
 CURVES = "curves"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pinsage.errors import TrackingError
-from pinsage.settings import TrackingSettings
+from pinsage.settings.schema import TrackingSettings
 from pinsage.store.deployment import open_store
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pinsage.config import flat
 from pinsage.errors import PinSageError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from pinsage.tracking.names import run_name

@@ -22,7 +22,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from pinsage.errors import CheckpointMismatchError
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.store.atomic import replace_file
 from pinsage.store.disk import full_disk_named
 from pinsage.store.machine import is_machine_fault

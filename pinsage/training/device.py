@@ -17,7 +17,7 @@ import torch
 from pinsage.batches.minibatch import Minibatch
 from pinsage.errors import DeviceMemoryError, SettingsError
 from pinsage.model.shape import NetworkShape
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # names of mallopt(3)
 _NEVER = -1

@@ -23,7 +23,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pinsage.batches.builder import Share
 from pinsage.errors import SettingsError
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 
 
 @dataclass(frozen=True)

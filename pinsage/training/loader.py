@@ -26,7 +26,7 @@ from pinsage.errors import DeviceMemoryError
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.model.network import SubgraphTensors
 from pinsage.model.pooling import Transposed
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.schedule import hard_negatives_at
 

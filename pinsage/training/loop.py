@@ -15,7 +15,7 @@ from pinsage.features.width import MOST_NUMBERS, vector_width
 from pinsage.model.network import PinSageNetwork
 from pinsage.model.shape import NetworkShape
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.checkpoint import Checkpoints, identity_of
 from pinsage.training.data import TrainingData, feature_moments
 from pinsage.training.device import choose_device, choose_precision, keep_freed_memory, use_threads

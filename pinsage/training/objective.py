@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pinsage.batches.minibatch import Minibatch
 from pinsage.model.loss import InBatch, Scores, max_margin, sampled_softmax
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 from pinsage.training.distributed import ALONE, Ranks
 from pinsage.training.loader import Inputs
 

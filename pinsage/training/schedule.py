@@ -3,7 +3,7 @@
 import logging
 import math
 
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 
 log = logging.getLogger(__name__)
 _LOOKS = 20  # at the validation pairs, where the settings do not say how often

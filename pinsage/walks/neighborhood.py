@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pinsage.errors import ArtifactDamagedError
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.store.arrays import open_array, save_array
 from pinsage.walks.expected import PushPlan, top_expected
 from pinsage.walks.hops import HopTables

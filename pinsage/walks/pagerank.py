@@ -6,7 +6,7 @@ Letters: P pins, Q query pins, T neighbors, H candidates per pin.
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.walks.band_kernel import Ranks, fill_band
 from pinsage.walks.hops import HopTables
 from pinsage.walks.random_walk import WalkPlan, check_queries, kernel_hops, walk_workspace

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pinsage.cluster.exchange import Rows, StagedFiles
 from pinsage.errors import PinSageError, UnknownPinError
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.store import rows
 from pinsage.store.rows import Written
 from pinsage.walks.hops import HopTables

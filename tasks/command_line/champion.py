@@ -181,7 +181,7 @@ def _history(model: str, home: Path) -> "list[Decision]":
 
 def _registry(model: str, runs: "Sequence[Run]", home: Path) -> "Registry":
     """The registered model on the MLflow server of the newest of the runs that could have registered it."""
-    from pinsage.settings import TrackingSettings
+    from pinsage.settings.schema import TrackingSettings
     from pinsage.tracking.names import registered_model
     from pinsage.tracking.registry import Registry
     from pinsage.tracking.server import Server

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import typer
 
-from pinsage.config import named_settings
 from pinsage.errors import SettingsError
+from pinsage.settings.loading import named_settings
 from pinsage.store.deployment import open_store
 from tasks.command_line.champion import champion_app
 from tasks.command_line.config import Dataset, Overrides, Preset, chosen_overrides, chosen_settings, config_app

@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from pinsage.config import flat, load_settings, parse_override
 from pinsage.errors import PinSageError, SettingsError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, load_settings, parse_override
+from pinsage.settings.schema import Settings
 from tasks.comparing.plan import LAST_STAGE, Comparison, needed_for, planned_runs
 from tasks.comparing.summary import conclude, summarize
 from tasks.running.local_run import ORIGIN, LocalRun

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pinsage.config import Flat, load_settings, parse_override
 from pinsage.errors import SettingsError
-from pinsage.settings import Settings
+from pinsage.settings.loading import Flat, load_settings, parse_override
+from pinsage.settings.schema import Settings
 from tasks.command_line.releases import HOME
 from tasks.command_line.terminal import stdout_console
 from tasks.running.allowed_places import check_places
@@ -39,7 +39,7 @@ def validate(dataset: Dataset = "", preset: Preset = None, overrides: Overrides 
 
     Example: pinsage config validate --preset conf/demo.yaml
     """
-    from pinsage.config import flat
+    from pinsage.settings.loading import flat
 
     chosen, defaults = flat(chosen_settings(preset, overrides, dataset)), flat(Settings())
     for name, value in chosen.items():

@@ -7,15 +7,15 @@ from typing import Any
 
 import yaml
 
-from pinsage.config import section_of
-from pinsage.section import Execution
-from pinsage.settings import Settings
+from pinsage.settings.loading import section_of
+from pinsage.settings.schema import Settings
+from pinsage.settings.section import Execution
 
 PRESETS = Path(__file__).parents[2] / "conf"
 INTRODUCTION = """\
 # Configuration
 
-Every setting of a run, made from `pinsage/settings.py` by `pinsage config schema --markdown`. The same tree makes the
+Every setting of a run, made from `pinsage/settings/` by `pinsage config schema --markdown`. The same tree makes the
 Airflow trigger form, the presets and the command line:
 
 * a preset: `pinsage run --preset conf/demo.yaml`, or `PINSAGE_CONFIG` for the Airflow deployment;

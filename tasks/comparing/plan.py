@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pinsage.config import flat, load_settings
 from pinsage.errors import SettingsError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, load_settings
+from pinsage.settings.schema import Settings
 from tasks.stages import STAGES
 
 Overrides = dict[str, Any]

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -166,6 +167,16 @@ class AirflowApi:
         """Other runs that are going, behind which `run_id` may have to wait."""
         runs = self._get(f"/dags/{self.dag_id}/dagRuns?state=running&limit=20")["dag_runs"]
         return [run["dag_run_id"] for run in runs if run["dag_run_id"] != run_id]
+
+    def end_runs(self) -> list[str]:
+        """End every run, of whichever DAG, that is going or waits, as a failed one; their ids."""
+        runs = self._get("/dags/~/dagRuns?state=running&state=queued&limit=100")["dag_runs"]
+        for run in runs:
+            path = f"/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}"
+            answer = self._request("PATCH", path, {"state": "failed"})
+            if not answer.ok:
+                raise self._refusal(answer, f"end the run {run['dag_run_id']}")
+        return [run["dag_run_id"] for run in runs]
 
     def tasks(self, run_id: str) -> dict[str, TaskState]:
         """Every task of a run, by name."""

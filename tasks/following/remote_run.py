@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from pinsage.config import Flat
 from pinsage.errors import PinSageError
+from pinsage.settings.loading import Flat
 from tasks.following.airflow_api import AirflowApi
 from tasks.following.explain import explain
 from tasks.following.live import Follower, Row

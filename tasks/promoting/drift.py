@@ -8,7 +8,7 @@ from pinsage.drift.table import read_measures
 from pinsage.errors import InputError
 from pinsage.promotion.decisions import Decision
 from pinsage.promotion.figures import Figures
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from pinsage.store.run import Run
 from pinsage.tracking.days import day_of, days_server, log_day
 from pinsage.tracking.names import deciding_metric, registered_model

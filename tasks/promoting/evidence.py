@@ -16,7 +16,6 @@ from pinsage.evaluation.names import ALL, deciding_rank
 from pinsage.evaluation.slices import COLD
 from pinsage.evaluation.views import split_views
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.live_settings import PromoteSettings
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.promotion.canaries import failures, read_canaries
 from pinsage.promotion.checks import (
@@ -37,6 +36,7 @@ from pinsage.release.candidate import Candidate
 from pinsage.release.contents import EMBEDDINGS, POPULARITY, ModelVersion
 from pinsage.release.difference import Related, kept_neighbors
 from pinsage.release.releases import Releases
+from pinsage.settings.live import PromoteSettings
 from pinsage.store.arrays import open_array
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest

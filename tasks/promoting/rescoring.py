@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pinsage.errors import RunRecordError
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from pinsage.store.bucket import FolderBucket
 from pinsage.store.deployment import open_store
 from pinsage.store.run import MODEL_RUN, Run, RunStore

@@ -11,9 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from pinsage.config import flat, load_settings
 from pinsage.errors import SettingsError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, load_settings
+from pinsage.settings.schema import Settings
 
 ALLOWED = "PINSAGE_ALLOWED"
 PLACES = ("data.dataset", "visual.weights", "cluster.address", "tracking.uri", "promote.canaries")

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from pinsage.store.run import StageResult
 from tasks.command_line.terminal import log_to
 from tasks.running.progress import ProgressBar

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pinsage.config import Flat, flat, load_settings
 from pinsage.errors import ArtifactMissingError, InputError, RunRecordError, SettingsError
 from pinsage.release.releases import Releases
-from pinsage.settings import Settings
+from pinsage.settings.loading import Flat, flat, load_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import Store, open_store
 from pinsage.store.run import MODEL_RUN, Run
 from tasks.running.allowed_places import check_places

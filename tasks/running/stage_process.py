@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pinsage.progress import OnProgress, log_nothing
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
 from pinsage.store.machine import machine_error
 from pinsage.store.run import Run, StageResult

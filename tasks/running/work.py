@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pinsage.progress import LogMetrics, OnProgress, ignore_progress, log_nothing
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 
 _FOLDERS = ("out", "scratch", "home")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from pinsage.errors import SettingsError
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from pinsage.store.atomic import replace_file
 from tasks.standalone.login import Login, login_of, secret, write_secret
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import requests
 from rich.console import Console
 
-from pinsage.config import flat
 from pinsage.errors import PinSageError
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from pinsage.tracking.server import VIEW
@@ -76,7 +76,9 @@ class Pipeline:
         self._say_who_logs_in()
 
     def stop(self) -> list[str]:
-        """End exactly what `start` started; the names of what was ended."""
+        """End the runs that are going, then exactly what `start` started; the names of the servers that were ended."""
+        if any(service.process() for service in self.airflow) and self.api.is_healthy():
+            self._end_runs()
         return stop(self.services)
 
     def run(self, settings: Settings) -> bool:
@@ -91,6 +93,14 @@ class Pipeline:
             return False
         self._conclude(run_id, state.seconds, rows)
         return True
+
+    def _end_runs(self) -> None:
+        """Left as they are, they would go on when the servers are next started, and a new run would wait for them."""
+        try:
+            for run_id in self.api.end_runs():
+                self._say(f"ended the run {run_id}; the next run over the same input takes over what it has made")
+        except PinSageError as error:  # the servers are ended all the same
+            self._say(f"The runs that are going were not ended: {error}")
 
     def _conclude(self, run_id: str, seconds: float, rows: dict[str, Row]) -> None:
         store = open_store(self.deployment.home).runs

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pinsage.config import load_settings, parse_override
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings, parse_override
+from pinsage.settings.schema import Settings
 from tasks.standalone.checks import check_dataset, check_preset
 from tasks.standalone.deployment import ROOT
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pinsage
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import STORE, open_store
 from tasks.running.runner import run_stage
 from tasks.stages import STAGES

@@ -10,7 +10,7 @@ import pytest
 from pinsage.cluster import through_store
 from pinsage.cluster.through_store import open_exchange
 from pinsage.errors import ClusterError, DiskFullError, PinSageError, SettingsError, StoreDamagedError
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 from pinsage.store.manifest import Manifest
 from pinsage.store.rows import allocate
 

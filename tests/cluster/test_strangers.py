@@ -12,7 +12,7 @@ import requests
 from distributed.security import Security
 
 from pinsage.cluster.connection import open_cluster
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 
 PAGES = ("/status", "/info/main/workers.html", "/info/logs.html", "/json/index.html", "/metrics")
 

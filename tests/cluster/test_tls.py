@@ -11,7 +11,7 @@ from separate_cluster import scheduler_process, worker_process
 from pinsage.cluster import connection
 from pinsage.cluster.connection import open_cluster
 from pinsage.errors import ClusterError
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 
 
 def certificate(folder, name):

@@ -12,7 +12,7 @@ from separate_cluster import scheduler_process, worker_process
 from pinsage.cluster import connection, work
 from pinsage.cluster.connection import open_cluster
 from pinsage.errors import ClusterError, DatasetError
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 
 
 @pytest.fixture(scope="module")

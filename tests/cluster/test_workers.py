@@ -10,7 +10,7 @@ import pytest
 
 from pinsage.cluster.workers import SMALL_PINS, Threads, workers
 from pinsage.errors import DatasetError
-from pinsage.settings import ClusterSettings
+from pinsage.settings.schema import ClusterSettings
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from approval_task import ApprovalTask
 
-from pinsage.config import flat, load_settings
+from pinsage.settings.loading import flat, load_settings
 from tasks.running.launch import StageFailedError
 
 WAITING = {"model_name": "pinsage-demo-1a2b", "model_version": 3, "answer": "waiting", "question": "| churn | passed |"}

@@ -10,7 +10,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException
 from stage_task import StageTask, fail_experiment
 
-from pinsage.config import flat, load_settings
+from pinsage.settings.loading import flat, load_settings
 from tasks.running.launch import StageFailedError
 
 MIDNIGHT = datetime(2026, 5, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from airflow.sdk import Param, ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 from trigger_form import WANTED, chosen, trigger_form
 
-from pinsage.config import flat, load_settings
+from pinsage.settings.loading import flat, load_settings
 
 
 @pytest.fixture

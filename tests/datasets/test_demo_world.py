@@ -18,7 +18,7 @@ from pinsage.datasets.demo.tables import DAYS, END, GONE_PINS
 from pinsage.datasets.demo.world import drawn_world, write_demo
 from pinsage.errors import DatasetError
 from pinsage.ingest.ingest import ingest_dataset
-from pinsage.settings import DataSettings
+from pinsage.settings.schema import DataSettings
 
 TABLES = ("pins", "boards", "saves", "engagements")
 

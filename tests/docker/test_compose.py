@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

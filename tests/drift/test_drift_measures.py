@@ -3,7 +3,7 @@
 import pytest
 
 from pinsage.drift.measures import assess, unusual, worst
-from pinsage.live_settings import DriftSettings
+from pinsage.settings.live import DriftSettings
 
 SETTINGS = DriftSettings()
 

@@ -4,8 +4,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from pinsage.config import load_settings
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.artifact import Artifact
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.datasets.demo.world import write_demo
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from tasks.running.runner import run_stage

@@ -14,7 +14,7 @@ import torch
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.inference import embed_all
 from pinsage.pairs.pairs import Pairs
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit
 from pinsage.training.validation import rank_positives

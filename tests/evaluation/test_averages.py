@@ -14,7 +14,7 @@ from pinsage.evaluation.averages import (
 from pinsage.evaluation.pin_lists import PinLists
 from pinsage.evaluation.ranking import Ranking, Targets
 from pinsage.evaluation.views import BoardView, PairView
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 # Query 0 asks for pin 7 twice (two boards) and for 8; query 1 for nothing, query 2 for 9.
 POSITIVES = PinLists(np.array([0, 3, 3, 4]), np.array([7, 7, 8, 9], np.int32))

@@ -10,7 +10,7 @@ from pinsage.evaluation.comparison import Difference, SliceMetric, compare, metr
 from pinsage.evaluation.views import split_views
 from pinsage.graph.build import build_graph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 SETTINGS = EvaluateSettings(ranks=[1, 3], mrr_scale=2)
 # Pins 0 to 28 on one board, 5 on a second one; 29 is cold. (0, 1) is a training pair.

@@ -5,7 +5,7 @@ import numpy as np
 from pinsage.evaluation.views import split_views, training_partners
 from pinsage.graph.build import build_graph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 SETTINGS = EvaluateSettings()
 

@@ -18,12 +18,12 @@ import pyarrow.parquet as pq
 import torch
 from safetensors.torch import save_file
 
-from pinsage.config import flat, load_settings, parse_override
 from pinsage.datasets.movielens import import_movielens
 from pinsage.features.vgg import Vgg16, load_weights
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.promotion.canaries import read_canaries
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, load_settings, parse_override
+from pinsage.settings.schema import Settings
 from tasks.__main__ import main
 from tasks.command_line.compare import comparison_asked
 from tasks.comparing.plan import planned_runs

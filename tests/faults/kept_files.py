@@ -15,7 +15,6 @@ import torch
 from new_pin_world import write_network, write_words
 from release_world import DIM, NUM_PINS, ReleaseWorld
 
-from pinsage.config import load_settings
 from pinsage.features.vector_cache import VectorCache
 from pinsage.index.pin_index import PinIndex
 from pinsage.ingest.source.digests import FileDigests
@@ -24,7 +23,8 @@ from pinsage.promotion.checks import Check
 from pinsage.promotion.decisions import DECISIONS, Decision, Decisions
 from pinsage.release.release import Release
 from pinsage.release.verification import verify_manifest
-from pinsage.serving import ModelParts, RelatedPins, save_model
+from pinsage.serving.served_model import ModelParts, RelatedPins, save_model
+from pinsage.settings.loading import load_settings
 from pinsage.store.manifest import file_sha256
 from pinsage.store.run import StageResult
 from pinsage.training.checkpoint import Checkpoints

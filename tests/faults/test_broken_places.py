@@ -9,9 +9,9 @@ import pytest
 from separate_cluster import scheduler_process, worker_process
 
 from pinsage.cluster.connection import open_cluster
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ClusterError, DiskFullError
 from pinsage.graph.build import build_graph
+from pinsage.settings.loading import load_settings
 from tasks.running.work import StageWork
 from tasks.walk import walk
 

@@ -13,8 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
+from pinsage.settings.loading import load_settings
 from pinsage.store.manifest import file_entries
 from tasks.running.work import StageWork
 from tasks.walk import walk

@@ -13,9 +13,9 @@ from separate_cluster import separate_cluster
 
 from pinsage.cluster.connection import open_cluster
 from pinsage.cluster.workers import Threads
-from pinsage.config import load_settings
 from pinsage.graph.build import build_graph
-from pinsage.settings import ClusterSettings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import ClusterSettings
 from pinsage.store.manifest import Manifest, file_entries
 from tasks.running.work import StageWork
 from tasks.walk import walk

@@ -11,7 +11,7 @@ import numpy as np
 
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.pairs.pairs import Pairs
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
 from pinsage.training.loop import fit
 from pinsage.walks.neighborhood import Neighborhoods

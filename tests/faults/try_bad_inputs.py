@@ -21,8 +21,8 @@ from bad_pictures import PATHS, PICTURES, picture, write_traps
 from bad_tables import COLUMNS, FILES, NUM_PINS, ROWS, Tables, good_tables, replace_column, write_tables
 from bad_texts import TEXTS
 
-from pinsage.config import load_settings
 from pinsage.errors import PinSageError
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.machine import machine_error
 from tasks.running.runner import run_stage

@@ -9,7 +9,7 @@ from pinsage.features.folding import KnownFactors, fold_boards, write_folded_fea
 from pinsage.features.spectral import write_spectral_features
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.settings import SpectralSettings
+from pinsage.settings.schema import SpectralSettings
 
 SETTINGS = SpectralSettings(dim=8, iterations=20)
 

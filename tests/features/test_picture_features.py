@@ -13,7 +13,7 @@ from pinsage.errors import DatasetError
 from pinsage.features.descriptor import Descriptor
 from pinsage.features.picture_features import write_picture_features
 from pinsage.features.vector_cache import VectorCache
-from pinsage.settings import VisualSettings
+from pinsage.settings.schema import VisualSettings
 
 
 def picture(seed: int) -> bytes:

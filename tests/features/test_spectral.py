@@ -11,7 +11,7 @@ from pinsage.features.spectral import factorize, fold_in, write_spectral_feature
 from pinsage.features.tall_blocks import Workers
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
-from pinsage.settings import SpectralSettings
+from pinsage.settings.schema import SpectralSettings
 
 
 def graph_of(dense: np.ndarray) -> BipartiteGraph:

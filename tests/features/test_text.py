@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pinsage.features.corpus import Corpus, read_corpus
 from pinsage.features.text import WordVectors, mean_vectors, train_word_vectors, write_text_features
-from pinsage.settings import TextSettings
+from pinsage.settings.schema import TextSettings
 
 SETTINGS = TextSettings(dim=16, epochs=20, min_count=1, seed=1)
 KITCHEN, GARDEN = ["pie", "cake", "oven", "flour"], ["rose", "tulip", "spade", "seeds"]

@@ -12,7 +12,7 @@ from torch.nn import functional
 from pinsage.errors import SettingsError
 from pinsage.features.vgg import WIDTHS, Vgg16, VggEncoder, load_weights
 from pinsage.features.visual import picture_encoder
-from pinsage.settings import VisualSettings
+from pinsage.settings.schema import VisualSettings
 
 NARROW = tuple(tuple(4 for _ in block) for block in WIDTHS)
 

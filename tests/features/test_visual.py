@@ -12,7 +12,7 @@ from PIL import Image
 
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.features.visual import encode_pictures, encoder_identity, picture_encoder
-from pinsage.settings import Settings, VisualSettings
+from pinsage.settings.schema import Settings, VisualSettings
 
 
 def png(color: str) -> bytes:
@@ -29,7 +29,7 @@ def with_weights(path) -> Settings:
 def test_the_default_encoder_needs_no_file_and_no_torch():
     """Choosing and naming the descriptor loads neither torch nor gensim."""
     program = (
-        "import sys; from pinsage.features.visual import *; from pinsage.settings import *;"
+        "import sys; from pinsage.features.visual import *; from pinsage.settings.schema import *;"
         "picture_encoder(VisualSettings()), encoder_identity(Settings(), Path());"
         "sys.exit(bool({'torch', 'gensim'} & set(sys.modules)))"
     )

@@ -150,6 +150,27 @@ def test_a_user_logs_in_and_again_when_the_token_has_expired(server):
     assert asked[0] == ("POST", "/auth/token", {"username": "operator", "password": "secret"})
 
 
+def test_runs_of_every_dag_are_ended_by_their_ids(server):
+    """Those of a schedule have colons and a plus in theirs."""
+    api, answers, asked = server
+    scheduled = "scheduled__2026-01-01T00:00:00+00:00"
+    runs = [{"dag_id": "d", "dag_run_id": scheduled}, {"dag_id": "e", "dag_run_id": "manual__1"}]
+    answers += [(200, {"dag_runs": runs}), (200, {}), (200, {})]
+    assert api.end_runs() == [scheduled, "manual__1"]
+    assert asked[1:] == [
+        ("PATCH", "/api/v2/dags/d/dagRuns/scheduled__2026-01-01T00%3A00%3A00%2B00%3A00", {"state": "failed"}),
+        ("PATCH", "/api/v2/dags/e/dagRuns/manual__1", {"state": "failed"}),
+    ]
+
+
+def test_a_run_that_may_not_be_ended_is_named(server):
+    """It would go on when the servers are started again."""
+    api, answers, _ = server
+    answers += [(200, {"dag_runs": [{"dag_id": "d", "dag_run_id": "r1"}]}), (404, {"detail": "gone"})]
+    with pytest.raises(AirflowApiError, match="did not end the run r1"):
+        api.end_runs()
+
+
 def test_a_wrong_password_is_a_sentence_without_the_password(server):
     """No retry can help."""
     api, answers, _ = server

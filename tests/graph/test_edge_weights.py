@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pinsage.errors import DatasetError, SettingsError
 from pinsage.graph.weights import HEAVIEST, LIGHTEST, add_weights
-from pinsage.settings import GraphSettings
+from pinsage.settings.schema import GraphSettings
 
 
 def rated_catalog(folder, saves):

@@ -9,7 +9,7 @@ from pinsage.index.build import IndexPlan, expected_bytes, write_index
 from pinsage.index.choose import QUICK, choose_index
 from pinsage.index.header import HEADER, INDEX
 from pinsage.index.pin_index import PinIndex
-from pinsage.settings import IndexSettings
+from pinsage.settings.schema import IndexSettings
 
 
 @pytest.fixture(scope="module")

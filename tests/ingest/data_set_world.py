@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from pinsage.catalog.catalog import Catalog
 from pinsage.ingest.ingest import Ingested, ingest_dataset
-from pinsage.settings import DataSettings
+from pinsage.settings.schema import DataSettings
 
 NOW = datetime(2024, 6, 15, 12, tzinfo=UTC)
 INSTANT = pa.timestamp("us", tz="UTC")

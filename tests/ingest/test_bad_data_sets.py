@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from data_set_world import NOW, day, good_world, ingest, reasons, saves, write
 
-from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.fingerprint import identity_at
 from pinsage.ingest.source.table import clear_errors
+from pinsage.settings.loading import load_settings
 
 
 def refusal(folder, out, **settings) -> str:

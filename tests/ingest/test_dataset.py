@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from data_set_world import NOW, good_world, ingested, write
 
-from pinsage.config import load_settings
 from pinsage.errors import DatasetError
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.fingerprint import identity_at
+from pinsage.settings.loading import load_settings
 
 
 @pytest.fixture

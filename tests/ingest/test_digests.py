@@ -7,11 +7,11 @@ import pyarrow.fs as pafs
 import pytest
 from data_set_world import NOW, write
 
-from pinsage.config import load_settings
 from pinsage.ingest.source import digests
 from pinsage.ingest.source.digests import FileDigests
 from pinsage.ingest.source.fingerprint import identity_at
 from pinsage.ingest.source.table import SourceFile
+from pinsage.settings.loading import load_settings
 
 LONG_AGO = 1_600_000_000_000_000_000
 

@@ -9,7 +9,7 @@ from data_set_world import NOW, write
 from pinsage.errors import DatasetError, InputError
 from pinsage.ingest.engine import Engine
 from pinsage.ingest.ingest import ingest_dataset
-from pinsage.settings import DataSettings
+from pinsage.settings.schema import DataSettings
 
 
 def test_what_does_not_fit_is_spilled_and_changes_nothing(tmp_path):

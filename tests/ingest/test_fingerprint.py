@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from data_set_world import NOW, day, good_world, ingest, saves, write
 
-from pinsage.config import load_settings
 from pinsage.errors import DatasetError
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.fingerprint import dataset_identity, identity_at
 from pinsage.ingest.source.point_in_time import micros, point_in_time
+from pinsage.settings.loading import load_settings
 
 
 def identity(folder, as_of=None, now=NOW) -> dict:

@@ -11,7 +11,7 @@ from pinsage.errors import DatasetError, PinSageError
 from pinsage.ingest import quarantine
 from pinsage.ingest.ingest import ingest_dataset
 from pinsage.ingest.quarantine import TableCount
-from pinsage.settings import DataSettings
+from pinsage.settings.schema import DataSettings
 
 
 def edges(catalog) -> list[tuple[str, str]]:

@@ -107,7 +107,7 @@ from pathlib import Path
 import pyarrow as pa
 from pinsage.ingest.ingest import ingest_dataset
 from pinsage.ingest.pictures import pictures
-from pinsage.settings import DataSettings
+from pinsage.settings.schema import DataSettings
 
 pictures.ROW_GROUP_PICTURES = 16
 done = ingest_dataset(DataSettings(dataset=sys.argv[1]), Path(sys.argv[2]), now=datetime.now(UTC))

@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from data_set_world import NOW, good_world, ingest, ingested, reasons, write
 
-from pinsage.config import load_settings
 from pinsage.errors import DatasetError
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.fingerprint import identity_at
+from pinsage.settings.loading import load_settings
 
 URLS = {
     "a zip that is not there": "zip://x::/nonexistent.zip",

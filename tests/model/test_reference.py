@@ -16,7 +16,7 @@ from pinsage.model.layerwise import embed_layerwise
 from pinsage.model.network import PinSageNetwork
 from pinsage.model.shape import NetworkShape
 from pinsage.pairs.pairs import Pairs
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 from pinsage.training.loader import Streamed
 from pinsage.training.objective import Objective
 

@@ -12,7 +12,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.catalog.schema import PUBLISHED_BOARDS, PUBLISHED_ENGAGEMENTS, PUBLISHED_PINS, PUBLISHED_SAVES
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
 from pinsage.pairs.split import SplitFigures, write_split
-from pinsage.settings import PairSettings
+from pinsage.settings.schema import PairSettings
 from pinsage.store.parquet_files import write_parquet
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

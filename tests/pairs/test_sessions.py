@@ -10,7 +10,7 @@ from split_world import catalog_of, split_pairs, world
 from pinsage.pairs import split
 from pinsage.pairs.board_blocks import board_blocks
 from pinsage.pairs.sessions import same_sessions, session_numbers
-from pinsage.settings import PairSettings
+from pinsage.settings.schema import PairSettings
 
 
 def slow_sessions(sizes, length) -> list[int]:

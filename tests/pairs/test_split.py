@@ -14,7 +14,7 @@ from pinsage.pairs.board_blocks import board_blocks
 from pinsage.pairs.draws import draw_by_hash, id_hashes
 from pinsage.pairs.pairs import Pairs
 from pinsage.pairs.timeline import save_splits
-from pinsage.settings import PairSettings
+from pinsage.settings.schema import PairSettings
 from pinsage.store.parquet_files import write_parquet
 
 

@@ -16,7 +16,7 @@ from pinsage.pairs.timeline import (
     sort_by_board_and_pin,
     sort_by_time,
 )
-from pinsage.settings import PairSettings
+from pinsage.settings.schema import PairSettings
 
 
 def test_small_boards_keep_all_their_saves(tmp_path):

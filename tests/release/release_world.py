@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from new_pin_world import write_network, write_words
 
-from pinsage.config import load_settings
 from pinsage.index.build import IndexPlan, write_index
 from pinsage.release.contents import ModelVersion, ReleaseParts
 from pinsage.release.releases import Releases
+from pinsage.settings.loading import load_settings
 from pinsage.store.artifact import FolderArtifacts
 from pinsage.store.deployment import Store
 from pinsage.store.manifest import Manifest

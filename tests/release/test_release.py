@@ -8,10 +8,10 @@ from new_pin_world import picture
 from release_world import NUM_PINS, ReleaseWorld
 
 from pinsage.errors import ArtifactDamagedError, InputError, UnknownPinError
-from pinsage.new_pins import NewPin
 from pinsage.release.diversity import Diversity
 from pinsage.release.filters import Filters
 from pinsage.release.release import Release
+from pinsage.serving.new_pins import NewPin
 
 
 @pytest.fixture(scope="module", params=["exact", "index"])

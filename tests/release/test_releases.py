@@ -11,10 +11,10 @@ import pytest
 import yaml
 from release_world import DIM, NUM_PINS, ReleaseWorld, write_vectors
 
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, DiskFullError, InputError
 from pinsage.release.contents import FILES, ModelVersion
 from pinsage.release.pointer import VERSION, Pointer
+from pinsage.settings.loading import load_settings
 
 
 @pytest.fixture

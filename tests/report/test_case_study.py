@@ -13,7 +13,7 @@ from pinsage.catalog.catalog import Catalog
 from pinsage.ingest.ingest import ingest_dataset
 from pinsage.pairs.pairs import Pairs
 from pinsage.report.case_study import case_study
-from pinsage.settings import DataSettings, ReportSettings
+from pinsage.settings.schema import DataSettings, ReportSettings
 
 
 @pytest.fixture(scope="module")

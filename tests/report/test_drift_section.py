@@ -6,8 +6,8 @@ import pytest
 
 from pinsage.drift.measures import assess
 from pinsage.drift.table import write_history, write_measures
-from pinsage.live_settings import DriftSettings
 from pinsage.report.drift import LINE_HEIGHT, LINE_WIDTH, drift
+from pinsage.settings.live import DriftSettings
 from pinsage.store.artifact import FolderArtifacts
 from pinsage.store.manifest import Manifest
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import SettingsError
+from pinsage.settings.loading import load_settings
 from tasks.standalone.checks import NotReadyError, check_dataset, check_disk, check_preset, check_python
 from tasks.standalone.request import Request
 

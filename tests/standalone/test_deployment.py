@@ -5,8 +5,8 @@ import stat
 import pytest
 import yaml
 
-from pinsage.config import load_settings
 from pinsage.errors import SettingsError
+from pinsage.settings.loading import load_settings
 from tasks.standalone.deployment import Deployment
 from tasks.standalone.services import airflow_services, mlflow_service
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pinsage.errors import ArtifactMissingError, RunRecordError
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from pinsage.store.artifact import REMOVED
 from pinsage.store.bucket import FolderBucket
 from pinsage.store.deployment import Store

@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactMissingError, RunRecordError
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import StageResult
 from pinsage.store.sealed import seal, unseal

@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from pinsage.config import load_settings
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.sessions import walk_graph_folder
 from pinsage.inference import embed_all
 from pinsage.model.file import load_network
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors

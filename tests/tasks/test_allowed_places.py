@@ -2,8 +2,8 @@
 
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import SettingsError
+from pinsage.settings.loading import load_settings
 from tasks.__main__ import main
 from tasks.running.allowed_places import check_places
 

@@ -7,10 +7,10 @@ import pytest
 from evaluation_world import World, write_dataset
 from typer.testing import CliRunner
 
-from pinsage.config import flat, load_settings
 from pinsage.errors import InputError
 from pinsage.release.contents import ModelVersion
 from pinsage.release.releases import Releases
+from pinsage.settings.loading import flat, load_settings
 from pinsage.store.deployment import open_store
 from pinsage.tracking.registry import CHAMPION, Registry, Version
 from pinsage.tracking.server import Server

@@ -7,9 +7,9 @@ import pytest
 from release_world import ReleaseWorld
 from typer.testing import CliRunner
 
-from pinsage.config import load_settings
 from pinsage.promotion.checks import Check
 from pinsage.promotion.decisions import Decision
+from pinsage.settings.loading import load_settings
 from pinsage.store.manifest import Manifest
 from pinsage.tracking.registry import CHAMPION, Registry
 from pinsage.tracking.server import Server

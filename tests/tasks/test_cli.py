@@ -16,10 +16,10 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner
 
-from pinsage.config import flat, load_settings
 from pinsage.datasets.demo.world import write_demo
 from pinsage.index.build import IndexPlan
 from pinsage.index.pin_index import PinIndex
+from pinsage.settings.loading import flat, load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, StageResult

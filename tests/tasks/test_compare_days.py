@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from evaluation_world import SMALL, write_dataset
 
-from pinsage.config import load_settings
 from pinsage.drift.measures import Measure
 from pinsage.drift.table import HISTORY, read_measures
 from pinsage.promotion.decisions import DECISIONS, Decision, Decisions
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest, artifact_key
 from pinsage.store.run import Run, StageResult

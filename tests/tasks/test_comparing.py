@@ -2,8 +2,8 @@
 
 import pytest
 
-from pinsage.config import flat, load_settings
 from pinsage.errors import SettingsError
+from pinsage.settings.loading import flat, load_settings
 from tasks.command_line.compare import comparison_asked
 from tasks.comparing.plan import LADDERS, Comparison, needed_for, planned_runs
 from tasks.stages import STAGES

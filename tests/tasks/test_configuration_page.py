@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from tasks.command_line.config_reference import markdown_page, setting_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

@@ -9,7 +9,7 @@ from pyarrow import parquet
 from pinsage.errors import DatasetError
 from pinsage.graph.csr import NAMES, BipartiteGraph
 from pinsage.graph.sessions import walk_graph_folder
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 from tasks.connect import connect
 from tasks.running.work import StageWork
 

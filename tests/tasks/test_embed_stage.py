@@ -8,11 +8,11 @@ from separate_cluster import separate_cluster
 
 from pinsage.cluster.exchange import SharedFolders
 from pinsage.cluster.workers import Threads
-from pinsage.config import load_settings
 from pinsage.inference import InferenceJob, embed_by_parts
 from pinsage.model.file import save_network
 from pinsage.model.network import PinSageNetwork
 from pinsage.model.shape import NetworkShape
+from pinsage.settings.loading import load_settings
 from pinsage.store.manifest import Manifest
 from pinsage.walks.neighborhood import Neighborhoods
 from tasks.embed import embed

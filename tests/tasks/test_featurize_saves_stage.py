@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
 from pinsage.graph.csr import BipartiteGraph
 from pinsage.graph.sessions import WALKED, add_sessions
+from pinsage.settings.loading import load_settings
 from tasks.featurize_saves import featurize_saves
 from tasks.running.work import StageWork
 
@@ -20,7 +20,7 @@ P, B = 50, 30
 PROGRAM = """
 import sys
 from pathlib import Path
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 from tasks.featurize_saves import featurize_saves
 from tasks.running.work import StageWork
 home = Path(sys.argv[1])

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pinsage.config import load_settings
 from pinsage.features.matrix import FEATURE_STAGES, FeatureMatrix
+from pinsage.settings.loading import load_settings
 from tasks.featurize_text import featurize_text
 from tasks.running.work import StageWork
 

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from pinsage.config import load_settings
 from pinsage.errors import SettingsError
+from pinsage.settings.loading import load_settings
 from tasks.featurize_visual import featurize_visual
 from tasks.running.work import StageWork
 

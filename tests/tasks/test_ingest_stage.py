@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinsage.catalog.catalog import Catalog
-from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from tasks.running.runner import run_stage
 

@@ -10,7 +10,7 @@ from mlflow import pyfunc
 from new_pin_world import picture
 from refresh_world import add_pin, champion, current, refresh, train_and_release, vectors
 
-from pinsage.new_pins import NewPin
+from pinsage.serving.new_pins import NewPin
 from pinsage.tracking.server import Server
 from tasks.embed import embed
 from tasks.promoting.approval import promoted_model

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pinsage.catalog.ids import PinIds
-from pinsage.config import load_settings
 from pinsage.pairs.pairs import Pairs
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from tasks.running.runner import run_stage
 

@@ -12,15 +12,15 @@ import pytest
 from mlflow import MlflowClient, pyfunc
 from new_pin_world import write_network, write_words
 
-from pinsage.config import load_settings
 from pinsage.drift.measures import Measure, assess
 from pinsage.drift.table import write_measures
 from pinsage.errors import InputError
 from pinsage.index.build import IndexPlan
 from pinsage.index.pin_index import PinIndex
-from pinsage.live_settings import DriftSettings
 from pinsage.promotion.checks import Check
 from pinsage.promotion.decisions import Decision
+from pinsage.settings.live import DriftSettings
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run, StageResult

@@ -11,9 +11,9 @@ import pytest
 from evaluation_world import NUM_PINS, World, write_dataset
 from mlflow import MlflowClient
 
-from pinsage.config import flat, load_settings
 from pinsage.promotion.decisions import Decision
 from pinsage.promotion.figures import Figures
+from pinsage.settings.loading import flat, load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import Run

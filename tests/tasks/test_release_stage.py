@@ -6,10 +6,10 @@ import time
 import pytest
 from evaluation_world import NUM_PINS, World, write_dataset
 
-from pinsage.config import validate
 from pinsage.release.current import CurrentRelease
 from pinsage.release.pointer import Pointer
 from pinsage.release.releases import Releases
+from pinsage.settings.loading import validate
 from pinsage.store.deployment import open_store
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import StageResult

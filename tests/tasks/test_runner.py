@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, ArtifactMissingError
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run
 from pinsage.store.uses import USES, read_uses

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import DatasetError, PinSageError, RunRecordError
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.tracking.tracker import open_tracker
 from tasks.running.stage_process import mark_failed, perform

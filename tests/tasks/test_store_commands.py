@@ -6,7 +6,7 @@ import pytest
 from release_world import ReleaseWorld
 from typer.testing import CliRunner
 
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 from pinsage.store.manifest import Manifest
 from pinsage.store.run import MODEL_RUN, StageResult
 from pinsage.tracking.registry import CHAMPION, KEY_TAG

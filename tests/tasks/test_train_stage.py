@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import InputError, PinSageError
 from pinsage.model.file import load_network
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
+from pinsage.settings.loading import load_settings
 from pinsage.store.manifest import Manifest
 from pinsage.store.parquet_files import write_parquet
 from pinsage.walks.neighborhood import Neighborhoods

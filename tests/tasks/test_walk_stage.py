@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pinsage.cluster.exchange import FilesInPlace, RowsInPlace
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError
 from pinsage.graph.build import build_graph
 from pinsage.graph.sessions import WALKED, add_sessions
+from pinsage.settings.loading import load_settings
 from pinsage.walks.partition import NAMES, allocate, walk_partition
 from tasks.running.work import StageWork
 from tasks.walk import walk

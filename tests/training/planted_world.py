@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.pairs.board_pins import BoardPins
 from pinsage.pairs.pairs import Pairs
-from pinsage.settings import ModelSettings, TrainSettings
+from pinsage.settings.schema import ModelSettings, TrainSettings
 from pinsage.training.data import TrainingData
+from pinsage.training.loop import fit
 from pinsage.walks.neighborhood import Neighborhoods
 
 COMMUNITIES, SIZE, T = 12, 20, 8
@@ -68,3 +70,29 @@ def planted(seed=0, *, are_neighbors_real=True, are_pairs_drawn=False, **train):
         "precision": "float32",
     }
     return PlantedWorld(data, ModelSettings(hidden_dim=16, embedding_dim=8), TrainSettings(**{**settings, **train}))
+
+
+class KilledError(RuntimeError):
+    """The tests' way of ending a training at a step."""
+
+
+def killed_at(world, scratch, step):
+    """Train until the curve reaches `step`, then fail as a crash would."""
+
+    def kill(metrics, now):
+        if now >= step:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(world.data, world.model, world.train, scratch=scratch, log_metrics=kill)
+
+
+def outcome(result):
+    """Everything of a training that must not depend on where, by whom and in how many attempts it is computed."""
+    weights = {name: tensor.cpu().numpy().tobytes() for name, tensor in result.network.state_dict().items()}
+    return weights, result.curve, result.validation, result.steps, result.num_replaced, result.popularity
+
+
+def losses(result):
+    """The curve's losses."""
+    return [point.loss for point in result.curve]

@@ -13,7 +13,7 @@ from train_on_ranks import CASES, outcome
 
 from pinsage.batches.builder import Share
 from pinsage.errors import SettingsError
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 from pinsage.training.distributed import num_processes
 
 HERE = Path(__file__).parent

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from planted_world import killed_at, losses, outcome
 
 from pinsage.batches.builder import Share
 from pinsage.errors import DeviceMemoryError
@@ -28,10 +29,6 @@ HERE = Path(__file__).parent
 LOSSES = [{"loss": "max_margin"}, {"loss": "sampled_softmax"}, {"loss": "sampled_softmax", "are_pairs_drawn": True}]
 
 
-class KilledError(RuntimeError):
-    """The test's way of ending a training at a step."""
-
-
 def with_saves(world, **settings):
     """The world with vectors of its saves, so that the linear path has something to carry."""
     start = world(**settings)
@@ -45,16 +42,6 @@ def with_saves(world, **settings):
 def trained(world, **settings):
     start = with_saves(world, **{"device": "cuda", **settings})
     return fit(start.data, start.model, start.train)
-
-
-def losses(result):
-    return [point.loss for point in result.curve]
-
-
-def outcome(result):
-    """Everything of a training that must not depend on where tables lie and who builds minibatches."""
-    weights = {name: tensor.cpu().numpy().tobytes() for name, tensor in result.network.state_dict().items()}
-    return result.curve, result.validation, weights
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -112,13 +99,7 @@ def test_the_ways_on_a_gpu_end_with_the_same_bits(world, settings, precision):
 def test_a_training_killed_on_a_gpu_ends_with_the_same_bits(world, tmp_path, resident):
     """Killed between two checkpoints, and run again."""
     start = with_saves(world, device="cuda", resident=resident, precision="bf16")
-
-    def kill(metrics, step):
-        if step >= 25:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        fit(start.data, start.model, start.train, scratch=tmp_path, log_metrics=kill)
+    killed_at(start, tmp_path, 25)
     result = fit(start.data, start.model, start.train, scratch=tmp_path)
     assert result.resumed_from == 21
     assert outcome(result) == outcome(fit(start.data, start.model, start.train))

@@ -8,32 +8,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+from planted_world import killed_at, outcome
 
 from pinsage.errors import CheckpointMismatchError
 from pinsage.pairs.pairs import Pairs
 from pinsage.training.interruption import TrainingInterruptedError
 from pinsage.training.loop import fit
-
-
-class KilledError(RuntimeError):
-    """The test's way of ending a training at a step."""
-
-
-def outcome(result):
-    """Everything of a training that must not depend on interruptions."""
-    weights = {name: tensor.numpy().tobytes() for name, tensor in result.network.state_dict().items()}
-    return weights, result.curve, result.validation, result.steps, result.num_replaced, result.popularity
-
-
-def killed_at(world, scratch, step):
-    """Train until the curve reaches `step`, then fail as a crash would."""
-
-    def kill(metrics, now):
-        if now >= step:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        fit(world.data, world.model, world.train, scratch=scratch, log_metrics=kill)
 
 
 def trained(world, scratch=None):

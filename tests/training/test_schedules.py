@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinsage.settings import TrainSettings
+from pinsage.settings.schema import TrainSettings
 from pinsage.training.schedule import hard_negatives_at, learning_rate_at, peak_rate
 
 

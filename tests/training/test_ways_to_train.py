@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 import torch
+from planted_world import losses, outcome
 
 from pinsage.batches.minibatch import NeighborSampler
 from pinsage.errors import DeviceMemoryError
@@ -17,17 +18,15 @@ from pinsage.training.loader import Resident, num_producers
 from pinsage.training.loop import fit
 
 
-def outcome(world, **changes):
+def trained(world, **changes):
     start = world(**changes)
-    result = fit(start.data, start.model, start.train)
-    weights = {name: tensor.numpy().tobytes() for name, tensor in result.network.state_dict().items()}
-    return result.curve, result.validation, weights
+    return outcome(fit(start.data, start.model, start.train))
 
 
 @pytest.fixture(scope="module")
 def streamed(world):
     """One producer gathers, the default on a CPU."""
-    return outcome(world)
+    return trained(world)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +34,7 @@ def streamed(world):
 )
 def test_the_ways_end_with_the_same_bits(world, streamed, changes):
     """The sub-graphs are equal node by node, so the sums are too."""
-    assert outcome(world, **changes) == streamed
+    assert trained(world, **changes) == streamed
 
 
 def test_a_resident_sub_graph_is_the_one_the_producer_makes(world):
@@ -93,10 +92,6 @@ def test_bf16_follows_float32(world, loss):
 def fit_at(world, precision, loss):
     start = world(precision=precision, loss=loss, steps=80)
     return fit(start.data, start.model, start.train)
-
-
-def losses(result):
-    return [point.loss for point in result.curve]
 
 
 @pytest.mark.parametrize(("flags", "has_bf16"), [

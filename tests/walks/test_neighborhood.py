@@ -5,7 +5,7 @@ import pytest
 from slow_walks import graph_of, random_graph
 
 from pinsage.errors import ArtifactDamagedError
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors, walk_plan
 from pinsage.walks.random_walk import top_visited

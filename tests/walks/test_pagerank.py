@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from slow_walks import graph_of, random_graph, ranked, sampled
 
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.walks.hops import HopTables
 from pinsage.walks.neighborhood import top_neighbors
 from pinsage.walks.pagerank import hard_negatives, pagerank_plan, rank_band

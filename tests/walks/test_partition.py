@@ -9,7 +9,7 @@ from slow_walks import random_graph
 
 from pinsage.cluster.exchange import FilesInPlace, RowsInPlace, SharedFolders
 from pinsage.errors import ArtifactDamagedError, InputError, PinSageError
-from pinsage.settings import WalkSettings
+from pinsage.settings.schema import WalkSettings
 from pinsage.walks import partition
 from pinsage.walks.neighborhood import Neighborhoods, top_neighbors
 from pinsage.walks.partition import NAMES, allocate, check_coverage, num_parts, ranges, walk_partition

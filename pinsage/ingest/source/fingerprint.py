@@ -12,7 +12,7 @@ from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.digests import FileDigests
 from pinsage.ingest.source.point_in_time import point_in_time
 from pinsage.ingest.source.table import SourceTable
-from pinsage.settings import Settings
+from pinsage.settings.schema import Settings
 
 
 def dataset_identity(settings: Settings, home: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from pinsage.report.explorer.shown import ShownPins, shown_pins
 from pinsage.report.scores import Headline
 from pinsage.report.template import fill
 from pinsage.report.world import Folders
-from pinsage.settings import ReportSettings
+from pinsage.settings.schema import ReportSettings
 from pinsage.store.manifest import Fact, Facts, Manifest
 
 TEMPLATE = "explorer/page.html.j2"

@@ -6,7 +6,7 @@ from pinsage.evaluation.inputs import MethodInputs, MethodSettings
 from pinsage.features.matrix import FeatureMatrix
 from pinsage.graph.build import build_graph
 from pinsage.pairs.pairs import HeldOutPairs, Pairs
-from pinsage.settings import EvaluateSettings, ModelSettings, TrainSettings
+from pinsage.settings.schema import EvaluateSettings, ModelSettings, TrainSettings
 
 PLAN = MethodSettings(
     ModelSettings(hidden_dim=16, embedding_dim=8),

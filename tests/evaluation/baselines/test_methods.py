@@ -11,7 +11,7 @@ from pinsage.evaluation.baselines.methods import METHODS, Method, make_methods, 
 from pinsage.evaluation.baselines.similarity import Similarity
 from pinsage.evaluation.ranking import ranks
 from pinsage.evaluation.views import split_views
-from pinsage.settings import EvaluateSettings
+from pinsage.settings.schema import EvaluateSettings
 
 DEFAULTS = EvaluateSettings().methods
 

@@ -10,9 +10,9 @@ import yaml
 from pydantic import ValidationError
 
 from pinsage.errors import SettingsError
-from pinsage.section import Section
-from pinsage.settings import Settings
-from pinsage.settings_file import read_yaml, yaml_value
+from pinsage.settings.schema import Settings
+from pinsage.settings.section import Section
+from pinsage.settings.yaml_file import read_yaml, yaml_value
 
 Flat = dict[str, Any]
 _SHOWN = reprlib.Repr()
@@ -45,7 +45,7 @@ def save_settings(settings: Settings, path: Path) -> None:
 
 def presets() -> dict[str, Settings]:
     """The presets that come with the code, by name; none where the package is installed without them."""
-    folder = Path(__file__).parents[1] / "conf"
+    folder = Path(__file__).parents[2] / "conf"
     return {path.stem: load_settings(path) for path in sorted(folder.glob("*.yaml"))}
 
 

@@ -1,6 +1,6 @@
 """The settings of what goes live: the checks of a new model, drift, releases, and the refreshes between trainings."""
 
-from pinsage.section import Section, execution, setting
+from pinsage.settings.section import Section, execution, setting
 
 
 class PromoteSettings(Section):

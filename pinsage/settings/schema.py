@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pinsage.live_settings import DriftSettings, PromoteSettings, RefreshSettings, ReleaseSettings
-from pinsage.section import Section, Seed, Share, execution, setting
+from pinsage.settings.live import DriftSettings, PromoteSettings, RefreshSettings, ReleaseSettings
+from pinsage.settings.section import Section, Seed, Share, execution, setting
 
 Baseline = Literal[
     "combined", "visual", "annotation", "pixie", "item_knn", "rp3beta", "transitions", "ease", "svd", "als", "bpr",

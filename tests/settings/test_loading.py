@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pinsage.config import flat, load_settings, named_settings, parse_override
 from pinsage.errors import SettingsError
-from pinsage.section import Section
-from pinsage.settings import Settings
+from pinsage.settings.loading import flat, load_settings, named_settings, parse_override
+from pinsage.settings.schema import Settings
+from pinsage.settings.section import Section
 
-PRESETS = sorted((Path(__file__).parents[1] / "conf").glob("*.yaml"))
+PRESETS = sorted((Path(__file__).parents[2] / "conf").glob("*.yaml"))
 
 
 def test_overrides_win_over_the_file_and_the_file_over_the_defaults(tmp_path):

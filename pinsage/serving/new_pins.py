@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.config import load_settings
 from pinsage.errors import InputError, SettingsError
 from pinsage.features.text import VECTORS, VOCABULARY, WordVectors
 from pinsage.features.visual import Encoder, encode_pictures, encoder_digest, picture_encoder
 from pinsage.features.words import words_of_pin
 from pinsage.model.isolated import IsolatedNetwork
 from pinsage.model.shape import SHAPE, WEIGHTS
-from pinsage.settings import Settings
+from pinsage.settings.loading import load_settings
+from pinsage.settings.schema import Settings
 
 SETTINGS = "settings.yaml"
 FILES = (WEIGHTS, SHAPE, VECTORS, VOCABULARY, SETTINGS)  # that `NewPinEncoder.open` reads

@@ -8,12 +8,12 @@ import pytest
 import torch
 from new_pin_world import bomb, picture, write_network, write_words
 
-from pinsage.config import load_settings, save_settings
 from pinsage.errors import ArtifactDamagedError, InputError, SettingsError
 from pinsage.features.text import WordVectors
 from pinsage.features.visual import encode_pictures, picture_encoder
 from pinsage.model.file import save_network
-from pinsage.new_pins import NewPin, NewPinEncoder
+from pinsage.serving.new_pins import NewPin, NewPinEncoder
+from pinsage.settings.loading import load_settings, save_settings
 
 DIM = 5
 CAPS = {"data.max_text_length": 12, "data.max_annotations": 2, "text.max_words": 4, "data.max_picture_mb": 0.001}
@@ -110,7 +110,7 @@ def test_no_torch_is_loaded(tmp_path):
     """A serving host embeds words and a picture without it."""
     encoder(tmp_path)
     program = (
-        "import sys\nfrom pathlib import Path\nfrom pinsage.new_pins import NewPin, NewPinEncoder\n"
+        "import sys\nfrom pathlib import Path\nfrom pinsage.serving.new_pins import NewPin, NewPinEncoder\n"
         f"found = NewPinEncoder.open(Path({str(tmp_path)!r}), dim={DIM}, picture_digest='')\n"
         f"assert found.embed(NewPin(title='sea', image={picture()!r})).any()\n"
         "assert not {'torch', 'mlflow', 'gensim', 'numba'} & set(sys.modules)\n"

@@ -23,17 +23,16 @@ from mlflow.types.schema import AnyType, Array, ColSpec, DataType, Object, Prope
 
 import pinsage
 from pinsage.catalog.ids import PinIds
-from pinsage.config import save_settings
 from pinsage.errors import ArtifactDamagedError, InputError, PinSageError
 from pinsage.features.text import VECTORS, VOCABULARY
 from pinsage.features.visual import encoder_digest
 from pinsage.index.pin_index import PinIndex
-from pinsage.index.query import Neighbors
+from pinsage.index.query import Neighbors, best_without
 from pinsage.model.shape import SHAPE, WEIGHTS
-from pinsage.new_pins import SETTINGS, NewPin, NewPinEncoder
-from pinsage.query_row import DEFAULT_K, OTHERS, TEXTS, QueryRow, is_missing
-from pinsage.release.filters import best_without, rows_of
-from pinsage.settings import Settings
+from pinsage.serving.new_pins import SETTINGS, NewPin, NewPinEncoder
+from pinsage.serving.query_row import DEFAULT_K, OTHERS, TEXTS, QueryRow, is_missing
+from pinsage.settings.loading import save_settings
+from pinsage.settings.schema import Settings
 from pinsage.store import manifest as manifests
 from pinsage.store.manifest import Facts, Manifest
 
@@ -106,7 +105,7 @@ class RelatedPins(PythonModel):
         if pin is None and query.content.is_empty:
             pin = self.pin_ids.row(query.pin_id)  # whose error names ids that look alike
         search = partial(self.index.related, pin) if pin is not None else self._search_for_new(query.content)
-        excluded = rows_of(query.exclude, self.pin_ids)
+        excluded = self.pin_ids.known_pins(query.exclude)
         pins, scores = best_without(excluded, search, query.k, num_pins=self.index.num_pins)
         if not len(pins):
             raise InputError(f"No pin is left: exclude names {len(excluded)} of {len(self.pin_ids)}. Exclude fewer.")

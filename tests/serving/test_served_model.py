@@ -11,12 +11,12 @@ import pytest
 from mlflow import pyfunc
 from new_pin_world import bomb, picture, write_network, write_words
 
-from pinsage.config import load_settings
 from pinsage.errors import ArtifactDamagedError, InputError
 from pinsage.index.build import IndexPlan
 from pinsage.index.pin_index import PinIndex
-from pinsage.query_row import DEFAULT_K
-from pinsage.serving import ModelParts, save_model
+from pinsage.serving.query_row import DEFAULT_K
+from pinsage.serving.served_model import ModelParts, save_model
+from pinsage.settings.loading import load_settings
 
 PIN_IDS = ["ant", "bee", "cat", "dog", "eel", "fox"]
 ANGLES = np.radians([0, 10, 30, 90, 100, 180])  # on a circle the nearest pins are plain to see
@@ -194,7 +194,7 @@ def test_no_rows_are_no_answers(model):
 def test_the_model_holds_code_and_weights_but_no_pickle(folder):
     """It is made of code, tables, the index and the network; its requirements are pinned and leave torch out."""
     assert not [path for path in folder.rglob("*") if path.suffix in {".pkl", ".pickle"}]
-    assert (folder / "serving.py").is_file()
+    assert (folder / "served_model.py").is_file()
     assert {"index.ann", "index.json", "model.json", "words.npy", "pins.parquet"} <= {
         path.name for path in folder.rglob("*")
     }

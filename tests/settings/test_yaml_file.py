@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from pinsage.config import load_settings
 from pinsage.errors import SettingsError
-from pinsage.settings_file import MAX_BYTES
+from pinsage.settings.loading import load_settings
+from pinsage.settings.yaml_file import MAX_BYTES
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pinsage.errors import InputError
-from pinsage.new_pins import NewPin
+from pinsage.serving.new_pins import NewPin
 
 DEFAULT_K, MAX_K, MAX_EXCLUDED = 10, 1000, 10_000
 TEXTS = ("pin_id", "title", "description", "link")
