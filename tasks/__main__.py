@@ -1,7 +1,8 @@
 """`python -m tasks STAGE`: one stage of one run, as a process of its own.
 
-Log lines go to stdout as they come. The last line is one JSON object: {"stage", "key", "seconds", "reused", "facts"},
-or {"stage", "error"}. Exit code 0: done. 2: a retry cannot help (bad input or settings). 1: it may.
+Log lines go to stdout as they come, with `PINSAGE_LOGS=json` one JSON object each. The last line is the report, one
+JSON object: {"stage", "key", "seconds", "reused", "facts"}, or {"stage", "error"}. Exit code 0: done. 2: a retry cannot
+help (bad input or settings). 1: it may.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from pinsage.store.machine import machine_error
 from pinsage.store.manifest import Facts
 from tasks.running.allowed_places import check_places
 from tasks.running.launch import CANNOT_RETRY, record_failure
+from tasks.running.log_lines import log_to_stdout, name_lines
 from tasks.running.orphan import die_with
 from tasks.running.private_files import keep_files_private
 from tasks.stages import REFRESH_STAGES, STAGES
@@ -37,11 +39,12 @@ _BESIDES = {
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the stage named on the command line, after it has been run."""
     options = _parser().parse_args(argv)
-    _log_to_stdout()
     if options.parent:
         die_with(options.parent)
     signal.signal(signal.SIGTERM, _leave)
     try:
+        log_to_stdout()
+        name_lines(run_id=options.run_id, stage=options.stage)
         keep_files_private()
         _say(_perform(options))
     except PinSageError as error:
@@ -143,15 +146,6 @@ def _json_object(text: str, option: str) -> dict[str, Any]:
             f"{option} is {type(value).__name__}, not an object. Write e.g. '{{\"walk.num_walks\": 200}}'."
         )
     return value
-
-
-def _log_to_stdout() -> None:
-    logging.basicConfig(
-        stream=sys.stdout, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
-    for name in ("pinsage", "tasks"):  # of others warnings alone: gensim tells of every epoch
-        logging.getLogger(name).setLevel(logging.INFO)
-    logging.captureWarnings(capture=True)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

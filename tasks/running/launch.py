@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from pinsage.errors import PinSageError
+from tasks.running.log_lines import read_line
 
 CANNOT_RETRY = 2
 REPORT_BYTES = 4096
@@ -139,7 +140,7 @@ class StageProcess:
             found = _report(text, self._command.stage)
             if found is None:
                 on_line(text)
-                last_line = text or last_line
+                last_line = read_line(text).text or last_line
             else:
                 report = found
         return report, last_line
@@ -162,8 +163,8 @@ def _report(line: str, stage: str) -> Report | None:
         body = json.loads(line)
     except ValueError:
         return None
-    is_report = isinstance(body, dict) and body.get("stage") == stage and ("key" in body or "error" in body)
-    return body if is_report else None
+    is_answer = isinstance(body, dict) and body.get("stage") == stage and ("key" in body or "error" in body)
+    return body if is_answer and "event" not in body else None  # a JSON line of the log has stage and key, too
 
 
 def _outcome(stage: str, code: int, report: Report, last_line: str) -> Report:

@@ -17,6 +17,7 @@ from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts, Manifest, artifact_key
 from pinsage.store.run import Run, StageResult
 from pinsage.store.uses import USES, mark_use
+from tasks.running.log_lines import name_lines
 from tasks.running.work import StageWork
 from tasks.stages import REFRESH_STAGES, STAGES, Stage
 
@@ -33,6 +34,7 @@ def run_stage(
     """
     store = open_store(home)
     stage, recipe = _plan(name, run, store)
+    name_lines(run_id=run.run_id, stage=name, key=recipe.key)
     if stage.has_artifact:
         mark_use(store.bucket(USES), name, recipe.key, run.run_id)  # before we look: pinsage/store/uses.py
     if stage.has_artifact and store.artifacts.has(name, recipe.key):
