@@ -17,7 +17,7 @@ help:  ## what can be made
 
 setup: $(STAMP)  ## create the virtual environment, or bring it up to date
 
-$(STAMP): requirements.txt requirements-dev.txt requirements-s3.txt constraints.txt pyproject.toml
+$(STAMP): requirements.txt requirements-dev.txt requirements-s3.txt requirements-monitoring.txt constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). Install Python 3.11 or newer, or name yours: make PYTHON=..." >&2; exit 2; }
 	@$(PYTHON) tasks/standalone/environment.py $(VENV)
 	@touch $(STAMP)

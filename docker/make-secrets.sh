@@ -61,3 +61,14 @@ EOF
 ROOT_ACCESS_KEY=$(value store AWS_ACCESS_KEY_ID)
 ROOT_SECRET_KEY=$(value store AWS_SECRET_ACCESS_KEY)
 EOF
+# Nothing is told or sent until a line here is no comment any more (docs/operations.md). An address may hold a password.
+[ -f secrets/monitoring.env ] || write monitoring <<EOF
+# PINSAGE_NOTIFY=slack://... mailto://...
+# PINSAGE_LATE_HOURS=24
+# PINSAGE_LOGS=json
+# AIRFLOW__LOGGING__JSON_LOGS=True
+# AIRFLOW__METRICS__OTEL_ON=True
+# OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+# OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://prometheus:9090/api/v1/otlp/v1/metrics
+# OPENLINEAGE_URL=http://marquez:5000
+EOF
