@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 from compared_runs import ComparedRun, PlanTask, SummaryTask, comparison_form
+from notices import tell_failure
 from stage_task import fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
@@ -25,7 +26,7 @@ with DAG(
     schedule=None,
     max_active_runs=1,
     params={**comparison_form(), **trigger_form(load_settings(os.environ.get("PINSAGE_CONFIG")))},
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "on_failure_callback": tell_failure},
     on_failure_callback=fail_experiment,
     doc_md=__doc__,
     tags=["pinsage"],
@@ -38,6 +39,7 @@ with DAG(
         queue="gpu",
         execution_timeout=timedelta(hours=24),
         map_index_template="{{ label }}",
+        on_failure_callback=[],  # the summary names those that failed, all at once
     ).expand(planned=plan.output)
     summarize = SummaryTask(
         task_id="summarize", trigger_rule="all_done_min_one_success", execution_timeout=timedelta(hours=2)

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, CronTriggerTimetable, Param
+from notices import tell_failure
 from stage_task import HOME
 
 from tasks.running.launch import ROOT
@@ -28,7 +29,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={"dry_run": Param(False, type="boolean", description="List what would go, remove nothing.")},
-    default_args={"retries": 2, "retry_delay": timedelta(minutes=5)},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "on_failure_callback": tell_failure},
     doc_md=__doc__,
     tags=["pinsage"],
 ):

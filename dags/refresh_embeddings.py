@@ -14,6 +14,7 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
+from notices import tell_failure
 from stage_task import StageTask, tasks_before_training
 from trigger_form import refresh_form
 
@@ -28,7 +29,12 @@ with DAG(
     max_active_runs=1,
     is_paused_upon_creation=True,
     params=refresh_form(load_settings(os.environ.get("PINSAGE_CONFIG"))),
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "refresh": True},
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(seconds=20),
+        "on_failure_callback": tell_failure,
+        "refresh": True,
+    },
     doc_md=__doc__,
     tags=["pinsage"],
 ):

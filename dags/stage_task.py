@@ -1,22 +1,25 @@
 """A stage as an Airflow task, and what happens when a run of stages fails."""
 
-import logging
 import os
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
+from telemetry import openlineage, send_facts
 from trigger_form import chosen
 
 from tasks.running.launch import StageCommand, StageFailedError, StageProcess, record_failure
+from tasks.running.log_lines import read_line
 from tasks.stages import REFRESH_STAGES, STAGES, Stage
 
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+    from airflow.sdk.types import RuntimeTaskInstanceProtocol
+
 HOME = Path(os.environ.get("PINSAGE_HOME") or Path(__file__).parents[1] / "var").absolute()
-LEVEL = re.compile(r"\d\d:\d\d:\d\d (DEBUG|INFO|WARNING|ERROR|CRITICAL) (.*)", re.DOTALL)
 
 
 class ProcessTask(BaseOperator):
@@ -46,9 +49,8 @@ class ProcessTask(BaseOperator):
             self._process.stop()
 
     def _log_line(self, line: str) -> None:
-        told = LEVEL.fullmatch(line)
-        level, text = told.groups() if told else ("INFO", line)
-        self.log.log(logging.getLevelNamesMapping()[level], "%s", text)
+        level, text, fields = read_line(line)
+        self.log.log(level, "%s", text, **fields)
 
 
 class StageTask(ProcessTask):
@@ -78,7 +80,12 @@ class StageTask(ProcessTask):
         report = self.perform(StageCommand(self.stage, context["run_id"], HOME, settings, origin, refresh=self.refresh))
         for asset in self.outlets:
             context["outlet_events"][asset].extra = {"run_id": context["run_id"], "key": report["key"]}
+        send_facts(report, context["dag"].dag_id)
         return report
+
+    def get_openlineage_facets_on_complete(self, task_instance: "RuntimeTaskInstanceProtocol") -> "OperatorLineage":
+        """Return what the stage read and made. Airflow's OpenLineage provider calls this where it is set up."""
+        return openlineage(self.stage, task_instance.run_id, HOME)
 
 
 def tasks_before_training(publishes: Sequence[Asset] = ()) -> tuple[StageTask, list[StageTask]]:

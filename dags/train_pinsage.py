@@ -8,6 +8,7 @@ artifact named by what made it: a retry is safe, and a run over unchanged data a
 * **Results**: the task `report` publishes a page with pictures, `promote` says whether the model became champion,
   `release` where the serving team finds it; MLflow has one run per DAG run, with its id in the tag `pinsage.run_id`.
 * **Approval**: with `promote.require_approval` the task `approve` waits for a person, under *Required Actions*.
+* **Notices**: a task that failed for good, and a run that is late, are told to where `PINSAGE_NOTIFY` says.
 * **Bad input or settings** fail at once with a sentence in the task's log; anything else is retried.
 """
 
@@ -16,6 +17,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable
 from approval_task import ApprovalTask
+from notices import late_after, tell_failure
 from stage_task import StageTask, fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
@@ -35,8 +37,9 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params=trigger_form(load_settings(os.environ.get("PINSAGE_CONFIG"))),
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=20)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "on_failure_callback": tell_failure},
     on_failure_callback=fail_experiment,
+    deadline=late_after(24),  # when the next one begins
     doc_md=__doc__,
     tags=["pinsage"],
 ):

@@ -15,6 +15,7 @@ from tasks.running.launch import StageFailedError
 
 MIDNIGHT = datetime(2026, 5, 1, tzinfo=UTC)
 CATALOG = Asset("catalog_of_a_test")
+REPORT = {"stage": "ingest", "key": "k", "seconds": 1.5, "reused": False, "facts": {"pins": 3}}
 
 
 def context(run_type=DagRunType.MANUAL, **params) -> dict:
@@ -66,28 +67,35 @@ def answering(monkeypatch):
 )
 def test_a_scheduled_run_sees_the_data_as_of_the_end_of_its_interval(task, answering, run_type, params, as_of):
     """A manual run sees all of it; whoever names an instant gets that one."""
-    commands = answering({"stage": "ingest", "key": "k"})
+    commands = answering(REPORT)
     task.execute(context(run_type, **params))
     assert commands[0].settings.get("data.as_of") == as_of
 
 
 def test_the_report_is_the_xcom_and_the_asset_names_the_artifact(task, answering, caplog):
     """The stage's level survives into the task's log; the run remembers where it came from."""
-    commands = answering({"stage": "ingest", "key": "k", "facts": {"pins": 3}})
+    commands = answering(REPORT)
     told = context()
-    assert task.execute(told) == {"stage": "ingest", "key": "k", "facts": {"pins": 3}}
+    assert task.execute(told) == REPORT
     assert told["outlet_events"][CATALOG].extra == {"run_id": "r1", "key": "k"}
     page = "http://127.0.0.1:8080/dags/train_pinsage/runs/r1"
     assert commands[0].origin == {"dag_id": "train_pinsage", "triggered_by": "manual", "airflow_url": page}
 
 
-def test_lines_keep_their_level(task, monkeypatch):
+def test_lines_keep_their_level_and_their_fields(task, monkeypatch):
     """A line that is no log line is information."""
-    said: list[tuple[int, str]] = []
-    monkeypatch.setattr(StageTask, "log", SimpleNamespace(log=lambda level, form, text: said.append((level, text))))
+    said: list[tuple] = []
+    monkeypatch.setattr(
+        StageTask, "log", SimpleNamespace(log=lambda level, form, text, **more: said.append((level, text, more)))
+    )
     task._log_line("12:00:01 WARNING two rows quarantined")
     task._log_line("Traceback (most recent call last):")
-    assert said == [(30, "two rows quarantined"), (20, "Traceback (most recent call last):")]
+    task._log_line('{"event": "no rows", "level": "error", "stage": "ingest", "key": "k"}')
+    assert said == [
+        (30, "two rows quarantined", {}),
+        (20, "Traceback (most recent call last):", {}),
+        (40, "no rows", {"stage": "ingest", "key": "k"}),
+    ]
 
 
 def test_only_a_failure_that_may_pass_is_retried(task, answering):
@@ -106,7 +114,7 @@ def test_a_task_asked_to_end_asks_its_stage(task, answering, monkeypatch):
     monkeypatch.setattr(stage_task.StageProcess, "stop", lambda process: stopped.append(True))
     task.on_kill()
     assert not stopped
-    answering({"stage": "ingest", "key": "k"})
+    answering(REPORT)
     task.execute(context())
     task.on_kill()
     assert stopped == [True]

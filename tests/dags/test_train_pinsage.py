@@ -101,3 +101,28 @@ def test_parsing_loads_no_heavy_library():
     environment = {**os.environ, "PYTHONPATH": str(DAGS)}
     out = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert out.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_reading_the_dags_again_makes_no_new_version(dag_bag, airflow_database):
+    """Nothing in them depends on the time, and a deadline does not either."""
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.models.dag_version import DagVersion
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    counts = []
+    with create_session() as session:
+        session.merge(DagBundleModel(name="read-again"))
+    for _ in range(2):
+        sync_bag_to_db(DagBag(dag_folder=DAGS), "read-again", None)
+        with create_session() as session:
+            counts.append(session.scalar(select(func.count()).select_from(DagVersion)))
+    assert counts[0] == counts[1] >= len(dag_bag.dags)
+
+
+def test_a_run_that_takes_until_the_next_one_is_late(dag):
+    """A day after it was queued; a run by hand has no logical date."""
+    [alert] = dag.deadline
+    assert alert.interval == timedelta(days=1)
+    assert alert.reference.reference_name == "DagRunQueuedAtDeadline"

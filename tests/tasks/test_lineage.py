@@ -2,7 +2,7 @@
 
 import pytest
 
-from pinsage.config import load_settings
+from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.store.run import MODEL_RUN, StageResult
 from tasks.running.lineage import Lineage, lineage
