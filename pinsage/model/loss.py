@@ -7,6 +7,7 @@ query. Embeddings have unit length, so a score is a cosine. A mask is True where
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -61,6 +62,20 @@ def max_margin(scores: Scores, margin: float) -> Tensor:
     loss = _mean_where(torch.relu(scores.shared - threshold), scores.shared_mask)  # [b]
     if scores.hard.shape[1]:
         loss = loss + _mean_where(torch.relu(scores.hard - threshold), scores.hard_mask)
+    return loss.mean()
+
+
+def cross_entropy(scores: Scores, temperature: float) -> Tensor:
+    """The mean over queries of −log σ(z_q·z_i / t) − E_n log σ(−z_q·z_n / t): a scalar.
+
+    The expectation is taken as in `max_margin`. The loss of the row mean-pooling-xent in the paper's Table 1.
+
+    Source: Hamilton et al., NIPS 2017, Eq. 1, with a temperature t, as our embeddings have unit length.
+    """
+    loss = F.softplus(-scores.positive / temperature)  # −log σ(x) = softplus(−x)
+    loss = loss + _mean_where(F.softplus(scores.shared / temperature), scores.shared_mask)  # [b]
+    if scores.hard.shape[1]:
+        loss = loss + _mean_where(F.softplus(scores.hard / temperature), scores.hard_mask)
     return loss.mean()
 
 

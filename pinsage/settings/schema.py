@@ -165,9 +165,11 @@ class TrainSettings(Section):
     curriculum: bool = setting(
         True, "None at first, then stage by stage one more; false: all from the first step (PinSage §3.3)."
     )
-    loss: Literal["max_margin", "sampled_softmax"] = setting("sampled_softmax", "Paper: max_margin (Eq. 1).")
+    loss: Literal["max_margin", "sampled_softmax", "cross_entropy"] = setting(
+        "sampled_softmax", "Paper: max_margin (Eq. 1); cross_entropy is GraphSAGE's."
+    )
     margin: float = setting(0.1, "Δ of the max-margin loss, on unit vectors.", gt=0, le=2)
-    temperature: float = setting(0.1, "Of the sampled softmax.", gt=0, le=10)
+    temperature: float = setting(0.1, "Of the sampled softmax and the cross entropy.", gt=0, le=10)
     learning_rate: float = setting(1e-3, "Peak learning rate.", gt=0, le=1)
     rate_batch_size: int = setting(
         0, "Batch size that the rate is meant for; it grows in proportion. 0: any size.", ge=0, le=65_536

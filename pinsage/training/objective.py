@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pinsage.batches.minibatch import Minibatch
-from pinsage.model.loss import InBatch, Scores, max_margin, sampled_softmax
+from pinsage.model.loss import InBatch, Scores, cross_entropy, max_margin, sampled_softmax
 from pinsage.settings.schema import TrainSettings
 from pinsage.training.distributed import ALONE, Ranks
 from pinsage.training.loader import Inputs
@@ -44,6 +44,8 @@ class Objective:
         scores = self._scores(embeddings, batch)
         if self.settings.loss == "max_margin":
             return max_margin(scores, self.settings.margin)
+        if self.settings.loss == "cross_entropy":
+            return cross_entropy(scores, self.settings.temperature)
         return sampled_softmax(scores, self._in_batch(embeddings, batch), temperature=self.settings.temperature)
 
     def _embeddings(self, batch: Minibatch) -> Tensor:

@@ -35,7 +35,7 @@ LADDERS: dict[str, dict[str, Overrides]] = {
     "table 1": {  # PinSage §4.2; Visual, Annotation and Combined come with the first run
         "PinSage": _PAPER,
         "mean-pooling-hard": {**_PAPER, "model.pooling": "mean"},
-        "mean-pooling-xent": {**_NO_HARD, "model.pooling": "mean", "train.loss": "sampled_softmax"},
+        "mean-pooling-xent": {**_NO_HARD, "model.pooling": "mean", "train.loss": "cross_entropy"},
         "mean-pooling": {**_NO_HARD, "model.pooling": "mean"},
         "max-pooling": {**_NO_HARD, "model.pooling": "max"},
     },

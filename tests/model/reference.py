@@ -116,6 +116,17 @@ def max_margin(z, sample, margin):
     return total / len(sample.query)
 
 
+def cross_entropy(z, sample, temperature):
+    """GraphSAGE's loss (Hamilton et al., Eq. 1), averaged over the pairs; the means over negatives are max_margin's."""
+    total = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    for q, i, hard in zip(sample.query, sample.positive, sample.hard, strict=True):
+        total = total - torch.log(torch.sigmoid(z[q] @ z[i] / temperature))
+        for negatives in (sample.shared, hard):
+            losses = [-torch.log(torch.sigmoid(-z[q] @ z[n] / temperature)) for n in negatives if n not in (q, i)]
+            total = total + (sum(losses) / len(losses) if losses else 0.0)
+    return total / len(sample.query)
+
+
 def sampled_softmax(z, sample, temperature, expected_count, expected_hard):
     """−log of the positive's share of the softmax, averaged over the pairs.
 

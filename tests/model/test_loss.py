@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from pinsage.model.loss import InBatch, Scores, max_margin, sampled_softmax
+from pinsage.model.loss import InBatch, Scores, cross_entropy, max_margin, sampled_softmax
 
 
 def scores(positive, shared, hard=None, shared_mask=None, hard_mask=None):
@@ -35,6 +35,18 @@ def test_max_margin_of_small_cases(given, expected):
 def test_equal_scores_cost_the_margin():
     """A network that maps every pin to one point pays Δ per kind of negative."""
     assert max_margin(scores([1.0], [[1.0, 1.0]], hard=[[1.0]]), 0.1).item() == pytest.approx(0.2)
+
+
+def test_cross_entropy_of_small_cases():
+    """By hand, temperature 0.5: one query, then a masked negative and a hard one beside it."""
+
+    def log_share(score):
+        return math.log1p(math.exp(-score / 0.5))
+
+    value = cross_entropy(scores([0.4], [[0.2, -0.6]]), 0.5).item()
+    assert value == pytest.approx(log_share(0.4) + (log_share(-0.2) + log_share(0.6)) / 2)
+    given = scores([0.4], [[0.2, 0.9]], hard=[[0.3]], shared_mask=[[True, False]])
+    assert cross_entropy(given, 0.5).item() == pytest.approx(log_share(0.4) + log_share(-0.2) + log_share(-0.3))
 
 
 def test_sampled_softmax_equals_a_loop():

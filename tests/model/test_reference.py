@@ -107,6 +107,8 @@ def slow_loss(world, sample):
     z = reference.embeddings(model_of(world.network), world_of(world), sample.pins)
     if world.case.loss == "max_margin":
         return reference.max_margin(z, sample, margin=0.4)
+    if world.case.loss == "cross_entropy":
+        return reference.cross_entropy(z, sample, temperature=0.5)
     share = np.bincount(world.pairs.positive, minlength=world.case.num_pins) / PAIRS
     expected = BATCH * share + world.case.shared / world.case.num_pins
     return reference.sampled_softmax(z, sample, 0.5, expected, world.case.hard / world.candidates.shape[1])
@@ -135,7 +137,7 @@ def check(case):
 
 @pytest.mark.parametrize("num_layers", [0, 1, 2, 3])
 @pytest.mark.parametrize("pooling", ["importance", "mean", "max"])
-@pytest.mark.parametrize("loss", ["max_margin", "sampled_softmax"])
+@pytest.mark.parametrize("loss", ["max_margin", "sampled_softmax", "cross_entropy"])
 def test_loss_and_every_gradient_equal_the_reference(num_layers, pooling, loss):
     """For each combination there is, and none is equal for being zero."""
     value, slopes = check(Case(1, num_layers=num_layers, pooling=pooling, loss=loss, num_pins=30))
@@ -151,7 +153,7 @@ def test_loss_and_every_gradient_equal_the_reference(num_layers, pooling, loss):
         num_pins=st.integers(2, 25),
         num_layers=st.integers(0, 3),
         pooling=st.sampled_from(["importance", "mean", "max"]),
-        loss=st.sampled_from(["max_margin", "sampled_softmax"]),
+        loss=st.sampled_from(["max_margin", "sampled_softmax", "cross_entropy"]),
         shared=st.integers(1, 9),
         hard=st.integers(0, 3),
     )

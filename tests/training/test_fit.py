@@ -25,7 +25,7 @@ def weights_of(result):
     return {name: tensor.numpy().tobytes() for name, tensor in result.network.state_dict().items()}
 
 
-@pytest.mark.parametrize("loss", ["max_margin", "sampled_softmax"])
+@pytest.mark.parametrize("loss", ["max_margin", "sampled_softmax", "cross_entropy"])
 def test_training_finds_the_communities(world, loss):
     """The hit rate comes near 10/19, the most that 19 equally good answers allow; chance is 10/239."""
     result = fitted(world(steps=120, loss=loss))
