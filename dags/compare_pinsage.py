@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG
 from compared_runs import ComparedRun, PlanTask, SummaryTask, comparison_form
-from notices import tell_failure
+from notices import tell_failure, tell_lost_failure
 from stage_task import fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
@@ -27,7 +27,7 @@ with DAG(
     max_active_runs=1,
     params={**comparison_form(), **trigger_form(load_settings(os.environ.get("PINSAGE_CONFIG")))},
     default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "on_failure_callback": tell_failure},
-    on_failure_callback=fail_experiment,
+    on_failure_callback=[fail_experiment, tell_lost_failure],
     doc_md=__doc__,
     tags=["pinsage"],
 ):

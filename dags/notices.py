@@ -16,6 +16,7 @@ from airflow.sdk.configuration import conf
 from pinsage.errors import PinSageError, SettingsError
 
 NOTIFY, LATE_HOURS = "PINSAGE_NOTIFY", "PINSAGE_LATE_HOURS"
+TOLD = "told"  # the XCom of a task whose failure has been told
 _NO_REASON = "its process ended without a word: it was killed, or its machine was lost"
 
 
@@ -27,10 +28,22 @@ def tell_failure(context: Context) -> None:
     """Tell people which stage of which run failed for good, why, and where its log is."""
     task = context["ti"]
     reason = context.get("exception") or _NO_REASON
-    send(
+    is_told = send(
         f"{task.dag_id}: {task.task_id} failed",
         f"Run: {task.run_id}\nStage: {task.task_id}, attempt {task.try_number}\nReason: {reason}\nLog: {task.log_url}",
     )
+    if is_told:
+        task.xcom_push(key=TOLD, value=True)
+
+
+def tell_lost_failure(context: Context) -> None:
+    """Tell people of a failed run whose task could not: Airflow calls nothing for a task that was killed but this.
+
+    A notice that nobody took is sent again.
+    """
+    task = context["ti"]
+    if not task.xcom_pull(task_ids=task.task_id, key=TOLD, map_indexes=task.map_index):
+        tell_failure({"ti": task})
 
 
 def tell_lateness(context: Mapping[str, Any]) -> None:
@@ -71,8 +84,8 @@ def late_after(default_hours: float) -> DeadlineAlert:
     return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, interval, SyncCallback(tell_lateness))
 
 
-def send(title: str, body: str) -> None:
-    """Send a notice to every address of PINSAGE_NOTIFY.
+def send(title: str, body: str) -> bool:
+    """Send a notice to every address of PINSAGE_NOTIFY; False if there is none.
 
     Raises:
         SettingsError: there is no service with such an address.
@@ -80,7 +93,7 @@ def send(title: str, body: str) -> None:
     """
     addresses = os.environ.get(NOTIFY, "").split()
     if not addresses:
-        return
+        return False
     import apprise
     from airflow.sdk.log import mask_secret
 
@@ -97,6 +110,7 @@ def send(title: str, body: str) -> None:
             f"Address {taken.index(False) + 1} in {NOTIFY} did not take the notice '{title}'. "
             "The lines of the log above say what it answered."
         )
+    return True
 
 
 def _minute(instant: datetime | str) -> str:

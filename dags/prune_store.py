@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, CronTriggerTimetable, Param
-from notices import tell_failure
+from notices import tell_failure, tell_lost_failure
 from stage_task import HOME
 
 from tasks.running.launch import ROOT
@@ -30,6 +30,7 @@ with DAG(
     max_active_runs=1,
     params={"dry_run": Param(False, type="boolean", description="List what would go, remove nothing.")},
     default_args={"retries": 2, "retry_delay": timedelta(minutes=5), "on_failure_callback": tell_failure},
+    on_failure_callback=tell_lost_failure,
     doc_md=__doc__,
     tags=["pinsage"],
 ):

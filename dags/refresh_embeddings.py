@@ -14,7 +14,7 @@ import os
 from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, AssetOrTimeSchedule, CronTriggerTimetable
-from notices import tell_failure
+from notices import tell_failure, tell_lost_failure
 from stage_task import StageTask, tasks_before_training
 from trigger_form import refresh_form
 
@@ -35,6 +35,7 @@ with DAG(
         "on_failure_callback": tell_failure,
         "refresh": True,
     },
+    on_failure_callback=tell_lost_failure,
     doc_md=__doc__,
     tags=["pinsage"],
 ):

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable
 from approval_task import ApprovalTask
-from notices import late_after, tell_failure
+from notices import late_after, tell_failure, tell_lost_failure
 from stage_task import StageTask, fail_experiment, tasks_before_training
 from trigger_form import trigger_form
 
@@ -38,7 +38,7 @@ with DAG(
     max_active_runs=1,
     params=trigger_form(load_settings(os.environ.get("PINSAGE_CONFIG"))),
     default_args={"retries": 2, "retry_delay": timedelta(seconds=20), "on_failure_callback": tell_failure},
-    on_failure_callback=fail_experiment,
+    on_failure_callback=[fail_experiment, tell_lost_failure],
     deadline=late_after(24),  # when the next one begins
     doc_md=__doc__,
     tags=["pinsage"],

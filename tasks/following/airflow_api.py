@@ -119,15 +119,19 @@ class AirflowApi:
         except (requests.RequestException, ValueError, KeyError, TypeError):
             return False
 
-    def has_dag(self) -> bool:
+    def has_dag(self, since: datetime) -> bool:
         """Return whether the DAG has been read.
+
+        Args:
+            since: errors from before stand until the file is read again, and say nothing of it as it is now.
 
         Raises:
             AirflowApiError: its file cannot be imported; the error is in the message.
         """
-        errors = self._get("/importErrors").get("import_errors", [])
-        if errors:
-            raise AirflowApiError(f"{errors[0]['filename']} cannot be imported: {errors[0]['stack_trace']}")
+        for error in self._get("/importErrors").get("import_errors", []):
+            if datetime.fromisoformat(error["timestamp"]) < since:
+                return False
+            raise AirflowApiError(f"{error['filename']} cannot be imported: {error['stack_trace']}")
         return self._request("GET", f"/dags/{self.dag_id}").ok
 
     def ensure_pool(self, name: str, slots: int, description: str) -> None:

@@ -62,16 +62,18 @@ class Pipeline:
         warming_up = start_warm_up(self.deployment)
         self.deployment.write_mlflow_users()
         self.mlflow.start()
+        begun = datetime.min.replace(tzinfo=UTC)
         if not all(service.process() for service in self.airflow):
             self._say("starting Airflow and MLflow (the first time takes about a minute)")
             migrate_airflow(self.deployment)
+            begun = datetime.now(UTC)
         for service in self.airflow:
             service.start()
         with watch(self.services):
             self._wait("Airflow", self.api.is_healthy)
             self._wait("MLflow", self._mlflow_is_healthy)
             self.api.ensure_pool("gpu", 1, "One training at a time")
-            self._wait(f"the DAG {DAG_ID}", self.api.has_dag)
+            self._wait(f"the DAG {DAG_ID}", lambda: self.api.has_dag(since=begun))
             self._wait("the compiler", lambda: warming_up.poll() is not None)
         self._say_who_logs_in()
 

@@ -7,13 +7,27 @@ from types import SimpleNamespace
 import pytest
 import structlog
 from airflow.sdk.execution_time.callback_supervisor import execute_callback
-from notices import LATE_HOURS, NOTIFY, NoticeError, late_after, send, tell_failure, tell_lateness
+from notices import LATE_HOURS, NOTIFY, NoticeError, late_after, send, tell_failure, tell_lateness, tell_lost_failure
 from web_hook import web_hook
 
 from pinsage.errors import SettingsError
 
 PAGE = "http://127.0.0.1:8080/dags/train_pinsage/runs/r1/tasks/walk?try_number=3"
-TASK = SimpleNamespace(dag_id="train_pinsage", task_id="walk", run_id="r1", try_number=3, log_url=PAGE)
+
+
+class Task(SimpleNamespace):
+    """The part of a task instance that a notice looks at, with its XComs."""
+
+    dag_id, task_id, run_id, try_number, map_index, log_url = "train_pinsage", "walk", "r1", 3, -1, PAGE
+
+    def xcom_push(self, key, value):
+        """Keep a value."""
+        self.pushed = {key: value}
+
+    def xcom_pull(self, task_ids, key, map_indexes):
+        """The value that was kept, by this task alone."""
+        assert (task_ids, map_indexes) == (self.task_id, self.map_index)
+        return getattr(self, "pushed", {}).get(key)
 
 
 @pytest.fixture
@@ -31,7 +45,7 @@ def notices(hook) -> list[tuple[str, str]]:
 
 def test_a_failure_names_stage_run_reason_and_log(hook):
     """In four lines."""
-    tell_failure({"ti": TASK, "exception": RuntimeError("The disk of <x> & 'y' is full.")})
+    tell_failure({"ti": Task(), "exception": RuntimeError("The disk of <x> & 'y' is full.")})
     [(title, text)] = notices(hook)
     assert title == "train_pinsage: walk failed"
     assert text.splitlines() == [
@@ -42,10 +56,24 @@ def test_a_failure_names_stage_run_reason_and_log(hook):
     ]
 
 
-def test_a_task_that_was_killed_has_a_reason_too(hook):
-    """Airflow then calls from the DAG processor, without an exception."""
-    tell_failure({"ti": TASK})
-    assert "Reason: its process ended without a word" in notices(hook)[0][1]
+def test_a_task_that_was_killed_is_told_of_by_the_run(hook):
+    """Airflow calls back for the run alone then, without an exception."""
+    tell_lost_failure({"ti": Task()})
+    [(title, text)] = notices(hook)
+    assert title == "train_pinsage: walk failed"
+    assert "Reason: its process ended without a word" in text
+
+
+def test_a_failure_is_told_once_unless_nobody_took_it(hook):
+    """By the task, and then by the run."""
+    task = Task()
+    hook.status = 503
+    with pytest.raises(NoticeError):
+        tell_failure({"ti": task})
+    hook.status = 200
+    for _ in range(3):
+        tell_lost_failure({"ti": task})
+    assert len(notices(hook)) == 2
 
 
 def test_a_run_of_the_dag_that_fails_is_told_once(hook, dag, airflow_database, tmp_path):
@@ -56,6 +84,13 @@ def test_a_run_of_the_dag_that_fails_is_told_once(hook, dag, airflow_database, t
     assert run.run_id in text
     assert f"{tmp_path}" in text
     assert "/tasks/ingest" in text
+
+
+def test_every_dag_tells_of_tasks_that_were_killed(dag_bag):
+    """Whatever else it does when a run has failed."""
+    for dag in dag_bag.dags.values():
+        callbacks = dag.on_failure_callback
+        assert tell_lost_failure in (callbacks if isinstance(callbacks, list) else [callbacks])
 
 
 def test_every_task_of_every_dag_tells_but_the_variants_of_a_comparison(dag_bag):

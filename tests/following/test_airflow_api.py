@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -98,16 +99,19 @@ def test_no_server_at_all_is_unhealthy_and_an_error_with_advice(monkeypatch):
 
 
 def test_a_dag_that_cannot_be_imported_is_said_so(server):
-    """With the reason, instead of waiting for it."""
+    """With the reason, instead of waiting for it. An error from before may have been mended: it is waited for."""
     api, answers, _ = server
+    noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    error = {"filename": "d.py", "stack_trace": "SettingsError: walk.num_walks = 0"}
     answers += [
+        (200, {"import_errors": [{**error, "timestamp": "2026-05-01T11:59:59Z"}]}),
         (200, {"import_errors": []}), (404, {}),
         (200, {"import_errors": []}), (200, {}),
-        (200, {"import_errors": [{"filename": "d.py", "stack_trace": "SettingsError: walk.num_walks = 0"}]}),
+        (200, {"import_errors": [{**error, "timestamp": "2026-05-01T12:00:01Z"}]}),
     ]  # fmt: skip
-    assert [api.has_dag(), api.has_dag()] == [False, True]
+    assert [api.has_dag(noon), api.has_dag(noon), api.has_dag(noon)] == [False, False, True]
     with pytest.raises(AirflowApiError, match=r"d\.py cannot be imported: SettingsError"):
-        api.has_dag()
+        api.has_dag(noon)
 
 
 def test_tasks_have_states_attempts_and_seconds(server):
