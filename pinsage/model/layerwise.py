@@ -79,14 +79,15 @@ def embed_layerwise(
     with torch.inference_mode():
         for each in passes(network.shape):
             own, table = made.get(each.own), made.get(each.pool)
-            parts = [
-                compute_pass(
+            for part in chunks(0, len(neighbors)):
+                vectors = compute_pass(
                     network, each, part, rows=rows, own=None if own is None else own[part], table=table,
                     neighbors=neighbors, weights=weights,
-                )
-                for part in chunks(0, len(neighbors))
-            ]  # fmt: skip
-            made[each] = torch.cat(parts)
+                )  # fmt: skip
+                if part.start == 0:
+                    # Room for all, filled while a part is still in the cache: joined at the end, parts cost an eighth.
+                    made[each] = vectors.new_empty((len(neighbors), vectors.shape[1]))
+                made[each][part] = vectors
             for read in each.last_read:
                 made.pop(read, None)
     return made[each]
