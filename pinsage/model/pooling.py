@@ -5,8 +5,10 @@ however many pins it is a neighbor of, and pooling is one pass over the table.
 """
 
 import shutil
+import sysconfig
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,8 +84,9 @@ def weighted_sums(table: Tensor, rows: Tensor, weights: Tensor, offsets: Tensor)
 
 @lru_cache(maxsize=1)
 def _gpu_sums() -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None:
-    """The sums by our own kernel; None without Triton or the C compiler that it starts its kernels with."""
-    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+    """The sums by our own kernel; None without Triton, or without the C compiler and headers that it starts with."""
+    has_headers = Path(sysconfig.get_path("include"), "Python.h").is_file()
+    if not has_headers or not any(map(shutil.which, ("cc", "gcc", "clang"))):
         return None
     try:
         from pinsage.model import gpu_sums
