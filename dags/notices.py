@@ -4,16 +4,20 @@
 hundred others. Without it nobody is told, and Airflow's pages show the same.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow.sdk import Context, DeadlineAlert, DeadlineReference, SyncCallback
 from airflow.sdk.configuration import conf
 
 from pinsage.errors import PinSageError, SettingsError
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 NOTIFY, LATE_HOURS = "PINSAGE_NOTIFY", "PINSAGE_LATE_HOURS"
 TOLD = "told"  # the XCom of a task whose failure has been told
@@ -88,29 +92,36 @@ def send(title: str, body: str) -> bool:
     """Send a notice to every address of PINSAGE_NOTIFY; False if there is none.
 
     Raises:
-        SettingsError: there is no service with such an address.
-        NoticeError: one of them did not take it; the others have it.
+        NoticeError: one of them is none that Apprise knows, or did not take it; the others have it.
     """
     addresses = os.environ.get(NOTIFY, "").split()
     if not addresses:
         return False
     import apprise
-    from airflow.sdk.log import mask_secret
 
-    for address in addresses:  # Apprise logs one that it does not understand
-        mask_secret(address)
-    services = [apprise.Apprise.instantiate(address) for address in addresses]
-    for number, service in enumerate(services, start=1):
-        if service is None:
-            raise SettingsError(f"Apprise knows no service of address {number} in {NOTIFY}. Compare it with its list.")
     how = {"notify_type": apprise.NotifyType.WARNING, "body_format": apprise.NotifyFormat.TEXT}
-    taken = [service.notify(title=title, body=body, **how) for service in services]
-    if not all(taken):
-        raise NoticeError(
-            f"Address {taken.index(False) + 1} in {NOTIFY} did not take the notice '{title}'. "
-            "The lines of the log above say what it answered."
-        )
+    refusals = []
+    for number, address in enumerate(addresses, start=1):
+        service = _service(address)
+        if service is None:
+            refusals.append(f"Apprise knows no service of address {number}")
+        elif not service.notify(title=title, body=body, **how):
+            refusals.append(f"address {number} did not take it, for the reason in the lines above")
+    if refusals:
+        raise NoticeError(f"{NOTIFY}, notice '{title}': {'; '.join(refusals)}. Correct that address.")
     return True
+
+
+def _service(address: str) -> "NotifyBase | None":
+    """The service of an address, or None. Apprise would log one that it does not understand, with its password."""
+    from apprise import Apprise
+
+    log = logging.getLogger("apprise")
+    log.disabled = True
+    try:
+        return Apprise.instantiate(address)
+    finally:
+        log.disabled = False
 
 
 def _minute(instant: datetime | str) -> str:

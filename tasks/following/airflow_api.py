@@ -52,6 +52,9 @@ class RunState:
         return self.state in ("success", "failed")
 
 
+ENDS = ("Task failed", "Top level error")  # of a task; a listener or a notice may fail after it
+
+
 @dataclass(frozen=True)
 class StageLog:
     """The lines of a stage, without Airflow's own, and the error its task ended with ('' if none)."""
@@ -63,7 +66,8 @@ class StageLog:
     def of(cls, events: list[dict[str, Any]]) -> "StageLog":
         """The stage's part of the events of a task's log."""
         lines = [event["event"] for event in events if STAGE_LOGGER in (event.get("logger") or "")]
-        errors = [error["exc_value"] for event in events for error in event.get("error_detail") or []]
+        ends = [event for event in events if event["event"].startswith(ENDS)]
+        errors = [error["exc_value"] for event in ends for error in event.get("error_detail") or []]
         return cls(lines, str(errors[-1]) if errors else "")
 
 

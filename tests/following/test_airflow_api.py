@@ -132,6 +132,7 @@ def test_the_log_of_a_stage_is_told_from_airflows_own_words():
         {"event": "::group::Pre Execute", "logger": "task"},
         {"event": "walk: 8 partitions", "logger": "airflow.task.operators.stage_task.StageTask"},
         {"event": "Task failed", "logger": "task", "error_detail": [{"exc_type": "X", "exc_value": "No room."}]},
+        {"event": "Failed to run task callback", "logger": "task", "error_detail": [{"exc_value": "No mail."}]},
     ]
     assert StageLog.of(events) == StageLog(["walk: 8 partitions"], "No room.")
     assert StageLog.of([]) == StageLog([], "")
