@@ -31,7 +31,8 @@ def log_results(tracker: Tracker, run: Run, folders: Mapping[str, Path], conclus
     deciding = deciding_metric(run.settings.evaluate.ranks)
     results = {stage: result for stage, result in run.results().items() if stage != "promote"}
     tracker.log_results({**quality(folders["evaluate"], deciding), **measurements(results.values())})
-    tracker.log_facts(facts(results.values()))
+    if "comparison" not in run.origin:  # below a comparison only what differs is a parameter
+        tracker.log_facts(facts(results.values()))
     _complete_curves(folders["train"], tracker)
     tracker.tag({"pinsage.reused_stages": ", ".join(stage for stage, result in results.items() if result.reused)})
     tracker.describe(description(folders["evaluate"], deciding, conclusion, run.origin))

@@ -25,6 +25,7 @@ RUN_TAG = "pinsage.run_id"
 PARENT_TAG = "mlflow.parentRunId"
 FAILURE_TAG = "pinsage.failure"
 NOTE_TAG = "mlflow.note.content"  # the description on a run's page, in Markdown
+_DIFFER_ANYHOW = {"train.seed", "walk.seed", "evaluate.methods"}  # between any two runs of a comparison
 FLUSH_S = 2.0
 REST_S = 30.0  # after a failed flush, so that a lost server does not slow the training down
 MAX_PARAMS_PER_BATCH = 100
@@ -62,7 +63,7 @@ class Tracker:
                 self._mlflow_run_id = found.info.run_id if found else self._create(run)
             if found:
                 self._resume(found)
-            self._log_params(flat(run.settings))
+            self._log_params(self._parameters(run))
             self.tag(_origin_tags(run, code_version))
             self._log_dataset(run)
         return self._mlflow_run_id
@@ -188,6 +189,17 @@ class Tracker:
             self.server.client.update_run(found.info.run_id, status="RUNNING")
         if FAILURE_TAG in found.data.tags:
             self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
+
+    def _parameters(self, run: Run) -> dict[str, object]:
+        """All settings; of a run in a comparison its variant, its seed, and what differs from what all share."""
+        settings, runs = flat(run.settings), open_store(self.home).runs
+        comparison = run.origin.get("comparison", "")
+        if not comparison or not runs.has(comparison):
+            return settings
+        shared = flat(runs.open(comparison).settings)
+        differing = {name for name, value in settings.items() if value != shared[name]} - _DIFFER_ANYHOW
+        own = {name: run.origin[name] for name in ("variant", "seed")}
+        return {**own, **{name: settings[name] for name in sorted(differing)}}
 
     def _log_params(self, values: Mapping[str, object]) -> None:
         # Imported where it is used: MLflow takes seconds, and most stages never come here.

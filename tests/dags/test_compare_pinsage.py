@@ -60,6 +60,9 @@ def test_mlflow_has_a_run_for_the_comparison_and_one_below_it_for_each_that_ende
         **dict.fromkeys(("broken, seed 0", "broken, seed 1"), "FAILED"),
     }
     assert all("hit_rate_at_10/test/pinsage" in found.data.metrics or found.info.status == "FAILED" for found in below)
+    parameters = {found.info.run_name: found.data.params for found in below}
+    assert parameters["mean, seed 1"] == {"variant": "mean", "seed": "1", "model.pooling": "mean"}
+    assert len(above.data.params) > 50
     assert above.info.status == "FINISHED"
     assert "'broken', seed 0 has no figures" in above.data.tags["mlflow.note.content"]
     files = {file.path for file in client.list_artifacts(above.info.run_id)}
