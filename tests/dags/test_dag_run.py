@@ -38,7 +38,10 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(dag, airflow_database, world):
     """A run of the DAG that trains, at its end."""
-    return dag.test(run_conf={**SMALL, "data.dataset": str(world)})
+    # `dag.test()` of Airflow 3.3 cannot end a run well that has a deadline; its scheduler can.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dag, "deadline", None)
+        return dag.test(run_conf={**SMALL, "data.dataset": str(world)})
 
 
 def test_a_run_of_the_dag_is_green_and_its_xcoms_are_small(run, home):

@@ -58,7 +58,8 @@ def test_every_task_retries_ends_and_is_documented(refresh, name):
 def test_its_tasks_ask_for_the_model_that_serves(refresh, monkeypatch):
     """The settings of the form go along, and nothing that the model has decided."""
     commands: list = []
-    monkeypatch.setattr(StageProcess, "run", lambda process, on_line: commands.append(process._command) or {"key": "k"})
+    report = {"stage": "walk", "key": "k", "seconds": 1.0, "reused": False}
+    monkeypatch.setattr(StageProcess, "run", lambda process, on_line: commands.append(process._command) or report)
     import refresh_embeddings
 
     params = {**ParamsDict(refresh_embeddings.refresh_form(refresh_embeddings.load_settings())).dump()}
