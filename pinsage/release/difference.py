@@ -15,7 +15,7 @@ from pinsage.evaluation.names import ALL, PINSAGE
 from pinsage.release.contents import METRICS
 from pinsage.release.release import Answer, Release
 from pinsage.serving.new_pins import SETTINGS
-from pinsage.settings.loading import flat, load_settings
+from pinsage.settings.loading import flat, load_recorded
 from pinsage.store.manifest import Fact
 
 DEPTH = 10
@@ -116,7 +116,7 @@ def _differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    return flat(load_settings(folder / SETTINGS))
+    return flat(load_recorded(folder / SETTINGS))
 
 
 def _figures(folder: Path) -> dict[str, float]:

@@ -20,7 +20,7 @@ from pinsage.features.visual import Encoder, encode_pictures, encoder_digest, pi
 from pinsage.features.words import words_of_pin
 from pinsage.model.isolated import IsolatedNetwork
 from pinsage.model.shape import SHAPE, WEIGHTS
-from pinsage.settings.loading import load_settings
+from pinsage.settings.loading import load_recorded
 from pinsage.settings.schema import Settings
 
 SETTINGS = "settings.yaml"
@@ -82,7 +82,7 @@ class NewPinEncoder:
                 f"The model reads word vectors of size {read_size} and these have size {word_size}. Take model and "
                 "words of the same run."
             )
-        return cls(network, words, load_settings(folder / SETTINGS), picture_digest)
+        return cls(network, words, load_recorded(folder / SETTINGS), picture_digest)
 
     def embed(self, pin: NewPin) -> NDArray[np.float32]:
         """The embedding of a new pin: float32 [d], unit length.

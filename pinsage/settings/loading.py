@@ -37,8 +37,30 @@ def load_settings(path: Path | str | None = None, overrides: Mapping[str, Any] |
     return validate(tree)
 
 
+def recorded_settings(tree: Mapping[str, Any]) -> Settings:
+    """The settings that a version of this code wrote down, perhaps an earlier one, as a nested mapping.
+
+    A record names every setting. Those that are gone since are passed over: nothing reads them any more.
+
+    Raises:
+        SettingsError: a value is out of today's bounds.
+    """
+    return validate(
+        {section: _known(section, fields) for section, fields in tree.items() if section in Settings.model_fields}
+    )
+
+
+def load_recorded(path: Path) -> Settings:
+    """The settings that `save_settings` wrote, in this version of the code or an earlier one.
+
+    Raises:
+        SettingsError: see `load_settings` and `recorded_settings`.
+    """
+    return recorded_settings(read_yaml(path))
+
+
 def save_settings(settings: Settings, path: Path) -> None:
-    """Write all settings as a file that `load_settings` reads."""
+    """Write all settings as a file that `load_settings` reads, and `load_recorded` in later versions."""
     text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     path.write_text(text, encoding="utf-8")
 
@@ -99,6 +121,13 @@ def section_of(name: str) -> type[Section]:
     if not (isinstance(annotation, type) and issubclass(annotation, Section)):
         raise SettingsError(f"'{name}' is not a section of the settings.")
     return annotation
+
+
+def _known(section: str, fields: Any) -> Any:
+    """The fields of a section that it still has."""
+    if not isinstance(fields, Mapping):
+        return fields  # which `validate` refuses
+    return {name: value for name, value in fields.items() if name in section_of(section).model_fields}
 
 
 def _sentence(error: ValidationError) -> str:

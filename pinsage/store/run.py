@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pinsage.errors import ArtifactMissingError, InputError, RunRecordError
-from pinsage.settings.loading import flat, validate
+from pinsage.settings.loading import flat, recorded_settings
 from pinsage.settings.schema import Settings
 from pinsage.store.bucket import Bucket
 from pinsage.store.manifest import Facts
@@ -115,13 +115,13 @@ class RunStore:
 
         Raises:
             RunRecordError: there is no such run, or its record is damaged.
-            SettingsError: this version of the code does not know its settings.
+            SettingsError: this version of the code does not take its settings.
         """
         _check_id(run_id)
         body = read_request(self._bucket, run_id)
         if body is None:
             raise RunRecordError(f"There is no run '{run_id}' in {self._bucket}. `pinsage runs` lists what there is.")
-        return Run(self._bucket, run_id, validate(body["settings"]), body["origin"], body["started_at"])
+        return Run(self._bucket, run_id, recorded_settings(body["settings"]), body["origin"], body["started_at"])
 
     def all(self) -> tuple[list[Run], dict[str, InputError]]:
         """Every run, the newest first, and the error of each that cannot be opened, by its id."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pinsage.errors import SettingsError
-from pinsage.settings.loading import flat, load_settings, named_settings, parse_override
+from pinsage.settings.loading import flat, load_recorded, load_settings, named_settings, parse_override, save_settings
 from pinsage.settings.schema import Settings
 from pinsage.settings.section import Section
 
@@ -105,3 +105,13 @@ def test_every_setting_has_a_help_text():
         for setting, info in section.model_fields.items():
             described = info.description or any(getattr(item, "description", None) for item in info.metadata)
             assert described, f"{name}.{setting} has no description"
+
+
+def test_a_file_of_an_earlier_version_is_read_without_what_is_gone(tmp_path):
+    """A release keeps the settings of its model, and later versions read it; a preset with such a name is refused."""
+    file = tmp_path / "settings.yaml"
+    save_settings(load_settings(overrides={"walk.num_walks": 7}), file)
+    file.write_text(file.read_text() + "departed:\n  a: 2\n")
+    assert load_recorded(file) == load_settings(overrides={"walk.num_walks": 7})
+    with pytest.raises(SettingsError, match="departed"):
+        load_settings(file)

@@ -76,6 +76,16 @@ def test_runs_are_listed_newest_first(store):
     assert [run.run_id for run in store.runs.all()[0]] == ["a", "b"]
 
 
+def test_a_record_with_settings_that_are_gone_opens(store):
+    """A setting that a later version of the code does without must not take the earlier runs along."""
+    body = {"settings": load_settings().model_dump(mode="json"), "origin": {}, "started_at": "2026-01-01T00:00:00"}
+    body["settings"]["walk"]["num_walks"] = 7
+    body["settings"]["walk"]["gone"] = 1
+    body["settings"]["departed"] = {"a": 2}
+    store.bucket("runs").create("old/run.json", json.dumps(body).encode())
+    assert store.runs.open("old").settings == load_settings(overrides={"walk.num_walks": 7})
+
+
 def test_a_record_of_an_earlier_version_opens_without_a_checksum(store):
     """Nobody has to make such runs again."""
     store.runs.open_or_start("r1", load_settings()).record(RESULT)
