@@ -110,12 +110,12 @@ def test_damaged_runs_are_told_beside_the_others(store):
         store.runs.open_or_start(run_id, load_settings())
     record = store.bucket("runs").read("damaged/run.json")
     store.bucket("runs").replace("damaged/run.json", record.replace(b'"num_walks": 500', b'"num_walks": 501'))
-    foreign = unsealed(store, "foreign") | {"settings": {"wolk": {}}}
+    foreign = unsealed(store, "foreign") | {"settings": {"walk": {"num_walks": "many"}}}
     store.bucket("runs").replace("foreign/run.json", json.dumps(seal(foreign)).encode())
     runs, unreadable = store.runs.all()
     assert [run.run_id for run in runs] == ["good"]
     assert "does not match its own checksum" in str(unreadable["damaged"])
-    assert "wolk" in str(unreadable["foreign"])
+    assert "walk.num_walks = 'many'" in str(unreadable["foreign"])
 
 
 def unsealed(store, run_id):
