@@ -103,6 +103,13 @@ def test_parsing_loads_no_heavy_library():
     assert out.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_only_files_with_a_dag_are_read_as_such(dag_bag):
+    """The others are told to Airflow in .airflowignore, or it would import each of them every half minute."""
+    holders = {Path(dag.fileloc).name for dag in dag_bag.dags.values()}
+    ignored = set((DAGS / ".airflowignore").read_text().split())
+    assert ignored == {path.name for path in DAGS.glob("*.py")} - holders | {"plugins/"}
+
+
 def test_reading_the_dags_again_makes_no_new_version(dag_bag, airflow_database):
     """Nothing in them depends on the time, and a deadline does not either."""
     from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
