@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self, home: Path) -> None:
         root = Path(__file__).parents[2]
-        path = os.pathsep.join(map(str, (root, root / "tests", root / "tests/release")))
+        path = os.pathsep.join(map(str, (root, root / "tests/release", root / "tests/serving")))
         command = [sys.executable, Path(__file__).parent / "ask_releases.py", home, EVERY_S]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
