@@ -17,6 +17,7 @@ from tasks.command_line.summary import print_summary
 from tasks.following.airflow_api import DAG_ID, AirflowApi
 from tasks.following.explain import explain
 from tasks.following.live import Follower, Row
+from tasks.running.launch import record_failure
 from tasks.standalone.deployment import Deployment
 from tasks.standalone.services import (
     Service,
@@ -79,9 +80,12 @@ class Pipeline:
 
     def stop(self) -> list[str]:
         """End the runs that are going, then exactly what `start` started; the names of the servers that were ended."""
-        if any(service.process() for service in self.airflow) and self.api.is_healthy():
-            self._end_runs()
-        return stop(self.services)
+        is_up = any(service.process() for service in self.airflow) and self.api.is_healthy()
+        runs = self._end_runs() if is_up else []
+        names = stop(self.services)
+        for run_id in runs:  # when none of its stages is left to say otherwise
+            record_failure(run_id, self.deployment.home, "ended by make stop")
+        return names
 
     def run(self, settings: Settings) -> bool:
         """Trigger a run with these settings and follow it to its end; whether it succeeded."""
@@ -96,13 +100,19 @@ class Pipeline:
         self._conclude(run_id, state.seconds, rows)
         return True
 
-    def _end_runs(self) -> None:
-        """Left as they are, they would go on when the servers are next started, and a new run would wait for them."""
+    def _end_runs(self) -> list[str]:
+        """End the runs that are going; their ids.
+
+        Left as they are, they would go on when the servers are next started, and a new run would wait for them.
+        """
         try:
-            for run_id in self.api.end_runs():
-                self._say(f"ended the run {run_id}; the next run over the same input takes over what it has made")
+            runs = self.api.end_runs()
         except PinSageError as error:  # the servers are ended all the same
             self._say(f"The runs that are going were not ended: {error}")
+            return []
+        for run_id in runs:
+            self._say(f"ended the run {run_id}; the next run over the same input takes over what it has made")
+        return runs
 
     def _conclude(self, run_id: str, seconds: float, rows: dict[str, Row]) -> None:
         store = open_store(self.deployment.home).runs
