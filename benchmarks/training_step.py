@@ -82,7 +82,7 @@ def comparison(chosen: argparse.Namespace, folder: Path) -> Iterator[Row]:
 
 
 def in_turns(chosen: argparse.Namespace, folder: Path, threads: int) -> dict[str, list[Row]]:
-    """What every contestant answered, turn by turn, after one that warms it up."""
+    """The answers of every contestant, turn by turn, after one that warms it up."""
     ours = [sys.executable, str(HERE / "training_peers.py")]
     commands = {name: [*ours, name] for name in CONTESTANTS}
     if chosen.dgl_python:

@@ -4,6 +4,7 @@ B pairs, b of them this process's own (all, unless several train together), S sh
 query. Embeddings have unit length, so a score is a cosine. A mask is True where a negative counts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -59,10 +60,7 @@ def max_margin(scores: Scores, margin: float) -> Tensor:
     Source: PinSage Eq. 1.
     """
     threshold = (scores.positive - margin)[:, None]  # [b, 1]
-    loss = _mean_where(torch.relu(scores.shared - threshold), scores.shared_mask)  # [b]
-    if scores.hard.shape[1]:
-        loss = loss + _mean_where(torch.relu(scores.hard - threshold), scores.hard_mask)
-    return loss.mean()
+    return _expected(scores, lambda negative: torch.relu(negative - threshold)).mean()
 
 
 def cross_entropy(scores: Scores, temperature: float) -> Tensor:
@@ -72,11 +70,8 @@ def cross_entropy(scores: Scores, temperature: float) -> Tensor:
 
     Source: Hamilton et al., NIPS 2017, Eq. 1, with a temperature t, as our embeddings have unit length.
     """
-    loss = F.softplus(-scores.positive / temperature)  # −log σ(x) = softplus(−x)
-    loss = loss + _mean_where(F.softplus(scores.shared / temperature), scores.shared_mask)  # [b]
-    if scores.hard.shape[1]:
-        loss = loss + _mean_where(F.softplus(scores.hard / temperature), scores.hard_mask)
-    return loss.mean()
+    positive = F.softplus(-scores.positive / temperature)  # [b]; −log σ(x) = softplus(−x)
+    return (positive + _expected(scores, lambda negative: F.softplus(negative / temperature))).mean()
 
 
 def sampled_softmax(scores: Scores, others: InBatch, *, temperature: float) -> Tensor:
@@ -95,6 +90,12 @@ def sampled_softmax(scores: Scores, others: InBatch, *, temperature: float) -> T
         _logits(scores.hard, scores.hard_mask, others.hard_log_q, temperature),
     ]
     return (torch.cat(parts, dim=1).logsumexp(dim=1) - positive).mean()
+
+
+def _expected(scores: Scores, cost: Callable[[Tensor], Tensor]) -> Tensor:
+    """The mean cost of each query's shared negatives, plus that of its hard ones where there are any: float [b]."""
+    shared = _mean_where(cost(scores.shared), scores.shared_mask)
+    return shared + _mean_where(cost(scores.hard), scores.hard_mask) if scores.hard.shape[1] else shared
 
 
 def _mean_where(values: Tensor, mask: Tensor) -> Tensor:

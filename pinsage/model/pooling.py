@@ -74,7 +74,7 @@ def weighted_sums(table: Tensor, rows: Tensor, weights: Tensor, offsets: Tensor)
         offsets: int32 [n + 1], where each bag begins; the last one is E.
 
     Returns:
-        float [n, m], each number added up in float32 in the order of the rows.
+        float [n, m], on a GPU each number added up in float32 in the order of the rows.
     """
     by_kernel = _gpu_sums() if table.is_cuda else None
     if by_kernel is not None:
