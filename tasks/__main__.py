@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error("%s", error)
         return _report_failure(options.stage, str(error), retry_can_help=error.retry_can_help)
     except Exception as error:
+        # A full disk or short memory comes as an error of whatever library met it.
         if named := machine_error(error):
             log.error("%s", named)
             return _report_failure(options.stage, str(named), retry_can_help=named.retry_can_help)

@@ -20,6 +20,7 @@ def adopt(work: StageWork) -> Facts:
     """
     trained, now = (Catalog.open(folder) for folder in (work.fitted["ingest"], work.inputs["ingest"]))
     rows = rows_among(now.pin_ids.array, trained.pin_ids.array)
+    # Row numbers change with every catalog: id embeddings are brought to the rows of their pins today.
     network = with_pins(load_network(work.fitted["train"]), rows)
     check_features(network, FeatureMatrix.open(work.inputs).widths, now.num_pins)
     save_network(network, work.out)

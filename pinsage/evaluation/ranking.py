@@ -185,6 +185,7 @@ def _fill_ranks(
     """Two counts per positive, without a branch, so that the compiler can take many scores at once."""
     for row in range(len(scores)):
         line, first = scores[row], top_pins[row, 0]
+        # What differs by rounding alone is a tie, at any scale of scores: processors add in different orders.
         highest = abs(line[first]) if first >= 0 else np.float32(0)
         for place in range(offsets[row], offsets[row + 1]):
             own = line[positives[place]]

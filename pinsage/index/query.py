@@ -59,4 +59,5 @@ def best_without(
         keep = ~np.isin(pins, excluded)
         if keep.sum() >= wanted or len(pins) < count or count >= num_pins:
             return pins[keep][:wanted], scores[keep][:wanted]
+        # Twice as many each time: few searches, however many of the best are excluded.
         count = min(2 * count + min(len(excluded), wanted), num_pins)

@@ -33,6 +33,7 @@ def load_network(folder: Path) -> PinSageNetwork:
     """
     try:
         raw = json.loads((folder / SHAPE).read_text(encoding="utf-8"))
+        # It adds to scores and makes no vector, so it is no part of the network's shape.
         popularity = float(raw.pop("popularity", 0.0))
         network = PinSageNetwork(NetworkShape.parse(raw))
         network.popularity = popularity

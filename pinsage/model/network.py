@@ -177,6 +177,7 @@ class PinSageNetwork(nn.Module):
                     nn.init.zeros_(module.bias)
         if self.linear is not None:
             self.linear.initialize(generator)
+            # The vectors of saves are good before any step: what the convolutions add begins small, and is learned.
             if self.linear.spectral is not None:
                 nn.init.xavier_uniform_(self.head_output.weight, _FIRST_CORRECTION, generator=generator)
 

@@ -25,6 +25,7 @@ class Candidate:
         self.pin_ids = Catalog.open(inputs["ingest"]).pin_ids
         num_pins = len(self.pin_ids)
         self._search: PinIndex | ExactScan
+        # As a release of these pins would be searched: the gate compares what people would see.
         if num_pins < EXACT_SCAN_PINS:
             embeddings = open_array(inputs["embed"] / EMBEDDINGS, np.float32, (num_pins, None))
             self._search = ExactScan(embeddings, open_array(inputs["embed"] / POPULARITY, np.float32, (num_pins,)))

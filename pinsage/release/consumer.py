@@ -20,7 +20,9 @@ def related(folder: Path, pin_id: str, k: int) -> list[tuple[str, float]]:
     if facts["search"] == "index":
         index = AnnoyIndex(facts["stored_dim"], facts["metric"])
         index.load(str(folder / "index.ann"))
+        # Stored vectors hold the popularity in two more numbers, so that one product gives the score.
         query = [*embeddings[pin].tolist(), 1.0, 0.0][: facts["stored_dim"]]
+        # One more than asked for: the pin itself is its own nearest neighbor.
         found = np.array(index.get_nns_by_vector(query, k + 1, max(facts["search_k"], k + 1)))
     found = found[found != pin]
     scores = embeddings[found] @ embeddings[pin] + popularity[found]

@@ -57,6 +57,7 @@ class CurrentRelease:
                 log.info("now serving release %s", version)
             self._told = ""
         except PinSageError as error:
+            # Once, not at every query of a busy server.
             if str(error) != self._told:
                 log.error("%s Release %s goes on serving.", error, self._release.version)
             self._told = str(error)

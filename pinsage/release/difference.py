@@ -89,6 +89,7 @@ def kept_neighbors(
     if len(ids) < 2:
         return None
     common, known = ids.to_pylist(), set(ids.to_pylist())
+    # A pin may be drawn several times: it is asked once and weighs as often.
     places, times = _sample(len(ids), seed, None if saves is None else saves[rows_among(ids, newer.pin_ids.array)])
     shares = []
     for pin_id in (common[place] for place in places):

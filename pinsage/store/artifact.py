@@ -72,6 +72,7 @@ class ArtifactStore(ABC):
             manifest = Manifest.read(folder)
             manifests.verify(folder, manifest)
         except ArtifactDamagedError:
+            # Retention may have removed it between two reads, which is no damage.
             if self.has(stage, key):
                 raise
             raise ArtifactMissingError(
@@ -102,6 +103,7 @@ class ArtifactStore(ABC):
             draft, started = Draft(folder, {}), time.monotonic()
             yield draft
             seconds = round(time.monotonic() - started, 3)
+            # Of the files as they lie on the disk, not of what was to be written.
             files = manifests.file_entries(folder)
             self._let_stand(folder, replace(recipe, files=files, facts=draft.facts, seconds=seconds))
 

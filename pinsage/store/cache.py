@@ -51,6 +51,7 @@ class Cache:
             replaced = _HELD.pop(files, None)
             _HELD[files] = descriptor
             given_up = [_HELD.popitem(last=False)[1] for _ in range(len(_HELD) - _KEPT)]
+        # To close a descriptor gives its lock back: that copy may be removed from here on.
         for old in (*given_up, *([replaced] if replaced is not None else [])):
             os.close(old)
         return files
@@ -96,6 +97,7 @@ class Cache:
 
     def _fetch(self, entry: Path, size_bytes: int, fetch: Fetch) -> None:
         unfinished = entry / "unfinished"
+        # Of a process that died while it fetched; the lock of the entry is ours now.
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_room(size_bytes, entry)
         unfinished.mkdir()

@@ -145,6 +145,7 @@ def _cache_bytes() -> int:
         size_gb = float(text)
     except ValueError:
         size_gb = 0.0
+    # Written so that NaN fails, too.
     if not 0 < size_gb < float("inf"):
         raise SettingsError(f"{CACHE_GB} is '{text}', not a size. Give gigabytes, e.g. {DEFAULT_CACHE_GB}.")
     return int(size_gb * 1e9)

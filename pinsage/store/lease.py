@@ -77,6 +77,7 @@ def _take(bucket: Files, name: str) -> str:
     """The file of a new lease of ours, when nobody holds one."""
     seen, since = _GIVEN_BACK, time.monotonic()
     while True:
+        # Numbers have twelve digits, so the last name is the highest.
         last = next(reversed(bucket.names(name)), "")
         held = (bucket.read(last) or _GIVEN_BACK) if last else _GIVEN_BACK
         if held != seen:

@@ -27,6 +27,7 @@ def machine_error(error: BaseException) -> PinSageError | None:
             f"Memory ran out ({said}). Give the process more, or run less beside it, and run again: what was published "
             "is reused."
         )
+    # Libraries raise OSErrors of their own, without a number: these say nothing about the machine.
     if not isinstance(error, OSError) or error.errno is None:
         return None
     if error.errno in FULL:

@@ -177,6 +177,7 @@ class RemoteBucket:
         except (FileNotFoundError, StoreError):
             raise
         except Exception as error:
+            # A disk of this host is full, which is no fault of the store; callers name the disk.
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             raise _store_error(f"{self.url}/{name}", error) from error

@@ -104,6 +104,7 @@ def decide(inventory: Inventory, policy: Policy, now: datetime, needs: Needs = N
     plan = Plan((), kept, young_since)
     in_use = {use.ref for use in inventory.uses if plan.protects(use)}
     recorded = {ref for run in inventory.runs if run.run_id in kept for ref in run.refs}
+    # One that was published a moment ago may not be in the record of its run yet.
     young = {ref for ref, artifact in inventory.artifacts.items() if artifact.changed_at >= young_since}
     needed = _with_inputs(in_use | recorded | young | needs.refs, inventory.artifacts)
     removals = [Removal("run", run.run_id, _why_run(run, policy, now)) for run in gone]

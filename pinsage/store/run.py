@@ -94,6 +94,7 @@ class RunStore:
         _check_id(run_id)
         name, started_at = f"{run_id}/{RUN}", datetime.now(UTC).isoformat(timespec="milliseconds")
         body = {"settings": settings.model_dump(mode="json"), "origin": origin or {}, "started_at": started_at}
+        # Of two stages that begin a run at once one creates the record, and the other reads it below.
         if self._bucket.read(name) is None and self._bucket.create(name, _to_json(body)):
             return Run(self._bucket, run_id, settings, origin or {}, started_at)
         run = self.open(run_id)

@@ -63,6 +63,7 @@ class Points:
             batch = fresh[first : first + MAX_POINTS_PER_BATCH]
             metrics = [Metric(point.name, point.value, point.time_ms, point.step) for point in batch]
             client.log_batch(mlflow_run_id, metrics=metrics)
+        # Only now: a batch that did not arrive is sent again.
         for point in fresh:
             self._steps[point.name].add(point.step)
         self._waiting.clear()
@@ -70,6 +71,7 @@ class Points:
     def _fresh(self, client: "MlflowClient", mlflow_run_id: str) -> list[Point]:
         fresh: dict[tuple[str, int], Point] = {}
         unseen = {point.name for point in self._waiting} - set(self._steps)
+        # An earlier attempt of this stage may have sent some; MLflow would keep both, and draw the curve twice.
         known = set(client.get_run(mlflow_run_id).data.metrics) if unseen else set()
         for name in sorted(unseen):
             history = client.get_metric_history(mlflow_run_id, name) if name in known else []

@@ -127,6 +127,7 @@ class Registry:
         for model in client.search_logged_models([experiment_id], f"tags.`{KEY_TAG}` = '{key}'"):
             if model.status == "READY":
                 return model
+            # Left unfinished by an attempt that died: its files may be incomplete.
             client.delete_logged_model(model.model_id)
         model = client.create_logged_model(experiment_id, self.model_name, run_id, tags={KEY_TAG: key})
         with tempfile.TemporaryDirectory(prefix="pinsage-model-") as folder:

@@ -56,6 +56,7 @@ def identity_of(data: TrainingData, model: ModelSettings, train: TrainSettings) 
     }
     sections = {"model": model.content(), "train": train.content()}
     settings = {f"{section}.{name}": value for section, fields in sections.items() for name, value in fields.items()}
+    # Through JSON, in which a checkpoint holds it: tuples come back as lists, and must compare as equal.
     plain: Identity = json.loads(
         json.dumps({**settings, **{f"data: {name}": value for name, value in outline.items()}})
     )

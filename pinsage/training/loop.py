@@ -207,6 +207,7 @@ def _validator(
 def _shape(data: TrainingData, model: ModelSettings) -> NetworkShape:
     num_pins = data.features.num_pins
     dim = vector_width(model.embedding_dim, num_pins)
+    # A table of ids grows with the catalog, and beyond some size does not fit beside what a step needs.
     fits = model.id_embedding == "always" or (model.id_embedding == "auto" and num_pins * dim <= MOST_NUMBERS)
     has_ids = model.linear_path and fits
     reads_saves = model.linear_path and "spectral" in data.features.widths

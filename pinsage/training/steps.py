@@ -102,6 +102,7 @@ class Steps:
                 return_freed_memory()
             self._record(pace)
             pace.report(self._state.curve[-1].loss if self._state.curve else None)
+            # All processes must agree to end at this step: one that went on alone would wait for the others for ever.
             self._keep(is_told_to_end=self._ranks.any(notice.received))
             if self._is_over:
                 return

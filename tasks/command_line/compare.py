@@ -44,6 +44,7 @@ def compare_here(comparison_id: str, asked: Comparison, settings: Settings, home
     """
     shared = flat(settings)
     planned = planned_runs(comparison_id, asked, shared)
+    # What all variants share is made before the first, so that none of them seems to take longer.
     stages = needed_for(LAST_STAGE)
     LocalRun(comparison_id, settings, home).perform(stages[: stages.index("train")], console)
     for each in planned:

@@ -21,6 +21,7 @@ def list_runs(runs: RunStore, console: Console) -> None:
             table.add_row(*_row(run))
         except InputError as error:
             unreadable[run.run_id] = error
+    # A damaged record hides no other run.
     for run_id in unreadable:
         table.add_row(Text(run_id), "–", "–", "–", Text("cannot be read", style="red"))
     console.print(table)
