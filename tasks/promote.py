@@ -97,7 +97,9 @@ def _register(work: StageWork, registry: Registry, figures: Figures, mlflow_run_
 
     # The newest run over these artifacts: the champion is scored again from its record, which retention keeps.
     tags = {**keys, **figures.tags(), RUN_TAG: work.run_id}
-    version = registry.find_or_create(keys["pinsage.index_key"], tags, package, mlflow_run_id=mlflow_run_id)
+    version = registry.find_or_create(
+        keys["pinsage.index_key"], tags, package, mlflow_run_id=mlflow_run_id, scratch=work.scratch
+    )
     registry.tag(version, tags)
     registry.point(CHALLENGER, version)
     return Version(version.number, {**version.tags, **tags})

@@ -94,6 +94,8 @@ def _release(
     """
     model = parts.model
     found = releases.find(model, parts.index_key)
+    if found:
+        releases.clear_away()  # of an attempt that was killed when it had published
     version = found or releases.publish(parts, code_version())
     folder = f"{releases}/{version}"
     if found and is_settled(version):

@@ -280,7 +280,7 @@ def empty_model(folder: Path) -> None:
 
 def register(tracker: Tracker, model_name: str, key: str, tags=None, package=empty_model) -> Version:
     return Registry(tracker.server, model_name).find_or_create(
-        key, tags or {}, package, mlflow_run_id=tracker.mlflow_run_id
+        key, tags or {}, package, mlflow_run_id=tracker.mlflow_run_id, scratch=tracker.home
     )
 
 

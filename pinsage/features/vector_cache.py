@@ -7,7 +7,6 @@ that does not match its name is not read.
 import hashlib
 import logging
 import re
-import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pinsage.store.atomic import PARTIAL, replace_file
+from pinsage.store.atomic import replace_file
 from pinsage.store.manifest import file_sha256
 
 log = logging.getLogger(__name__)
 FLUSH_BYTES = 64 * 2**20
 _NAME = re.compile(r"[0-9a-f]{64}\.npy")
-_ABANDONED_AFTER_S = 24 * 3600
 
 
 class VectorCache:
@@ -35,7 +33,6 @@ class VectorCache:
         self._record = np.dtype([("digest", "S32"), ("vector", "<f4", (dim,))])
         self._pending: list[NDArray[np.void]] = []
         folder.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(folder)
         self._files = self._verify_files()
         digests = [records["digest"] for records in self._files]
         self._places = np.cumsum([0, *map(len, digests)])
@@ -100,10 +97,3 @@ class VectorCache:
 
 def _digests_of(pictures: list[bytes]) -> NDArray[np.bytes_]:
     return np.array([hashlib.sha256(picture).digest() for picture in pictures], dtype="S32")
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Delete what a killed run left half written; a day is longer than any run writes one file."""
-    for path in folder.glob(f".*{PARTIAL}"):
-        if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_S:
-            path.unlink(missing_ok=True)

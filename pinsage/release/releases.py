@@ -142,6 +142,10 @@ class Releases:
             draft.facts.update(write_contents(parts, version, draft.folder))
         return version
 
+    def clear_away(self) -> None:
+        """Remove what dead attempts at a release have left; `publish` does so before it begins."""
+        self._artifacts.clear_away(STAGE)
+
     def point(self, version: str, is_wanted: Callable[[], bool] = lambda: True) -> bool:
         """Verify a release and let CURRENT name it; returns whether it did.
 

@@ -121,10 +121,12 @@ class RelatedPins(PythonModel):
 def save_model(folder: Path, parts: ModelParts) -> None:
     """Write the MLflow model of `parts` into `folder`, with signature, example and pinned requirements.
 
+    The folder above it holds its parts meanwhile.
+
     Raises:
         InputError: network, words and index do not fit each other.
     """
-    with tempfile.TemporaryDirectory(prefix="pinsage-pins-") as scratch:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="pins-") as scratch:
         pins, new_pins = Path(scratch) / PINS, Path(scratch) / "new_pins"
         table = pa.table({"pin_id": parts.pin_ids, "title": parts.titles})
         pq.write_table(table, pins, compression="zstd", write_page_checksum=True)

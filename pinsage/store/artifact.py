@@ -96,16 +96,19 @@ class ArtifactStore(ABC):
 
         If another attempt publishes the same key first, its artifact stands and this draft is discarded.
         """
-        parent = self._drafts / recipe.stage
-        with abandoned_drafts(parent) as abandoned:
-            self._clear_away(recipe.stage, abandoned)
-        with draft_folder(parent, recipe.key) as folder:
+        self.clear_away(recipe.stage)
+        with draft_folder(self._drafts / recipe.stage, recipe.key) as folder:
             draft, started = Draft(folder, {}), time.monotonic()
             yield draft
             seconds = round(time.monotonic() - started, 3)
             # Of the files as they lie on the disk, not of what was to be written.
             files = manifests.file_entries(folder)
             self._let_stand(folder, replace(recipe, files=files, facts=draft.facts, seconds=seconds))
+
+    def clear_away(self, stage: str) -> None:
+        """Remove what attempts at a stage have left that are dead; `publish` does so before it begins."""
+        with abandoned_drafts(self._drafts / stage) as abandoned:
+            self._clear_away(stage, abandoned)
 
     @abstractmethod
     def _let_stand(self, draft: Path, manifest: Manifest) -> None:

@@ -1,6 +1,5 @@
 """Small files by name below one root, each there whole or not at all: in a folder here, in `remote.py` behind a URL."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -8,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
-from uuid import uuid4
 
-from pinsage.store.atomic import PARTIAL, replace_file, sync
+from pinsage.store.atomic import PARTIAL, create_file, replace_file
 from pinsage.store.disk import full_disk_named
 from pinsage.store.lock import hold_lock
 
@@ -64,17 +62,11 @@ class FolderBucket:
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file unless there is one; return whether `content` is what stands there now."""
-        path = self.root / name
-        complete = path.with_name(f".{path.name}.{uuid4().hex[:8]}{PARTIAL}")
         try:
             with full_disk_named(self._existing()):
-                replace_file(complete, content)
-                os.link(complete, path)  # fails where the name is taken, which a rename would not
-                sync(path.parent)
+                create_file(self.root / name, content)
         except FileExistsError:
             return self.read(name) == content
-        finally:
-            complete.unlink(missing_ok=True)
         return True
 
     def replace(self, name: str, content: bytes) -> None:

@@ -12,7 +12,7 @@ def hold_lock(path: Path) -> Iterator[None]:
     """Hold the lock of a file within the block; wait for it, and make the file and its folder if they are not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # A descriptor of one's own each time: threads of one process exclude each other, too.
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)  # as the umask says, which may let a group in
     # Not a lock file that is made and removed: a killed holder would leave it behind, and everyone waiting.
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

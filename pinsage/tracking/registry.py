@@ -2,10 +2,10 @@
 
 import logging
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pinsage.store.retention import Needs
@@ -43,11 +43,14 @@ class Registry:
         self.server = server
         self.model_name = model_name
 
-    def find_or_create(self, key: str, tags: Mapping[str, str], package: Package, *, mlflow_run_id: str) -> Version:
+    def find_or_create(
+        self, key: str, tags: Mapping[str, str], package: Package, *, mlflow_run_id: str, scratch: Path
+    ) -> Version:
         """The one version that serves the index artifact `key`; made with `package(folder)` if there is none.
 
         Everything that decides what a version answers is in the key of its index artifact (weights, embeddings, trees),
-        so neither a retry nor a run over unchanged data makes a second version. A new one belongs to an MLflow run.
+        so neither a retry nor a run over unchanged data makes a second version. A new one belongs to an MLflow run. Its
+        files lie below `scratch` on their way to MLflow.
 
         Raises:
             TrackingError: MLflow does not answer or refuses.
@@ -57,7 +60,7 @@ class Registry:
             found = self._find(key)
             if found:
                 return found
-            model = self._log_model(key, package, mlflow_run_id)
+            model = self._log_model(key, package, mlflow_run_id, scratch)
             # The source is the model's place, not `models:/<id>`, which MLflow would look up in its global server.
             version = self.server.client.create_model_version(
                 self.model_name,
@@ -121,7 +124,7 @@ class Registry:
         versions = self.server.client.search_model_versions(f"name = '{quoted}' and tags.`{KEY_TAG}` = '{key}'")
         return min(map(_version, versions), key=lambda version: version.number, default=None)
 
-    def _log_model(self, key: str, package: Package, run_id: str) -> "LoggedModel":
+    def _log_model(self, key: str, package: Package, run_id: str, scratch: Path) -> "LoggedModel":
         """A complete model in the run's experiment; what a killed attempt left half-made is deleted."""
         client, experiment_id = self.server.client, self.server.experiment_id
         for model in client.search_logged_models([experiment_id], f"tags.`{KEY_TAG}` = '{key}'"):
@@ -130,7 +133,8 @@ class Registry:
             # Left unfinished by an attempt that died: its files may be incomplete.
             client.delete_logged_model(model.model_id)
         model = client.create_logged_model(experiment_id, self.model_name, run_id, tags={KEY_TAG: key})
-        with tempfile.TemporaryDirectory(prefix="pinsage-model-") as folder:
+        # Not in the machine's temporary folder: as large as the catalog, a killed attempt would leave it there.
+        with TemporaryDirectory(dir=scratch, prefix="model-") as folder:
             package(Path(folder) / "model")
             client.log_model_artifacts(model.model_id, str(Path(folder) / "model"))
         return client.finalize_logged_model(model.model_id, "READY")

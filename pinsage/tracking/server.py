@@ -3,6 +3,7 @@
 MLflow is imported at the first use, which takes three seconds, and only its client is used, never its global state.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pinsage.errors import TrackingError
+from pinsage.errors import DiskFullError, TrackingError
 from pinsage.settings.schema import TrackingSettings
 from pinsage.store.deployment import open_store
+from pinsage.tracking.database import create_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,7 +43,8 @@ class Server:
         self.settings = settings
         self.folder = (home / "mlflow").resolve()
         self._store = open_store(home)
-        self.uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI", "") or f"sqlite:///{self.folder}/mlflow.db"
+        self._database = self.folder / "mlflow.db"
+        self.uri = settings.uri or os.environ.get("MLFLOW_TRACKING_URI", "") or f"sqlite:///{self._database}"
         self._is_alone = False
 
     @property
@@ -61,6 +64,8 @@ class Server:
         from mlflow import MlflowClient
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.uri == f"sqlite:///{self._database}":
+            create_database(self._database)
         return MlflowClient(self.uri, self.uri)
 
     @cached_property
@@ -108,15 +113,19 @@ class Server:
         """Turn MLflow's errors into one sentence that names the server.
 
         Raises:
-            TrackingError: instead of any exception of MLflow.
+            DiskFullError: the disk of its database is full.
+            TrackingError: instead of any other exception of MLflow, or of the database below it.
         """
         _prepare_environment()
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             yield
-        except MlflowException as error:
+        except (MlflowException, SQLAlchemyError) as error:
             fact = (str(error).splitlines() or ["no reason given"])[0][:500]
+            if "disk is full" in fact:  # SQLite's words: it gives no number
+                raise DiskFullError(f"The disk of {self.uri} is full ({fact}). Free space and run again.") from error
             raise TrackingError(f"MLflow at {self.uri} refused or did not answer ({fact}). Is it running?") from error
 
     def _artifact_root(self) -> str | None:
@@ -135,7 +144,9 @@ class Server:
 
 
 def _prepare_environment() -> None:
-    """Set the environment that MLflow reads: no pickle, no calls home, no progress bars, no minutes of retries."""
+    """Set what MLflow reads: no pickle, no calls home, no progress bars, no minutes of retries, no tracebacks."""
+    # Its store logs the traceback of an error that it raises, too; ours is one sentence.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

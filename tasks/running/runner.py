@@ -38,6 +38,9 @@ def run_stage(
     if stage.has_artifact:
         mark_use(store.bucket(USES), name, recipe.key, run.run_id)  # before we look: pinsage/store/uses.py
     if stage.has_artifact and store.artifacts.has(name, recipe.key):
+        # An attempt may have been killed when it had published, and before it could put its things away.
+        store.artifacts.clear_away(name)
+        store.drop_scratch(name, recipe.key)
         manifest = store.artifacts.open(name, recipe.key).manifest
         log.info("%s: already made by an earlier run (%s), nothing to do", name, recipe.key)
         result = StageResult(name, recipe.key, manifest.seconds, True, manifest.facts)
@@ -103,6 +106,7 @@ def _make(stage: Stage, store: Store, recipe: Manifest, work: StageWork) -> Stag
     work.scratch.mkdir(parents=True, exist_ok=True)
     if not stage.has_artifact:
         facts: Facts = function(work)
+        store.drop_scratch(stage.name, recipe.key)
         return StageResult(stage.name, recipe.key, round(time.monotonic() - started, 3), False, facts)
     with store.artifacts.publish(recipe) as draft:
         draft.facts.update(function(replace(work, out=draft.folder, identity=recipe.identity)))

@@ -119,16 +119,17 @@ def mlflow_service(deployment: Deployment) -> Service:
     """The MLflow server over the database that the stages write to; whoever asks has to be the deployment's user."""
     folder = deployment.home / "mlflow"
     folder.mkdir(parents=True, exist_ok=True)
+    database = folder / "mlflow.db"
     options = {
-        "--backend-store-uri": f"sqlite:///{folder}/mlflow.db",
+        "--backend-store-uri": f"sqlite:///{database}",
         "--default-artifact-root": (folder / "artifacts").as_uri(),
         "--host": LOOPBACK,
         "--port": str(deployment.mlflow_port),
         "--workers": "1",
     }
     argv = (
-        _program("mlflow"),
-        "server",
+        *(sys.executable, "-m", "tasks.standalone.mlflow_server", str(database)),
+        *(_program("mlflow"), "server"),
         "--no-serve-artifacts",
         *(("--app-name", "basic-auth") if deployment.asks_for_login else ()),
         *(word for option in options.items() for word in option),

@@ -1,8 +1,5 @@
 """Vectors by the content of pictures."""
 
-import os
-import time
-
 import numpy as np
 import pytest
 
@@ -88,13 +85,3 @@ def test_enough_additions_reach_the_disk_without_a_flush(tmp_path, monkeypatch):
     cache.add(PICTURES[:3], VECTORS[:3])
     assert len(VectorCache(tmp_path, dim=2)) == 3
     assert len(cache) == 0
-
-
-def test_only_old_half_written_files_are_removed(tmp_path):
-    """One that was begun just now may belong to a run that lives."""
-    young, old = tmp_path / ".young.partial", tmp_path / ".old.partial"
-    for path in (young, old):
-        path.write_bytes(b"half")
-    os.utime(old, (time.time() - 90_000,) * 2)
-    VectorCache(tmp_path, dim=2)
-    assert (young.exists(), old.exists()) == (True, False)

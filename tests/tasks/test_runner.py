@@ -81,6 +81,24 @@ def test_a_damaged_artifact_is_not_reused(tmp_path, calls):
         runner.run_stage("count_words", start(tmp_path, "r2"), tmp_path)
 
 
+def test_the_scratch_of_an_attempt_that_was_killed_when_it_had_published_goes_with_the_next_run(tmp_path, calls):
+    """It is as large as a training's checkpoints."""
+    result = runner.run_stage("count_words", start(tmp_path, "r1"), tmp_path)
+    scratch = open_store(tmp_path).scratch("count_words", result.key)
+    scratch.mkdir()
+    (scratch / "step-4.json").write_text("{}")
+    runner.run_stage("count_words", start(tmp_path, "r2"), tmp_path)
+    assert not scratch.exists()
+
+
+def test_a_stage_without_an_artifact_leaves_no_scratch(tmp_path, calls, monkeypatch):
+    """It has the folder while it works."""
+    monkeypatch.setitem(STAGES, "count_words", Stage("count_words", 1, (), ("walk",), "Count.", has_artifact=False))
+    result = runner.run_stage("count_words", start(tmp_path, "r1"), tmp_path)
+    assert not open_store(tmp_path).scratch("count_words", result.key).exists()
+    assert len(calls) == 1
+
+
 def test_a_stage_before_its_inputs_is_refused(tmp_path):
     """The sentence names the stage to run first."""
     with pytest.raises(ArtifactMissingError, match="no result of 'connect'"):

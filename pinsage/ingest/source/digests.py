@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from pathlib import Path
 
 from pinsage.ingest.source.table import SourceFile
+from pinsage.store.atomic import replace_file
 from pinsage.store.sealed import seal, unseal
 
 READ_BYTES = 1 << 22
@@ -45,12 +44,7 @@ class FileDigests:
         """Keep what was asked for, and only that, for the next time."""
         if self.memory is None or self._asked == self._known:
             return
-        self.memory.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self.memory.parent, prefix=".digests-", delete=False) as file:
-            json.dump(seal({_DIGESTS: self._asked}), file, indent=0)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(file.name).replace(self.memory)
+        replace_file(self.memory, json.dumps(seal({_DIGESTS: self._asked}), indent=0).encode())
 
 
 def _read_memory(memory: Path) -> dict[str, str]:
