@@ -35,6 +35,10 @@ class ArtifactDamagedError(PinSageError):
     retry_can_help = False
 
 
+class ReleaseMovedError(PinSageError):
+    """Somebody else moved CURRENT while a release was made. A retry decides anew."""
+
+
 class RunRecordError(InputError):
     """A run does not exist, or exists with other settings."""
 

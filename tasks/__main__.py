@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     if options.parent:
         die_with(options.parent)
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _leave)
     try:
         log_to_stdout()
         name_lines(run_id=options.run_id, stage=options.stage)
@@ -57,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _report_failure(options.stage, str(named), retry_can_help=named.retry_can_help)
         log.exception("%s failed in an unforeseen way", options.stage)
         return _report_failure(options.stage, f"{type(error).__name__}: {error}", retry_can_help=True)
-    except SystemExit:
-        record_failure(options.run_id, options.home, f"{options.stage}: asked to end by SIGTERM", wait=False)
+    except SystemExit as error:
+        record_failure(options.run_id, options.home, f"{options.stage}: {_reason(error)}", wait=False)
         raise
     return 0
 
@@ -150,8 +151,13 @@ def _json_object(text: str, option: str) -> dict[str, Any]:
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Turn SIGTERM into an exit that passes through every `finally`: drafts are swept, worker processes ended."""
+    """Turn a request to end into an exit that passes through every `finally`: no draft, no worker process is left."""
     raise SystemExit(128 + number)
+
+
+def _reason(error: SystemExit) -> str:
+    number = int(error.code or 0) - 128
+    return f"asked to end by {signal.Signals(number).name}" if number > 0 else f"left with code {error.code}"
 
 
 def _report_failure(stage: str, error: str, *, retry_can_help: bool) -> int:

@@ -91,8 +91,11 @@ def _release(
         parts: what to release.
         is_settled: whether a version that is there already had its turn and CURRENT is to stay as it is.
         is_wanted: asked at the last moment, see `Releases.point`.
+
+    Raises:
+        ReleaseMovedError: CURRENT was moved meanwhile; it stays, and a retry decides anew.
     """
-    model = parts.model
+    model, is_wanted = parts.model, releases.unless_moved(is_wanted)  # before anything is decided on what serves
     found = releases.find(model, parts.index_key)
     if found:
         releases.clear_away()  # of an attempt that was killed when it had published

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, InputError
+from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, InputError, ReleaseMovedError
 from pinsage.release.contents import ModelVersion, ReleaseParts, write_contents
 from pinsage.release.pointer import VERSION, Pointer, order
 from pinsage.release.release import Release
@@ -88,12 +88,7 @@ class Releases:
             ArtifactMissingError: nothing has been released.
             ArtifactDamagedError: CURRENT is no pointer.
         """
-        content = self._bucket.read(CURRENT)
-        if content is None:
-            raise ArtifactMissingError(
-                f"Nothing has been released yet: {self} has no {CURRENT}. A run whose model becomes champion does that."
-            )
-        return Pointer.parse(content, f"{self}/{CURRENT}")
+        return self._parse(self._bucket.read(CURRENT))
 
     def find(self, model: ModelVersion, index_key: str = "") -> str | None:
         """The newest release of a model version, and of an index where its key is given; None if there is none."""
@@ -159,11 +154,34 @@ class Releases:
         """
         self.verify(version)
         with self._only_mover():
+            while True:
+                content = self._bucket.read(CURRENT)
+                if not is_wanted():  # after the reading: who moves CURRENT in between has asked, too
+                    return False
+                before = self._parse_or_none(content)
+                pointer = before.after_release(version) if before else Pointer.first(version)
+                if self._bucket.exchange(CURRENT, content, pointer.to_json()):
+                    return True
+
+    def unless_moved(self, is_wanted: Callable[[], bool]) -> Callable[[], bool]:
+        """`is_wanted` for `point`, which stops an attempt that has slept while others moved CURRENT.
+
+        The function that is returned raises a ReleaseMovedError where a release is wanted and CURRENT is not any more
+        what it was when this was called.
+        """
+        seen = self._bucket.read(CURRENT)
+
+        def is_wanted_still() -> bool:
             if not is_wanted():
                 return False
-            before = self._pointer_or_none()
-            self._replace(before.after_release(version) if before else Pointer.first(version))
-        return True
+            if self._bucket.read(CURRENT) != seen:
+                raise ReleaseMovedError(
+                    f"{self}/{CURRENT} was moved while this release was made, and is left as it is. "
+                    "Run the stage again: it decides on what serves now."
+                )
+            return True
+
+        return is_wanted_still
 
     def roll_back(self, version: str = "") -> Pointer:
         """Let CURRENT name an earlier release, after verifying it: `version`, or the one that served before.
@@ -173,12 +191,14 @@ class Releases:
             ArtifactDamagedError: it is not what was published; CURRENT stays.
         """
         with self._only_mover():
-            before = self._pointer_or_none() if version else self.current()
-            target = version or self._before(self.current())
-            self.verify(target)
-            pointer = before.after_rollback(target) if before else Pointer.first(target)
-            self._replace(pointer)
-        return pointer
+            while True:
+                content = self._bucket.read(CURRENT)
+                before = self._parse_or_none(content) if version else self.current()
+                target = version or self._before(self.current())
+                self.verify(target)
+                pointer = before.after_rollback(target) if before else Pointer.first(target)
+                if self._bucket.exchange(CURRENT, content, pointer.to_json()):
+                    return pointer
 
     def prune(self, keep: int) -> list[str]:
         """Remove all but the newest `keep` releases, the current one and the one before it; returns the removed."""
@@ -219,13 +239,20 @@ class Releases:
 
     def _pointer_or_none(self) -> Pointer | None:
         """The pointer; None where there is none yet, or where it is damaged, since it is replaced then."""
+        return self._parse_or_none(self._bucket.read(CURRENT))
+
+    def _parse_or_none(self, content: bytes | None) -> Pointer | None:
         try:
-            return self.current()
+            return self._parse(content)
         except (ArtifactMissingError, ArtifactDamagedError):
             return None
 
-    def _replace(self, pointer: Pointer) -> None:
-        self._bucket.replace(CURRENT, pointer.to_json())
+    def _parse(self, content: bytes | None) -> Pointer:
+        if content is None:
+            raise ArtifactMissingError(
+                f"Nothing has been released yet: {self} has no {CURRENT}. A run whose model becomes champion does that."
+            )
+        return Pointer.parse(content, f"{self}/{CURRENT}")
 
     def _only_mover(self) -> AbstractContextManager[None]:
         return self._bucket.hold(".lock")

@@ -31,6 +31,12 @@ class Bucket(Protocol):
     def replace(self, name: str, content: bytes) -> None:
         """Write a file, in place of the one that may be there."""
 
+    def exchange(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """Write a file in place of one with the content `old`, None for none; return whether `new` stands there now.
+
+        For holders of a lock that every writer of the file holds.
+        """
+
     def names(self, prefix: str = "") -> list[str]:
         """The names of all files in the folder `prefix` and below it, in order."""
 
@@ -73,6 +79,16 @@ class FolderBucket:
         """Write a file, in place of the one that may be there."""
         with full_disk_named(self._existing()):
             replace_file(self.root / name, content)
+
+    def exchange(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """Write a file in place of one with the content `old`; return whether `new` stands there now.
+
+        The lock of a folder is not taken over while its holder lives, however long it sleeps.
+        """
+        if self.read(name) != old:
+            return False
+        self.replace(name, new)
+        return True
 
     def names(self, prefix: str = "") -> list[str]:
         """The names of all files in the folder `prefix` and below it, in order."""

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from pinsage.store.disk import full_disk_named
 from pinsage.store.lock import hold_lock, try_lock
 
 STAGING = ".staging-"
-LOCK = ".lock"
+CONTENT, LOCK = "content", ".lock"
 
 
 @contextmanager
@@ -22,12 +22,12 @@ def draft_folder(parent: Path, key: str) -> Iterator[Path]:
     parent.mkdir(parents=True, exist_ok=True)
     with full_disk_named(parent, "; nothing was published"), ExitStack() as held:
         staging = _new_draft(parent, key, held)
-        folder = staging / "content"
+        folder = staging / CONTENT
         folder.mkdir()
         try:
             yield folder
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            _remove(staging)
 
 
 @contextmanager
@@ -39,16 +39,26 @@ def abandoned_drafts(parent: Path) -> Iterator[list[tuple[str, str]]]:
         found = [staging for staging in drafts if held.enter_context(try_lock(staging / LOCK))]
         yield [attempt_of(staging) for staging in found]
         for staging in found:
-            shutil.rmtree(staging, ignore_errors=True)
+            _remove(staging)
+        for staging in drafts:
+            with suppress(OSError):  # empty: its owner died before it had made the lock, or after it had removed it
+                staging.rmdir()
 
 
 def _new_draft(parent: Path, key: str, held: ExitStack) -> Path:
     """A new draft, whose lock `held` keeps: by it a later attempt can tell whether this one lives."""
     while True:
         staging = parent / f"{STAGING}{key}-{uuid4().hex[:12]}"
-        held.enter_context(hold_lock(staging / LOCK))
-        if (staging / LOCK).exists():  # else it was removed as an abandoned one before the lock was held
-            return staging
+        with suppress(FileNotFoundError):  # it was removed as an abandoned one before it had a lock
+            held.enter_context(hold_lock(staging / LOCK))
+            if (staging / LOCK).exists():  # else it was removed before the lock was held
+                return staging
+
+
+def _remove(staging: Path) -> None:
+    # The lock last: without it nobody could tell that what is left, of whatever size, is nobody's any more.
+    shutil.rmtree(staging / CONTENT, ignore_errors=True)
+    shutil.rmtree(staging, ignore_errors=True)
 
 
 def attempt_of(staging: Path) -> tuple[str, str]:

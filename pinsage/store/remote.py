@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 _OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"}  # which have no folders
+_COMPARING = ("s3://", "s3a://")  # which write a file only if it is the one that was read
 PATIENCE_S = 90.0  # an object store that is started anew is back by then
 _NOT_PASSING = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
 # Our own pauses come on top: within them botocore would try each call five times over, and s3fs each of those again.
@@ -77,6 +78,34 @@ class RemoteBucket:
     def replace(self, name: str, content: bytes) -> None:
         """Write a file, in place of the one that may be there."""
         self._write(name, lambda fs, path: fs.pipe_file(path, content))
+
+    def exchange(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """Write a file in place of one with the content `old`, None for none; return whether `new` stands there now.
+
+        A holder of a lease that slept for longer than it lasts is not alone any more. On S3 the store itself compares;
+        elsewhere of two that come within the same moment the later one stands.
+        """
+        if old is None:
+            return self.create(name, new)
+
+        def write(fs: Any, path: str) -> bool:
+            try:
+                fs.invalidate_cache()
+                known = {"IfMatch": fs.info(path)["ETag"]} if self.url.startswith(_COMPARING) else {}
+                found = fs.cat_file(path)  # after the tag: a file that was replaced between the two has another one
+                if found == old:
+                    fs.pipe_file(path, new, **known)
+                return bool(found in (old, new))
+            except FileNotFoundError:
+                return False
+            except Exception:
+                # An attempt whose answer was lost may have written it, or somebody else did: what stands there decides.
+                found = self.read(name)
+                if found == old:
+                    raise
+                return found == new
+
+        return self._write(name, write)
 
     def names(self, prefix: str = "") -> list[str]:
         """The names of all files in the folder `prefix` and below it, in order."""

@@ -69,6 +69,11 @@ class Registry:
                 tags={**tags, KEY_TAG: key},
                 model_id=model.model_id,
             )
+            found = self._find(key)
+            if found and found.number != int(version.version):  # by a host that took over a lease we had slept through
+                self.server.client.delete_model_version(self.model_name, version.version)
+                self.server.client.delete_logged_model(model.model_id)
+                return found
             log.info("registered version %s of the model '%s'", version.version, self.model_name)
             return _version(version)
 

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 RUN_TAG = "pinsage.run_id"
 PARENT_TAG = "mlflow.parentRunId"
 FAILURE_TAG = "pinsage.failure"
+FINISHED_TAG = "pinsage.finished"  # set before the status, which a process that was away for a while may set back
 NOTE_TAG = "mlflow.note.content"  # the description on a run's page, in Markdown
 _DIFFER_ANYHOW = {"train.seed", "walk.seed", "evaluate.methods"}  # between any two runs of a comparison
 FLUSH_S = 2.0
@@ -59,10 +60,9 @@ class Tracker:
         with self.server.clear_errors():
             # Two stages of a run may ask at the same time, and MLflow would create a run for each.
             with self.server.one_at_a_time():
-                found = self._find()
-                self._mlflow_run_id = found.info.run_id if found else self._create(run)
-            if found:
-                self._resume(found)
+                found = self._find() or self._create(run)
+                self._mlflow_run_id = found.info.run_id
+            self._resume(found)
             self._log_params(self._parameters(run))
             self.tag(_origin_tags(run, code_version))
             self._log_dataset(run)
@@ -139,7 +139,7 @@ class Tracker:
             self.server.client.log_text(self.mlflow_run_id, text, name)
 
     def mark_failed(self, reason: str) -> None:
-        """End the MLflow run as FAILED with the reason as a tag; nothing if there is none, or if it has failed already.
+        """End the MLflow run as FAILED with the reason as a tag, unless there is none, or it has failed or finished.
 
         The first reason stands: what follows from it says less. It never raises: the failure it reports matters more
         than a tracker that is out of reach.
@@ -149,9 +149,10 @@ class Tracker:
         try:
             with self.server.clear_errors():
                 found = self._find()
-                if found and found.info.status != "FAILED":
+                if found and found.info.status == "RUNNING":
                     self.server.client.set_tag(found.info.run_id, FAILURE_TAG, reason[:MAX_VALUE_LENGTH])
                     self.server.client.set_terminated(found.info.run_id, "FAILED")
+                    self._keep_finished(found.info.run_id)
         except PinSageError as error:
             log.warning("MLflow was not told of the failure: %s", error)
 
@@ -164,24 +165,29 @@ class Tracker:
         self._send()
         with self.server.clear_errors():
             self._log_dataset(run)
+            self.server.client.set_tag(self.mlflow_run_id, FINISHED_TAG, "yes")
             self.server.client.set_terminated(self.mlflow_run_id, "FINISHED")
 
-    def _find(self, run_id: str = "") -> "MlflowRun | None":
+    def _find(self, run_id: str = "", *, other_than: str = "") -> "MlflowRun | None":
+        """The first MLflow run of a pipeline run, this one's if `run_id` is empty; None if there is none."""
         found = self.server.client.search_runs(
             [self.server.experiment_id],
             f"tags.`{RUN_TAG}` = '{run_id or self.run_id}'",  # a run id holds no quotes, see pinsage.store.run.RUN_ID
             order_by=["attributes.start_time ASC"],
-            max_results=1,
         )
-        return found[0] if found else None
+        return next((each for each in found if each.info.run_id != other_than), None)
 
-    def _create(self, run: Run) -> str:
+    def _create(self, run: Run) -> "MlflowRun":
         tags = {RUN_TAG: self.run_id, "mlflow.source.type": "JOB", "mlflow.source.name": "pinsage"}
         # A run of a comparison is shown below the run of the comparison itself.
         if (comparison := run.origin.get("comparison")) and (above := self._find(comparison)):
             tags[PARENT_TAG] = above.info.run_id
         created = self.server.client.create_run(self.server.experiment_id, run_name=run_name(run), tags=tags)
-        return str(created.info.run_id)
+        # A process that slept between looking and creating has lost its lease on another host, which created one since.
+        if earlier := self._find(other_than=created.info.run_id):
+            self.server.client.delete_run(created.info.run_id)
+            return earlier
+        return created
 
     def _resume(self, found: "MlflowRun") -> None:
         # A stage that runs again in a finished run ends nothing anew, and would leave it open for ever.
@@ -189,6 +195,16 @@ class Tracker:
             self.server.client.update_run(found.info.run_id, status="RUNNING")
         if FAILURE_TAG in found.data.tags:
             self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
+        if found.info.status != "FINISHED":
+            self._keep_finished(found.info.run_id)
+
+    def _keep_finished(self, mlflow_run_id: str) -> None:
+        """Set a run that has finished to FINISHED again: MLflow cannot set a status only if the run has another."""
+        tags = self.server.client.get_run(mlflow_run_id).data.tags
+        if FINISHED_TAG in tags:
+            self.server.client.set_terminated(mlflow_run_id, "FINISHED")
+            if FAILURE_TAG in tags:
+                self.server.client.delete_tag(mlflow_run_id, FAILURE_TAG)
 
     def _parameters(self, run: Run) -> dict[str, object]:
         """All settings; of a run in a comparison its variant, its seed, and what differs from what all share."""

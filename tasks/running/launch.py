@@ -11,12 +11,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
 from pinsage.errors import PinSageError
+from tasks.running import watch
 from tasks.running.log_lines import read_line
 
 CANNOT_RETRY = 2
@@ -70,11 +71,29 @@ def record_failure(run_id: str, home: Path, reason: str, *, wait: bool = True) -
 
     With `wait=False` that process outlives this one, which has no time left.
     """
-    argv = _python("fail", {"--run-id": run_id, "--home": str(home), "--reason": reason[:500]})
-    quiet = subprocess.DEVNULL
-    child = subprocess.Popen(argv, cwd=ROOT, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    child = _start_alone([*_fail(run_id, home), "--reason", reason[:500]], stdin=subprocess.DEVNULL)
     if wait:
         child.wait()
+
+
+@contextlib.contextmanager
+def failure_recorded_at_an_end(run_id: str, home: Path) -> Iterator[None]:
+    """End the run's MLflow run as failed should the block be left by a request to end, or this process be killed.
+
+    An error is left to whoever raised it, as the stages record theirs.
+    """
+    argv = [sys.executable, "-m", watch.__name__, *_fail(run_id, home)]
+    watcher = _start_alone(argv, stdin=subprocess.PIPE)
+    last_word = watch.IN_PEACE
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException:
+        last_word = b"asked to end"
+        raise
+    finally:
+        watcher.communicate(last_word)
 
 
 class StageProcess:
@@ -148,6 +167,16 @@ class StageProcess:
 
 def _python(stage: str, options: Mapping[str, str]) -> list[str]:
     return [sys.executable, "-u", "-m", "tasks", stage, *(part for option in options.items() for part in option)]
+
+
+def _fail(run_id: str, home: Path) -> list[str]:
+    return _python("fail", {"--run-id": run_id, "--home": str(home)})
+
+
+def _start_alone(argv: list[str], *, stdin: int) -> "subprocess.Popen[bytes]":
+    """A process that no signal to our group reaches, and that says nothing."""
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(argv, cwd=ROOT, stdin=stdin, stdout=quiet, stderr=quiet, start_new_session=True)
 
 
 def _kill_session(process: "subprocess.Popen[str]") -> None:

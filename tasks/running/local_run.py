@@ -14,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from pinsage.settings.schema import Settings
 from pinsage.store.run import StageResult
 from tasks.command_line.terminal import log_to
+from tasks.running.launch import failure_recorded_at_an_end
 from tasks.running.progress import ProgressBar
-from tasks.running.stage_process import mark_failed, perform
+from tasks.running.stage_process import perform
 from tasks.stages import REFRESH_STAGES, STAGES
 
 ORIGIN = {"triggered_by": "command line"}
@@ -52,13 +53,11 @@ class LocalRun:
 
     @contextmanager
     def _told_of_an_end(self) -> Iterator[None]:
-        """Let Ctrl-C and SIGTERM end the MLflow run too: no error reaches the stage's own handling then."""
+        """Let Ctrl-C, SIGTERM and SIGKILL end the MLflow run too: no error reaches the stage's own handling then."""
         before = signal.signal(signal.SIGTERM, _leave)
         try:
-            yield
-        except (KeyboardInterrupt, SystemExit):
-            mark_failed(self.run_id, self.home, "asked to end")
-            raise
+            with failure_recorded_at_an_end(self.run_id, self.home):
+                yield
         finally:
             signal.signal(signal.SIGTERM, before)
 

@@ -1,0 +1,98 @@
+"""A fault at every point where something is published: whoever reads meanwhile finds all of it or nothing.
+
+`PINSAGE_FAULT_ROUNDS=10000 python -m pytest -s tests/faults/test_fail_points.py` is the long form: every point of every
+kind, three times, beside so many reads in all.
+"""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from fail_points import Fault
+from fault_processes import CONTEXT, CRASHED, TOLD, end, publish, start
+from published_things import THINGS, open_thing, other_host
+
+from pinsage.store.deployment import open_store
+
+READS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "0")) // (2 * len(THINGS))  # in a folder, and on S3
+TIMES, MOST_SHORT = (3, None) if READS else (1, 8)
+PAUSE_S = 0.002
+# Which no publishing does without, wherever it goes: the hooks are in place.
+EXPECTED = {"folder": {"fsync, before", "write, amid"}, "S3": {"S3 put_object, before", "S3 put_object, after"}}
+
+
+def read_on(kind: str, home: Path, number, is_over, counts) -> None:
+    """Read the newest generation again and again; `counts` are of those that were there, were not, and were torn."""
+    thing = open_thing(kind, home)
+    while not is_over.value:
+        wanted = number.value
+        try:
+            found = thing.read(wanted)
+        except Exception as error:
+            if number.value == wanted:
+                print(f"{kind} {wanted}: {error!r}", flush=True)  # noqa: T201 - the process has no other voice
+                counts[2] += 1
+            continue
+        counts[0 if found else 1] += number.value == wanted
+        time.sleep(PAUSE_S)
+
+
+def faults_at(names: list[str], rng: Random) -> list[Fault]:
+    """Each point with each effect, `TIMES` over; in the short form a few of them, of as many names as can be."""
+    found = [
+        Fault(point, effect)
+        for point, name in enumerate(names)
+        for effect in ("error", "kill", *(["lost"] if name.startswith("S3") else []))
+    ] * TIMES
+    rng.shuffle(found)
+    if MOST_SHORT:
+        seen = Counter()
+        rank = {}
+        for fault in found:
+            seen[names[fault.number]] += 1
+            rank[fault] = seen[names[fault.number]]
+        found = sorted(found, key=rank.__getitem__)[:MOST_SHORT]
+    return found
+
+
+@pytest.mark.parametrize("kind", THINGS)
+def test_a_fault_at_any_point_leaves_all_or_nothing(kind, store, tmp_path):
+    """An error is told in a sentence; after it, or a kill, the next attempt ends well and leaves nothing behind."""
+    place = "S3" if store.is_remote else "folder"
+    home, rng = store.home, Random(f"{kind} {place}")
+    open_thing(kind, home).prepare()
+    assert end(start(publish, kind, home, 1, None, "", tmp_path / "names")) == 0
+    names = (tmp_path / "names").read_text().splitlines()
+    assert set(names) >= EXPECTED[place]
+    number, is_over, counts = CONTEXT.Value("i", 1), CONTEXT.Value("b", 0), CONTEXT.Array("i", 3)
+    reader = start(read_on, kind, other_host(store, "reader"), number, is_over, counts)
+    codes = Counter()
+    try:
+        faults = faults_at(names, rng)
+        while faults or sum(counts) < READS:
+            fault = faults.pop() if faults else Fault(rng.randrange(len(names)), "kill")
+            number.value += 1
+            codes[end(start(publish, kind, home, number.value, fault))] += 1
+            open_thing(kind, other_host(store, f"look{number.value}")).read(number.value)
+            assert end(start(publish, kind, home, number.value, None)) == 0
+            assert open_thing(kind, other_host(store, f"again{number.value}")).read(number.value)
+            assert open_thing(kind, home).left(number.value) == [], (fault, names[fault.number])
+    finally:
+        is_over.value = 1
+        end(reader)
+    there, absent, torn = counts
+    print(f"{kind}, {place}: {len(names)} points, {dict(codes)}, {there} whole, {absent} not yet, {torn} torn")  # noqa: T201
+    assert torn == 0
+    assert there
+    assert codes[CRASHED] == 0
+    assert codes[TOLD]
+    assert codes[-9]
+
+
+def test_a_fault_is_no_fault_where_nothing_is_hit(tmp_path):
+    """A number that no point has lets the work end."""
+    assert end(start(publish, "decision", tmp_path, 1, Fault(10**6, "kill"))) == 0
+    assert open_store(tmp_path).bucket("decisions").names()
