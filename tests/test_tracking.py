@@ -15,6 +15,8 @@ from pinsage.settings.schema import Settings
 from pinsage.store.bucket import FolderBucket
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run, StageResult
+from pinsage.tracking import days
+from pinsage.tracking.days import days_server, log_day
 from pinsage.tracking.names import registered_model, run_name
 from pinsage.tracking.points import metric_name
 from pinsage.tracking.registry import CHALLENGER, CHAMPION, Registry, Version
@@ -207,6 +209,55 @@ def test_a_failed_run_ends_as_failed_and_runs_again_on_a_retry(run, home):
     assert (running.info.status, FAILURE_TAG in running.data.tags) == ("RUNNING", False)
     retry.finish(run)
     assert runs_named(tracker)[0].info.status == "FINISHED"
+
+
+def test_a_finished_run_is_not_failed_by_what_comes_after(run, home):
+    """Its model is registered and its figures are there; a release that fails is Airflow's to show."""
+    tracker = tracker_of(run, home)
+    tracker.begin(run)
+    tracker.finish(run)
+    tracker_of(run, home).mark_failed("release: the disk is full")
+    found = runs_named(tracker)[0]
+    assert (found.info.status, FAILURE_TAG in found.data.tags) == ("FINISHED", False)
+
+
+@pytest.mark.parametrize("late", ["begin", "fail"])
+def test_a_run_that_finished_under_a_sleeper_stays_finished(run, home, monkeypatch, late):
+    """It has seen another status before it slept, and MLflow cannot compare and set."""
+    tracker = tracker_of(run, home)
+    tracker.begin(run)
+    if late == "begin":
+        tracker.mark_failed("an earlier attempt")
+    seen = runs_named(tracker)[0]
+    tracker_of(run, home).finish(run)
+    sleeper = tracker_of(run, home)
+    monkeypatch.setattr(sleeper, "_find", lambda: seen)
+    if late == "begin":
+        sleeper.begin(run)
+    else:
+        sleeper.mark_failed("too late")
+    found = runs_named(tracker)[0]
+    assert (found.info.status, FAILURE_TAG in found.data.tags) == ("FINISHED", False)
+
+
+def blind_once(find):
+    """A look that finds nothing the first time."""
+    answers = iter([None])
+    return lambda *words, **more: next(answers, find(*words, **more))
+
+
+def test_who_slept_between_looking_and_creating_takes_its_own_back(run, home, monkeypatch):
+    """Of a run, a version and a curve over days: the one that was there first stands."""
+    tracker, server = tracker_of(run, home), days_server(run.settings.tracking, home)
+    first = tracker.begin(run)
+    version = register(tracker, "slept", "k")
+    day = log_day(server, "slept", datetime(2026, 5, 1), {"a": 1.0})
+    blind = tracker_of(run, home)
+    for place, find in ((Tracker, Tracker._find), (Registry, Registry._find), (days, days._find)):
+        monkeypatch.setattr(place, "_find", blind_once(find))
+    assert blind.begin(run) == first
+    assert register(blind, "slept", "k").number == version.number
+    assert log_day(server, "slept", datetime(2026, 5, 1), {"a": 1.0}) == day
 
 
 def test_marking_a_run_that_mlflow_does_not_know_does_nothing(run, home):

@@ -142,7 +142,7 @@ class Releases:
         self._artifacts.clear_away(STAGE)
 
     def point(self, version: str, is_wanted: Callable[[], bool] = lambda: True) -> bool:
-        """Verify a release and let CURRENT name it; returns whether it did.
+        """Verify a release and let CURRENT name it; returns whether it does.
 
         Args:
             version: a published release.
@@ -156,9 +156,11 @@ class Releases:
         with self._only_mover():
             while True:
                 content = self._bucket.read(CURRENT)
-                if not is_wanted():  # after the reading: who moves CURRENT in between has asked, too
-                    return False
                 before = self._parse_or_none(content)
+                if before and before.version == version:
+                    return True
+                if not is_wanted():  # after the reading: a move since then is seen by the exchange
+                    return False
                 pointer = before.after_release(version) if before else Pointer.first(version)
                 if self._bucket.exchange(CURRENT, content, pointer.to_json()):
                     return True

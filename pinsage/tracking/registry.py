@@ -71,8 +71,7 @@ class Registry:
             )
             found = self._find(key)
             if found and found.number != int(version.version):  # by a host that took over a lease we had slept through
-                self.server.client.delete_model_version(self.model_name, version.version)
-                self.server.client.delete_logged_model(model.model_id)
+                self._take_back(version, model, found)
                 return found
             log.info("registered version %s of the model '%s'", version.version, self.model_name)
             return _version(version)
@@ -114,6 +113,13 @@ class Registry:
                 text = value[:MAX_TAG_LENGTH]
                 if version.tags.get(name) != text:
                     self.server.client.set_model_version_tag(self.model_name, str(version.number), name, text)
+
+    def _take_back(self, version: "ModelVersion", model: "LoggedModel", standing: Version) -> None:
+        """Delete a version that is one too many, and its model unless the other version stands on the same one."""
+        client = self.server.client
+        client.delete_model_version(self.model_name, version.version)
+        if client.get_model_version(self.model_name, str(standing.number)).source != model.artifact_location:
+            client.delete_logged_model(model.model_id)
 
     def _ensure_model(self) -> None:
         from mlflow.exceptions import MlflowException

@@ -119,7 +119,7 @@ class Deployment:
         }
 
     def mlflow_environment(self) -> dict[str, str]:
-        """The environment of MLflow without its job workers, its calls home and its pickles; one user."""
+        """The environment of MLflow without its job workers, its calls home and its pickles; one user, one folder."""
         folder = self.home / "mlflow"
         return {
             **self.server_environment(),
@@ -130,6 +130,7 @@ class Deployment:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_FLASK_SERVER_SECRET_KEY": secret(folder / "flask_secret"),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "PINSAGE_MLFLOW_FILES": str(folder / "artifacts"),
         }
 
     def write_mlflow_users(self) -> None:

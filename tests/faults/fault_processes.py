@@ -6,6 +6,7 @@ for one of them hangs.
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -82,6 +83,7 @@ def told_or_crashed(work: Callable[[], object]) -> None:
 
 
 def _in_environment(environment: dict[str, str], target: Callable, arguments: tuple) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to Ctrl-C
     os.environ.clear()
     os.environ.update(environment)
     remote.PATIENCE_S, lease.LEASE_S = PATIENCE_S, LEASE_S

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from release_world import DIM, NUM_PINS, ReleaseWorld, write_vectors
 
-from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, DiskFullError, InputError
+from pinsage.errors import ArtifactDamagedError, ArtifactMissingError, DiskFullError, InputError, ReleaseMovedError
 from pinsage.release.contents import FILES, ModelVersion
 from pinsage.release.pointer import VERSION, Pointer
 from pinsage.settings.loading import load_settings
@@ -123,6 +123,19 @@ def test_a_release_that_nobody_wants_any_more_is_not_pointed_at(world):
     first, second = world.release(1), world.releases.publish(world.parts(2), "test")
     assert not world.releases.point(second, lambda: False)
     assert world.releases.current().version == first
+
+
+def test_a_release_made_while_current_was_moved_stays_aside(world):
+    """Its attempt may have slept for days; one that is asked again decides on what serves then."""
+    first, second = (world.releases.publish(world.parts(number), "test") for number in (1, 2))
+    is_wanted = world.releases.unless_moved(lambda: True)
+    world.releases.point(second)
+    with pytest.raises(ReleaseMovedError, match=r"CURRENT was moved while .* Run the stage again"):
+        world.releases.point(first, is_wanted)
+    assert not world.releases.point(first, world.releases.unless_moved(lambda: False))
+    pointer = world.releases.current()
+    assert world.releases.point(second, is_wanted)  # which it names already
+    assert world.releases.current() == pointer
 
 
 def test_a_rollback_goes_back_and_no_second_one_goes_forth(world):

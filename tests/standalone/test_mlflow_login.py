@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -69,6 +70,57 @@ def test_the_owner_gets_in(deployment):
     """With the password of the login file."""
     found = ask(deployment, "GET", "api/2.0/mlflow/experiments/search?max_results=9", deployment.login.user)
     assert [experiment["name"] for experiment in found.json()["experiments"]] == ["Default"]
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file of the owner's that is no file of a run."""
+    (tmp_path / "secret").write_text("of the owner")
+    return tmp_path / "secret"
+
+
+def make_run(deployment, name, **more):
+    """A run in a new experiment, as the owner makes it over HTTP: its id and the place of its files."""
+    user, api = deployment.login.user, "api/2.0/mlflow"
+    made = ask(deployment, "POST", f"{api}/experiments/create", user, json={"name": name, **more}).json()
+    run = ask(deployment, "POST", f"{api}/runs/create", user, json={"experiment_id": made["experiment_id"]}).json()
+    info = run["run"]["info"]
+    return info["run_id"], info["artifact_uri"]
+
+
+def files_of(deployment, run_id, path):
+    """What the server says when it is asked for a file of a run, and for the list of its files."""
+    user = deployment.login.user
+    got = ask(deployment, "GET", f"get-artifact?path={path}&run_uuid={run_id}", user)
+    listed = ask(deployment, "GET", f"api/2.0/mlflow/artifacts/list?run_id={run_id}", user)
+    return [(got.status_code, got.text), (listed.status_code, listed.text)]
+
+
+@pytest.mark.parametrize("scheme", ["file://", ""])
+def test_who_is_logged_in_reads_no_file_elsewhere(deployment, secret, scheme):
+    """An experiment may be given any place; the server opens nothing there."""
+    run_id, place = make_run(deployment, f"elsewhere {scheme}", artifact_location=f"{scheme}{secret.parent}")
+    folder = Path(place.removeprefix("file://"))
+    folder.mkdir(parents=True)
+    secret.rename(folder / "secret")
+    for status, said in files_of(deployment, run_id, "secret"):
+        assert status == 400
+        assert "outside of the folder whose files this server gives out" in said
+
+
+def test_a_link_to_elsewhere_is_not_followed(deployment, secret):
+    """In place of a run's folder, and within it; the run's own files are given out."""
+    run_id, place = make_run(deployment, "links")
+    folder = Path(place.removeprefix("file://"))
+    folder.mkdir(parents=True)
+    (folder / "own").write_text("of the run")
+    (folder / "link").symlink_to(secret)
+    assert files_of(deployment, run_id, "own")[0] == (200, "of the run")
+    assert files_of(deployment, run_id, "link")[0][0] == 400
+    linked_id, place = make_run(deployment, "a link")
+    Path(place.removeprefix("file://")).parent.mkdir(parents=True)
+    Path(place.removeprefix("file://")).symlink_to(secret.parent)
+    assert {status for status, _ in files_of(deployment, linked_id, "secret")} == {400}
 
 
 def test_the_password_is_in_no_command_line_and_no_log(deployment):

@@ -112,40 +112,6 @@ def test_a_killed_attempt_is_invisible_and_swept_by_the_next(store):
     assert len(stored(store)) == 3
 
 
-def _die_at_the_store(home: Path, number: int) -> None:
-    """Publish, but die at the call of the store with this number, before it or after it has done its work."""
-    calls, call = iter(range(1000)), RemoteBucket._call
-
-    def counted(self, *arguments):
-        is_last = next(calls) == number // 2
-        if is_last and number % 2 == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = call(self, *arguments)
-        if is_last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    RemoteBucket._call = counted
-    publish(open_store(home).artifacts, "whole")
-
-
-def test_a_process_killed_around_any_call_of_the_store_leaves_all_or_nothing(store_on_s3):
-    """Before and after every upload and the manifest; the next attempt on that host clears away what was left."""
-    seen = set()
-    for number in range(10):
-        code = _run(_die_at_the_store, store_on_s3.home, number)
-        has_published = on_another_host(store_on_s3, f"look{number}").artifacts.has("walk", "k1")
-        seen.add((code, has_published))
-        if code == -signal.SIGKILL and not has_published:
-            publish(store_on_s3.artifacts, "whole")
-        [attempt] = {name.split("/")[2] for name in stored(store_on_s3) if not name.endswith("manifest.json")}
-        found = on_another_host(store_on_s3, f"read{number}").artifacts.open("walk", "k1")
-        assert (found.folder / "part/a.txt").read_text() == "whole"
-        assert len(stored(store_on_s3)) == 3, attempt
-        store_on_s3.bucket("artifacts").remove("walk")
-    assert {(-signal.SIGKILL, False), (-signal.SIGKILL, True)} <= seen
-
-
 def test_the_draft_of_a_living_attempt_is_left_alone(store):
     """Sweeping removes only drafts whose process is dead."""
     with store.artifacts.publish(recipe("slow")) as draft:

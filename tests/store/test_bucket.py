@@ -4,9 +4,11 @@ import multiprocessing
 import time
 
 import pytest
+import s3fs
 
 from pinsage.store import lease
 from pinsage.store.deployment import open_store
+from pinsage.store.remote import RemoteBucket
 
 PROCESSES = multiprocessing.get_context("fork")
 
@@ -42,6 +44,33 @@ def test_a_file_is_created_once(bucket):
     assert bucket.create("a.json", b"first")
     assert bucket.read("a.json") == b"first"
     assert bucket.names() == ["a.json"]
+
+
+def test_a_file_is_exchanged_for_what_was_read(bucket):
+    """Somebody who has not seen the newest content changes nothing, and learns so."""
+    assert bucket.exchange("a.json", None, b"first")
+    assert not bucket.exchange("a.json", None, b"late")
+    assert bucket.exchange("a.json", b"first", b"second")
+    assert not bucket.exchange("a.json", b"first", b"late")
+    assert not bucket.exchange("nothing", b"first", b"late")
+    assert bucket.read("a.json") == b"second"
+    assert bucket.names() == ["a.json"]
+
+
+def test_a_file_that_changes_between_the_look_and_the_write_is_not_replaced(s3_url, monkeypatch):
+    """The store itself compares: a sleeper may wake up after any look of its own."""
+    bucket = RemoteBucket(s3_url)
+    bucket.replace("a.json", b"first")
+    pipe_file = s3fs.S3FileSystem.pipe_file
+
+    def slow(fs, path, content, **options):
+        pipe_file(fs, path, b"of another")
+        return pipe_file(fs, path, content, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(s3fs.S3FileSystem, "pipe_file", slow)
+        assert not bucket.exchange("a.json", b"first", b"second")
+    assert bucket.read("a.json") == b"of another"
 
 
 def _create(home, number, answers):

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from pinsage.store.drafts import abandoned_drafts, draft_folder
+from pinsage.store.drafts import LOCK, STAGING, abandoned_drafts, draft_folder
 
 
 def test_no_attempt_removes_the_draft_of_another_one(tmp_path):
@@ -17,4 +17,14 @@ def test_no_attempt_removes_the_draft_of_another_one(tmp_path):
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(attempt, range(800)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kill_within_the_removal_leaves_is_removed(tmp_path):
+    """The folder is empty when its lock goes: one without a lock would be nobody's for ever, whatever its size."""
+    (tmp_path / f"{STAGING}key-1").mkdir()
+    (tmp_path / f"{STAGING}key-2" / "content" / "part").mkdir(parents=True)
+    (tmp_path / f"{STAGING}key-2" / LOCK).touch()
+    with abandoned_drafts(tmp_path) as found:
+        assert found == [("key", "2")]
     assert list(tmp_path.iterdir()) == []
