@@ -58,7 +58,8 @@ def _new_draft(parent: Path, key: str, held: ExitStack) -> Path:
 def _remove(staging: Path) -> None:
     # The lock last: without it nobody could tell that what is left, of whatever size, is nobody's any more.
     shutil.rmtree(staging / CONTENT, ignore_errors=True)
-    shutil.rmtree(staging, ignore_errors=True)
+    if not (staging / CONTENT).exists():
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def attempt_of(staging: Path) -> tuple[str, str]:
