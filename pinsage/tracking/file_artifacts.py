@@ -15,7 +15,7 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 FILES = "PINSAGE_MLFLOW_FILES"
 
 
-class OneFolder(LocalArtifactRepository):  # type: ignore[misc]  # MLflow has no types
+class OneFolder(LocalArtifactRepository):
     """The files of a run or a model, if they lie below the folder that the server gives out."""
 
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
@@ -30,4 +30,4 @@ class OneFolder(LocalArtifactRepository):  # type: ignore[misc]  # MLflow has no
 
 
 # A place may be written without a scheme, which no entry point can be named after.
-_artifact_repository_registry.register("", OneFolder)
+_artifact_repository_registry.register("", OneFolder)  # type: ignore[no-untyped-call]

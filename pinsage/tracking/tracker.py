@@ -152,7 +152,8 @@ class Tracker:
                 if found and found.info.status == "RUNNING":
                     self.server.client.set_tag(found.info.run_id, FAILURE_TAG, reason[:MAX_VALUE_LENGTH])
                     self.server.client.set_terminated(found.info.run_id, "FAILED")
-                    self._keep_finished(found.info.run_id)
+                    if FINISHED_TAG in self._keep_finished(found.info.run_id):
+                        self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
         except PinSageError as error:
             log.warning("MLflow was not told of the failure: %s", error)
 
@@ -193,18 +194,17 @@ class Tracker:
         # A stage that runs again in a finished run ends nothing anew, and would leave it open for ever.
         if found.info.status not in ("RUNNING", "FINISHED"):
             self.server.client.update_run(found.info.run_id, status="RUNNING")
-        if FAILURE_TAG in found.data.tags:
+        # Not by what was found: a process that has slept since would fail at a tag that is gone, and leave it open.
+        tags = self._keep_finished(found.info.run_id)
+        if FAILURE_TAG in tags:
             self.server.client.delete_tag(found.info.run_id, FAILURE_TAG)
-        if found.info.status != "FINISHED":
-            self._keep_finished(found.info.run_id)
 
-    def _keep_finished(self, mlflow_run_id: str) -> None:
-        """Set a run that has finished to FINISHED again: MLflow cannot set a status only if the run has another."""
-        tags = self.server.client.get_run(mlflow_run_id).data.tags
+    def _keep_finished(self, mlflow_run_id: str) -> dict[str, str]:
+        """Set a run that has finished to FINISHED again, which MLflow cannot do by comparing; return its tags."""
+        tags: dict[str, str] = self.server.client.get_run(mlflow_run_id).data.tags
         if FINISHED_TAG in tags:
             self.server.client.set_terminated(mlflow_run_id, "FINISHED")
-            if FAILURE_TAG in tags:
-                self.server.client.delete_tag(mlflow_run_id, FAILURE_TAG)
+        return tags
 
     def _parameters(self, run: Run) -> dict[str, object]:
         """All settings; of a run in a comparison its variant, its seed, and what differs from what all share."""
