@@ -80,4 +80,5 @@ def order(version: str) -> tuple[str, int, str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    # Finer than anybody reads: a pointer that went away and came back is another one, see `Releases.unless_moved`.
+    return datetime.now(UTC).isoformat(timespec="microseconds")

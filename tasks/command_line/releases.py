@@ -100,7 +100,9 @@ def rollback(version: Version = "", home: Home = HOME) -> None:
     Example: pinsage release rollback --home var
     """
     pointer = _releases(home).roll_back(version)
-    typer.echo(f"CURRENT names {pointer.version} since {pointer.since}. Withdrawn: {', '.join(pointer.withdrawn)}.")
+    typer.echo(
+        f"CURRENT names {pointer.version} since {pointer.since[:19]}Z. Withdrawn: {', '.join(pointer.withdrawn)}."
+    )
 
 
 def _releases(home: Path) -> "Releases":
