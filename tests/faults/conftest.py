@@ -1,17 +1,48 @@
-"""Places where things break."""
+"""Places where things break, and a small world that nothing has disturbed."""
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from stage_world import StageServer, run_in_peace
+
+from pinsage.datasets.demo.world import write_demo
+
+
+@contextmanager
+def file_system(folder: Path, size: str) -> Iterator[Path]:
+    """A folder that is a file system of its own."""
+    folder.mkdir()
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mount.returncode:
+        pytest.skip(f"a file system may not be mounted here ({mount.stderr.decode().strip()})")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture
 def tiny_disk(tmp_path):
     """A folder on a file system of its own with room for 1 MB."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
-    if mount.returncode:
-        pytest.skip(f"a file system may not be mounted here ({mount.stderr.decode().strip()})")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    with file_system(tmp_path / "tiny", "1m") as folder:
+        yield folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a file system of its own with room for 64 MB, several times what the small world takes."""
+    with file_system(tmp_path / "small", "64m") as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def peace(tmp_path_factory):
+    """A small world and a run over it that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("peace")
+    write_demo(folder / "demo", num_pins=300, seed=0)
+    server = StageServer()
+    yield run_in_peace(server, folder, folder / "demo")
+    server.close()
