@@ -352,12 +352,11 @@ def test_a_model_that_was_stored_without_a_version_is_used_by_the_retry(run, hom
 
     tracker = tracker_of(run, home)
     with pytest.raises(KeyboardInterrupt):
-        register(tracker, "killed", "k", package=killed)
-    assert register(tracker, "killed", "k").number == 1
+        register(tracker, "killed", "half-made", package=killed)
+    assert register(tracker, "killed", "half-made").number == 1
     client, experiment = tracker.server.client, tracker.server.experiment_id
-    assert [model.status for model in client.search_logged_models([experiment], "tags.`pinsage.index_key` = 'k'")] == [
-        "READY"
-    ]
+    found = client.search_logged_models([experiment], "tags.`pinsage.index_key` = 'half-made'")
+    assert [model.status for model in found] == ["READY"]
 
 
 def test_an_alias_moves_from_version_to_version(run, home):

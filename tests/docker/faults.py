@@ -194,6 +194,7 @@ def perform(name: str, deployment: Deployment, seed: int) -> dict[str, Any]:
     stage, fault = CASES[name]
     run_id = f"fault__{name.replace(' ', '-')}__{datetime.now(UTC):%Y%m%dT%H%M%S}"
     slow = {"walk.seed": seed, "walk.method": "walks", "walk.num_walks": 20_000} if stage == "walk" else {}
+    slow |= {"train.steps": 1200} if name == "redelivery" else {}
     started = time.monotonic()
     deployment.api.unpause()
     deployment.api.trigger(run_id, {**QUICK, **slow, "train.seed": seed})

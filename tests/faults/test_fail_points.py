@@ -16,6 +16,7 @@ from fault_processes import CONTEXT, CRASHED, TOLD, end, publish, start
 from published_things import THINGS, open_thing, other_host
 
 from pinsage.store.deployment import open_store
+from pinsage.store.drafts import STAGING
 
 READS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "0")) // (2 * len(THINGS))  # in a folder, and on S3
 TIMES, MOST_SHORT = (3, None) if READS else (1, 3)  # of each effect
@@ -77,7 +78,10 @@ def test_a_fault_at_any_point_leaves_all_or_nothing(kind, store, tmp_path):
             open_thing(kind, other_host(store, f"look{number.value}")).read(number.value)
             assert end(start(publish, kind, home, number.value, None)) == 0
             assert open_thing(kind, other_host(store, f"again{number.value}")).read(number.value)
-            assert open_thing(kind, home).left(number.value) == [], (fault, names[fault.number])
+            left = open_thing(kind, home).left(number.value)
+            if fault.effect == "lost":  # what had been sent before the store was gone is for retention to remove
+                left = [name for name in left if STAGING in name]
+            assert left == [], (fault, names[fault.number])
     finally:
         is_over.value = 1
         end(reader)
