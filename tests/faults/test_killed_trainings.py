@@ -17,7 +17,7 @@ from pinsage.errors import DiskFullError
 from pinsage.progress import ignore_progress
 
 HERE = Path(__file__).parent
-ROUNDS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "1"))
 
 
 def training(scratch, kill_at=None):
