@@ -1,4 +1,4 @@
-"""Whether memory, open files, threads and disk of a deployment stay flat over many runs of the DAG.
+"""Memory, open files, threads and disk of a deployment over many runs of the DAG: do they stay flat?
 
     make run                                                # or a deployment that is up, with its PINSAGE_HOME
     python benchmarks/runs_in_a_row.py [--runs 50] [--train-every 5] [--set train.steps=30] [--json raw.json]

@@ -46,3 +46,11 @@ def peace(tmp_path_factory):
     server = StageServer()
     yield run_in_peace(server, folder, folder / "demo")
     server.close()
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory) -> Path:
+    """The folder of a world of 200 pins."""
+    folder = tmp_path_factory.mktemp("world") / "demo"
+    write_demo(folder, num_pins=200, seed=0)
+    return folder

@@ -6,31 +6,13 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from fault_processes import CRASHED
+from small_settings import SMALL
 
 from pinsage.settings.loading import load_settings
 from pinsage.store.deployment import open_store
 from pinsage.tracking.tracker import RUN_TAG, open_tracker
 from tasks.__main__ import main
 from tasks.command_line.cli import app
-
-SMALL = {
-    "text.dim": 8,
-    "spectral.dim": 8,
-    "walk.num_neighbors": 5,
-    "walk.num_walks": 20,
-    "walk.num_hard_negatives": 5,
-    "walk.hard_negative_walks": 20,
-    "model.hidden_dim": 16,
-    "model.embedding_dim": 8,
-    "train.steps": 20,
-    "train.checkpoint_every": 2,
-    "train.batch_size": 64,
-    "train.num_negatives": 50,
-    "train.num_threads": 1,
-    "evaluate.combined_steps": 5,
-    "evaluate.pixie_walks": 50,
-    "index.target_recall": 0.0,
-}
 
 
 def run_pipeline(home: Path, dataset: Path, run_id: str) -> None:

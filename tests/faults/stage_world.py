@@ -15,18 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from small_settings import SMALL
 from stage_traces import Traces, traces
 
 from tasks.stages import STAGES
 
 HERE = Path(__file__).parent
-SMALL = {
-    "text.dim": 8, "spectral.dim": 8,
-    "walk.num_neighbors": 5, "walk.num_walks": 50, "walk.num_hard_negatives": 5, "walk.hard_negative_walks": 50,
-    "model.hidden_dim": 16, "model.embedding_dim": 8,
-    "train.steps": 20, "train.batch_size": 64, "train.num_negatives": 50, "train.checkpoint_every": 4,
-    "train.num_threads": 1, "evaluate.combined_steps": 10, "evaluate.pixie_walks": 100, "index.target_recall": 0.0,
-}  # fmt: skip
 HANG_S = 600.0  # a stage of this world takes seconds, on a machine with much else to do a minute
 
 

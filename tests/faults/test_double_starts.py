@@ -14,7 +14,6 @@ from fault_processes import CONTEXT, end, start
 from published_things import other_host
 from small_pipeline import mlflow_run, run_stage
 
-from pinsage.datasets.demo.world import write_demo
 from pinsage.promotion.decisions import DECISIONS, Decisions
 from pinsage.release.releases import Releases
 from pinsage.store.drafts import STAGING
@@ -28,14 +27,6 @@ PASSES, LAST = (-(-ROUNDS // (2 * len(STAGES))), "release") if ROUNDS else (1, "
 TOLD = (1, 2)
 # Facts that only one of the two can have: it made the release, or found it.
 OWN_FACTS = {"is_new", "reason"}
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Path:
-    """The folder of a world of 200 pins."""
-    folder = tmp_path_factory.mktemp("world") / "demo"
-    write_demo(folder, num_pins=200, seed=0)
-    return folder
 
 
 @pytest.mark.parametrize("number", range(PASSES))

@@ -12,9 +12,9 @@ from random import Random
 
 import pytest
 from fault_processes import end, start
-from small_pipeline import SMALL, mlflow_run, run_pipeline, stages_done
+from small_pipeline import mlflow_run, run_pipeline, stages_done
+from small_settings import SMALL
 
-from pinsage.datasets.demo.world import write_demo
 from pinsage.tracking.tracker import FAILURE_TAG
 from tasks.running.launch import StageCommand, StageFailedError, StageProcess, record_failure
 from tasks.stages import STAGES
@@ -23,14 +23,6 @@ ROUNDS = int(os.environ.get("PINSAGE_FAULT_ROUNDS", "0"))
 ENDS = [("SIGKILL", "SIGTERM", "SIGINT", "exception")[number % 4] for number in range(ROUNDS or 4)]
 STAGES_HIT = list(STAGES) if ROUNDS else ["ingest", "pair", "connect"]
 PATIENCE_S = 120.0
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Path:
-    """The folder of a world of 200 pins."""
-    folder = tmp_path_factory.mktemp("world") / "demo"
-    write_demo(folder, num_pins=200, seed=0)
-    return folder
 
 
 @pytest.fixture(scope="module")
