@@ -15,7 +15,6 @@ from pinsage.settings.schema import Settings
 from pinsage.store.bucket import FolderBucket
 from pinsage.store.deployment import open_store
 from pinsage.store.run import Run, StageResult
-from pinsage.tracking import days
 from pinsage.tracking.days import days_server, log_day
 from pinsage.tracking.names import registered_model, run_name
 from pinsage.tracking.points import metric_name
@@ -253,10 +252,12 @@ def test_who_slept_between_looking_and_creating_takes_its_own_back(run, home, mo
     version = register(tracker, "slept", "k")
     day = log_day(server, "slept", datetime(2026, 5, 1), {"a": 1.0})
     blind = tracker_of(run, home)
-    for place, find in ((Tracker, Tracker._find), (Registry, Registry._find), (days, days._find)):
-        monkeypatch.setattr(place, "_find", blind_once(find))
+    find_run = Server.find_run
+    monkeypatch.setattr(Server, "find_run", blind_once(find_run))
     assert blind.begin(run) == first
+    monkeypatch.setattr(Registry, "_find", blind_once(Registry._find))
     assert register(blind, "slept", "k").number == version.number
+    monkeypatch.setattr(Server, "find_run", blind_once(find_run))
     assert log_day(server, "slept", datetime(2026, 5, 1), {"a": 1.0}) == day
 
 

@@ -7,14 +7,10 @@ so that a month is a curve. These runs have an experiment of their own: in the o
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pinsage.settings.schema import TrackingSettings
 from pinsage.tracking.points import Points
 from pinsage.tracking.server import Server
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run as MlflowRun
 
 DAYS_TAG = "pinsage.days_of"
 
@@ -54,21 +50,7 @@ def day_of(as_of: str, started_at: str) -> datetime:
 
 
 def _find_or_create(server: Server, model_name: str) -> str:
-    found = _find(server, model_name)
-    if not found:
-        found = server.client.create_run(server.experiment_id, run_name=model_name, tags={DAYS_TAG: model_name})
-        # By a host that took over a lease which this process had slept through.
-        if earlier := _find(server, model_name, other_than=found.info.run_id):
-            server.client.delete_run(found.info.run_id)
-            found = earlier
+    found = server.find_run(DAYS_TAG, model_name) or server.create_run_once(DAYS_TAG, model_name, model_name)
     if found.info.status != "FINISHED":  # it is new, or was made by a process that came no further
         server.client.set_terminated(found.info.run_id, "FINISHED")  # it takes points all the same
     return str(found.info.run_id)
-
-
-def _find(server: Server, model_name: str, *, other_than: str = "") -> "MlflowRun | None":
-    quoted = model_name.replace("'", "\\'")
-    found = server.client.search_runs(
-        [server.experiment_id], f"tags.`{DAYS_TAG}` = '{quoted}'", order_by=["attributes.start_time ASC"]
-    )
-    return next((each for each in found if each.info.run_id != other_than), None)

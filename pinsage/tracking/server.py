@@ -5,7 +5,7 @@ MLflow is imported at the first use, which takes three seconds, and only its cli
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from pinsage.tracking.database import create_database
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
 
 
 # MLflow opens an experiment without the first tag in its view for language models; the second is the metric its charts
@@ -107,6 +108,25 @@ class Server:
                 yield
             finally:
                 self._is_alone = False
+
+    def find_run(self, tag: str, value: str, *, other_than: str = "") -> "MlflowRun | None":
+        """The first run of the experiment with a tag, but for the run `other_than`; None if there is none."""
+        quoted = value.replace("'", "\\'")
+        found = self.client.search_runs(
+            [self.experiment_id], f"tags.`{tag}` = '{quoted}'", order_by=["attributes.start_time ASC"]
+        )
+        return next((each for each in found if each.info.run_id != other_than), None)
+
+    def create_run_once(
+        self, tag: str, value: str, name: str, more_tags: Mapping[str, str] | None = None
+    ) -> "MlflowRun":
+        """Create a run with a tag, after `find_run` found none; return it, or the one of a host that was faster."""
+        created = self.client.create_run(self.experiment_id, run_name=name, tags={tag: value, **(more_tags or {})})
+        # A process that slept between looking and creating has lost its lease on another host, which created one since.
+        if earlier := self.find_run(tag, value, other_than=created.info.run_id):
+            self.client.delete_run(created.info.run_id)
+            return earlier
+        return created
 
     @contextmanager
     def clear_errors(self) -> Iterator[None]:

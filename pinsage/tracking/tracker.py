@@ -169,26 +169,15 @@ class Tracker:
             self.server.client.set_tag(self.mlflow_run_id, FINISHED_TAG, "yes")
             self.server.client.set_terminated(self.mlflow_run_id, "FINISHED")
 
-    def _find(self, run_id: str = "", *, other_than: str = "") -> "MlflowRun | None":
-        """The first MLflow run of a pipeline run, this one's if `run_id` is empty; None if there is none."""
-        found = self.server.client.search_runs(
-            [self.server.experiment_id],
-            f"tags.`{RUN_TAG}` = '{run_id or self.run_id}'",  # a run id holds no quotes, see pinsage.store.run.RUN_ID
-            order_by=["attributes.start_time ASC"],
-        )
-        return next((each for each in found if each.info.run_id != other_than), None)
+    def _find(self) -> "MlflowRun | None":
+        return self.server.find_run(RUN_TAG, self.run_id)
 
     def _create(self, run: Run) -> "MlflowRun":
-        tags = {RUN_TAG: self.run_id, "mlflow.source.type": "JOB", "mlflow.source.name": "pinsage"}
+        tags = {"mlflow.source.type": "JOB", "mlflow.source.name": "pinsage"}
         # A run of a comparison is shown below the run of the comparison itself.
-        if (comparison := run.origin.get("comparison")) and (above := self._find(comparison)):
+        if (comparison := run.origin.get("comparison")) and (above := self.server.find_run(RUN_TAG, comparison)):
             tags[PARENT_TAG] = above.info.run_id
-        created = self.server.client.create_run(self.server.experiment_id, run_name=run_name(run), tags=tags)
-        # A process that slept between looking and creating has lost its lease on another host, which created one since.
-        if earlier := self._find(other_than=created.info.run_id):
-            self.server.client.delete_run(created.info.run_id)
-            return earlier
-        return created
+        return self.server.create_run_once(RUN_TAG, self.run_id, run_name(run), tags)
 
     def _resume(self, found: "MlflowRun") -> None:
         # A stage that runs again in a finished run ends nothing anew, and would leave it open for ever.
