@@ -19,7 +19,8 @@ EVERY_S = 20.0
 def mirror(folder: Path, bucket: RemoteBucket, pattern: str) -> Iterator[None]:
     """Bring the files of a bucket into `folder`, then send what is new there every few seconds while the block lasts.
 
-    Sending goes on beside the work, which does not wait for it. What has been removed here is removed there.
+    Sending goes on beside the work, which does not wait for it. What has been removed here is removed there; what an
+    attempt on another host has sent meanwhile stays.
 
     Args:
         folder: made if need be; its files are whole when they appear, and never changed.
@@ -30,14 +31,16 @@ def mirror(folder: Path, bucket: RemoteBucket, pattern: str) -> Iterator[None]:
         StoreError: the store cannot be reached at the beginning; later that is a warning.
         DiskFullError: there is no room for the files.
     """
-    _bring(folder, bucket)
-    with every(EVERY_S, lambda: _send(folder, bucket, pattern)):
+    known = _bring(folder, bucket)
+    with every(EVERY_S, lambda: _send(folder, bucket, pattern, known)):
         yield
 
 
-def _bring(folder: Path, bucket: RemoteBucket) -> None:
+def _bring(folder: Path, bucket: RemoteBucket) -> set[str]:
+    """Download what `folder` lacks; return the names of all that the store has."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in bucket.names():
+    names = bucket.names()
+    for name in names:
         if not (folder / name).exists():
             partial = folder / f".{name}.{uuid4().hex[:8]}{PARTIAL}"
             try:
@@ -47,10 +50,15 @@ def _bring(folder: Path, bucket: RemoteBucket) -> None:
                 continue
             finally:
                 partial.unlink(missing_ok=True)
+    return set(names)
 
 
-def _send(folder: Path, bucket: RemoteBucket, pattern: str) -> None:
-    """Send what the store lacks, the oldest first: the last file of a checkpoint vouches for those before it."""
+def _send(folder: Path, bucket: RemoteBucket, pattern: str, known: set[str]) -> None:
+    """Send what the store lacks, the oldest first: the last file of a checkpoint vouches for those before it.
+
+    `known` are the names that were brought or sent before. Others that are there and not here are a later attempt's:
+    this one has slept through its own kill.
+    """
     there = set(bucket.names())
     for path in sorted(folder.glob(pattern), key=_time_of_change):
         if path.name not in there:
@@ -59,7 +67,8 @@ def _send(folder: Path, bucket: RemoteBucket, pattern: str) -> None:
             except StoreError:
                 if path.exists():  # else it was removed while it was being sent
                     raise
-    for name in there - {path.name for path in folder.glob(pattern)}:
+        known.add(path.name)
+    for name in (there & known) - {path.name for path in folder.glob(pattern)}:
         bucket.remove(name)
 
 

@@ -91,11 +91,11 @@ class RunRecord:
 
 
 class Current:
-    """CURRENT, which two releases take turns to be named by."""
+    """CURRENT, which two releases take turns to be named by. The turns stand in the store, as a champion does."""
 
     def __init__(self, home: Path) -> None:
         self.store = open_store(home)
-        self.releases = Releases(self.store)
+        self.releases, self.turns = Releases(self.store), self.store.bucket("turns")
 
     def prepare(self) -> None:
         """Release twice."""
@@ -110,8 +110,10 @@ class Current:
         return found[1 + (number + 1) % 2]
 
     def publish(self, number: int, words: str = "") -> None:
-        """Let CURRENT name the release whose turn it is."""
-        self.releases.point(self._version(number), self.releases.unless_moved(lambda: True))
+        """Let CURRENT name the release whose turn it is, unless another turn has come, as a stage does."""
+        is_wanted = self.releases.unless_moved(lambda: max(map(int, self.turns.names())) == number)
+        self.turns.create(str(number), b"")
+        self.releases.point(self._version(number), is_wanted)
 
     def read(self, number: int) -> str:
         """The version that CURRENT names, verified; empty where that is the one before."""
@@ -167,11 +169,11 @@ class Checkpoint:
     def publish(self, number: int, words: str = "") -> None:
         """Save it, and send it."""
         folder = self.store.scratch("train", "k")
-        if bucket := self._bucket():
-            mirror._bring(folder, bucket)
+        bucket = self._bucket()
+        known = mirror._bring(folder, bucket) if bucket else set()
         Checkpoints(folder, {"seed": 1}).save(_state(number))
         if bucket:
-            mirror._send(folder, bucket, CHECKPOINT_FILES)
+            mirror._send(folder, bucket, CHECKPOINT_FILES, known)
 
     def read(self, number: int) -> str:
         """The state, as a host restores it that had nothing of it; empty where that is the one before."""

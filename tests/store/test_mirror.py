@@ -43,6 +43,19 @@ def test_another_host_finds_the_files_of_the_first(store_on_s3, tmp_path):
     assert not other.scratch("train", "k").exists()
 
 
+def test_what_another_host_has_sent_meanwhile_stays(store_on_s3, tmp_path):
+    """An attempt that slept through its own kill removes nothing of the next one's."""
+    with store_on_s3.keep_scratch("train", "k", "step-*"):
+        other = Store(tmp_path / "other", store_on_s3.place)
+        with other.keep_scratch("train", "k", "step-*"):
+            (other.scratch("train", "k") / "step-2.json").write_text("2")
+            await_kept(store_on_s3, ["step-2.json"])
+        (store_on_s3.scratch("train", "k") / "step-1.json").write_text("1")
+        await_kept(store_on_s3, ["step-1.json", "step-2.json"])
+        (store_on_s3.scratch("train", "k") / "step-1.json").unlink()
+        await_kept(store_on_s3, ["step-2.json"])
+
+
 def test_a_store_that_is_lost_later_does_not_stop_the_work(store_on_s3, monkeypatch, caplog):
     """It is a warning, and the file is sent when the store is back."""
     scratch = store_on_s3.scratch("train", "k")
