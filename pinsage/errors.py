@@ -39,6 +39,10 @@ class ReleaseMovedError(PinSageError):
     """Somebody else moved CURRENT while a release was made. A retry decides anew."""
 
 
+class DecisionMovedError(PinSageError):
+    """Somebody else decided on the champion in the meantime. A retry decides anew."""
+
+
 class RunRecordError(InputError):
     """A run does not exist, or exists with other settings."""
 

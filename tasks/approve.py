@@ -8,7 +8,7 @@ from pinsage.store.deployment import Store, open_store
 from pinsage.store.manifest import Facts
 from pinsage.store.run import Run
 from tasks.promoting.approval import promoted_model
-from tasks.promoting.record import last_decision
+from tasks.promoting.record import last_decision, open_decisions
 from tasks.running.work import StageWork
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ def approve(work: StageWork) -> Facts:
     store = open_store(work.home)
     run = store.runs.open(work.run_id)
     model, promoted = promoted_model(run), run.result("promote").facts
-    decision = last_decision(model, work.home) if promoted.get("is_waiting") else None
+    history = open_decisions(work.home).history(model.name) if promoted.get("is_waiting") else []
+    decision = last_decision(model, history)
     if decision is None:
         answered: Facts = {"is_champion": promoted["is_champion"], "answer": NOBODY, "by": "", "question": ""}
         return {"model_name": model.name, "model_version": model.number, **answered, "reason": promoted["reason"]}

@@ -1,26 +1,24 @@
 """The table of decisions on champions: one small file per decision, never replaced.
 
-    decisions/<registered model>/<time in UTC>-<8 hex>.json
+    decisions/<registered model>/<number, from 000001>.json
 
-A file appears whole or not at all, and no name is taken twice, so that two writers on two hosts lose nothing. The time
-begins the name: the names in order are the decisions in order.
+A file appears whole or not at all, and no number is taken twice: of two writers that decide on the same history the
+first one stands, and the other is told.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any, Literal
-from uuid import uuid4
+from typing import Literal
 
-from pinsage.errors import ArtifactDamagedError
+from pinsage.errors import ArtifactDamagedError, DecisionMovedError
 from pinsage.promotion.checks import Check
 from pinsage.store.bucket import Bucket
 from pinsage.store.sealed import seal, unseal
 
 DECISIONS = "decisions"
-_TIME = "%Y%m%dT%H%M%S.%fZ"
 Kind = Literal["promoted", "refused", "override", "rollback", "waiting", "approved", "rejected"]
 _PROMOTING = ("promoted", "override", "rollback", "approved")
 
@@ -38,6 +36,7 @@ class Decision:
         by: the run, or the person, that decided; empty where nobody answered in time.
         checks: every check with its values.
         at: when, in UTC.
+        number: its place in the history, from 1.
     """
 
     kind: Kind
@@ -48,11 +47,15 @@ class Decision:
     by: str = ""
     checks: Sequence[Check] = ()
     at: str = field(default="", compare=False)
+    number: int = field(default=0, compare=False)
 
     @property
     def promotes(self) -> bool:
         """True if the version is champion after it."""
         return self.kind in _PROMOTING
+
+
+_WRITTEN = Decision.__dataclass_fields__.keys() - {"number"}  # which is the file's name
 
 
 class Decisions:
@@ -61,15 +64,27 @@ class Decisions:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
 
-    def record(self, decision: Decision) -> Decision:
-        """Write a decision down, unless it is the last one on its model already: a stage may run again."""
-        last = self.history(decision.model)[-1:]
-        if last == [decision]:
-            return last[0]
-        now = datetime.now(UTC)
-        dated = Decision(**{**_fields(decision), "at": now.isoformat(timespec="seconds")})
-        name = f"{decision.model}/{now:{_TIME}}-{uuid4().hex[:8]}.json"
-        self._bucket.create(name, (json.dumps(seal(asdict(dated)), indent=1) + "\n").encode())
+    def record(self, decision: Decision, history: Sequence[Decision]) -> Decision:
+        """Write a decision down, unless it is the last one on its model already: a stage may run again.
+
+        Args:
+            decision: the decision.
+            history: of the model, as it was when the decision was taken.
+
+        Raises:
+            DecisionMovedError: it is not the history any more. Whoever decides holds a lease, and may have slept.
+        """
+        if history and history[-1] == decision:
+            return history[-1]
+        number = max((each.number for each in history), default=0) + 1
+        dated = replace(decision, at=datetime.now(UTC).isoformat(), number=number)
+        name = f"{decision.model}/{number:06d}.json"
+        body = {field: value for field, value in asdict(dated).items() if field in _WRITTEN}
+        if not self._bucket.create(name, (json.dumps(seal(body), indent=1) + "\n").encode()):
+            raise DecisionMovedError(
+                f"Something else was decided on {decision.model} in the meantime, and stands. "
+                "Run this again: it decides on what there is now."
+            )
         return dated
 
     def history(self, model: str) -> list[Decision]:
@@ -78,17 +93,18 @@ class Decisions:
         Raises:
             ArtifactDamagedError: a file is no decision.
         """
-        names = [name for name in self._bucket.names(model) if name.endswith(".json")]
+        names = sorted((name for name in self._bucket.names(model) if name.endswith(".json")), key=_order)
         # One that is listed and cannot be read is being written by somebody else: it is later than what is asked for.
         contents = ((name, self._bucket.read(name)) for name in names)
         return [_parse(name, content) for name, content in contents if content is not None]
 
     def models(self) -> list[str]:
         """The registered models that were decided on, that of the newest decision first."""
-        newest: dict[str, str] = {}
-        for name in map(PurePosixPath, self._bucket.names()):
-            newest[str(name.parent)] = max(newest.get(str(name.parent), ""), name.name)
-        return sorted(newest, key=lambda model: newest[model], reverse=True)
+        last: dict[str, str] = {}
+        for name in sorted(self._bucket.names(), key=_order):
+            last[str(PurePosixPath(name).parent)] = name
+        times = {model: _parse(name, self._bucket.read(name) or b"").at for model, name in last.items()}
+        return sorted(times, key=lambda model: times[model], reverse=True)
 
 
 def withdrawals(history: Sequence[Decision]) -> dict[int, Decision]:
@@ -107,14 +123,17 @@ def withdrawals(history: Sequence[Decision]) -> dict[int, Decision]:
     return found
 
 
-def _fields(decision: Decision) -> dict[str, Any]:
-    return {name: getattr(decision, name) for name in Decision.__dataclass_fields__}
+def _order(name: str) -> tuple[int, str]:
+    """The place of a file in its history: by number, after those of earlier code, which began with the time."""
+    stem = PurePosixPath(name).stem
+    return int(stem) if stem.isdecimal() else 0, stem
 
 
 def _parse(name: str, content: bytes) -> Decision:
     try:
-        raw = unseal(json.loads(content), Decision.__dataclass_fields__)
-        return Decision(**{**raw, "checks": tuple(Check(**check) for check in raw["checks"])})
+        raw = unseal(json.loads(content), _WRITTEN)
+        checks = tuple(Check(**check) for check in raw["checks"])
+        return Decision(**{**raw, "checks": checks, "number": _order(name)[0]})
     except (ValueError, TypeError, KeyError) as error:
         raise ArtifactDamagedError(
             f"{DECISIONS}/{name} is no decision ({error!r}). Move it out of the store; the others stay."

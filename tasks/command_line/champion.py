@@ -2,6 +2,7 @@
 
 import getpass
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,7 +49,7 @@ def show(home: Home = HOME) -> None:
             typer.echo(str(error), err=True)
             number, shown = None, "?"
         made = next((one for one in reversed(_history(model, home)) if one.promotes and one.version == number), None)
-        words = (made.at, made.kind, made.reason) if made else ("", "", "")
+        words = (_minute(made), made.kind, made.reason) if made else ("", "", "")
         table.add_row(Text(model), shown, *map(Text, words))
     stdout_console().print(table)
 
@@ -195,10 +196,14 @@ def _taken_back(decision: "Decision") -> int | None:
     return decision.champion if decision.kind == "rollback" else None
 
 
+def _minute(decision: "Decision") -> str:
+    return f"{datetime.fromisoformat(decision.at):%Y-%m-%d %H:%M} UTC"
+
+
 def _row(decision: "Decision") -> Sequence[str]:
     failed = ", ".join(check.name for check in decision.checks if not check.passed)
     champion = "none" if decision.champion is None else str(decision.champion)
-    return decision.at, decision.kind, str(decision.version), champion, failed, decision.by, decision.reason
+    return _minute(decision), decision.kind, str(decision.version), champion, failed, decision.by, decision.reason
 
 
 def _print_decision(decision: "Decision") -> None:
@@ -206,7 +211,7 @@ def _print_decision(decision: "Decision") -> None:
     from rich.text import Text
 
     console, before = stdout_console(), "no champion" if decision.champion is None else f"champion {decision.champion}"
-    title = f"{decision.at}  {decision.kind}: version {decision.version} of {decision.model}, before it {before}"
+    title = f"{_minute(decision)}  {decision.kind}: version {decision.version} of {decision.model}, before it {before}"
     console.print(Text(f"{title}; by {decision.by}\n{decision.reason}"), soft_wrap=True)
     if not decision.checks:
         return

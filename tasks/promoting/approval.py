@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pinsage.errors import InputError
-from pinsage.promotion.decisions import Decision
+from pinsage.promotion.decisions import Decision, Decisions
 from pinsage.promotion.verdict import answer_to
 from pinsage.release.contents import ModelVersion
 from pinsage.store.deployment import open_store
@@ -26,21 +26,24 @@ def answer(model: ModelVersion, registry: Registry, home: Path, *, approves: boo
 
     Raises:
         InputError: the version does not wait, or another one became champion since it was checked.
+        DecisionMovedError: another host decided in the meantime.
         TrackingError: MLflow does not answer or refuses.
     """
     with registry.server.one_at_a_time():
-        version, last = registry.version(model.number), last_decision(model, home)
+        decisions = open_decisions(home)
+        history = decisions.history(model.name)
+        version, last = registry.version(model.number), last_decision(model, history)
         if version is None or last is None:
             raise InputError(f"There is no {model}, or nothing was decided on it. See `pinsage champion history`.")
         if last.kind == "waiting":
             _check_champion(model, registry, last, approves=approves)
-            last = open_decisions(home).record(answer_to(last, approves=approves, by=by, note=note))
+            last = decisions.record(answer_to(last, approves=approves, by=by, note=note), history)
         elif by and last.kind != ("approved" if approves else "rejected"):
             raise InputError(
                 f"{model} does not wait for an approval: {last.reason} `pinsage champion why {model.number}` says more."
             )
         # A task that runs again moves no alias that somebody has moved since.
-        return follow(last, version, registry) if _is_newest(last, home) else last
+        return follow(last, version, registry, decisions) if _is_newest(last, decisions) else last
 
 
 def answer_for(run_id: str, home: Path, *, approves: bool, by: str, note: str = "") -> Decision:
@@ -72,7 +75,6 @@ def _named(champion: int | None) -> str:
     return "no champion" if champion is None else f"champion {champion}"
 
 
-def _is_newest(decision: Decision, home: Path) -> bool:
+def _is_newest(decision: Decision, decisions: Decisions) -> bool:
     """Return whether no later decision made a version champion."""
-    history = open_decisions(home).history(decision.model)
-    return not any(later.promotes for later in history[history.index(decision) + 1 :])
+    return not any(later.promotes for later in decisions.history(decision.model) if later.number > decision.number)

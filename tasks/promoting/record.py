@@ -1,5 +1,6 @@
 """Decisions on paper: written to the table in the store, read back, and followed by MLflow's tags and alias."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pinsage.promotion.decisions import DECISIONS, Decision, Decisions
@@ -14,16 +15,19 @@ def open_decisions(home: Path) -> Decisions:
     return Decisions(open_store(home).bucket(DECISIONS))
 
 
-def last_decision(model: ModelVersion, home: Path) -> Decision | None:
+def last_decision(model: ModelVersion, history: Sequence[Decision]) -> Decision | None:
     """The newest decision on a version; None if there is none."""
-    found = [decision for decision in open_decisions(home).history(model.name) if decision.version == model.number]
-    return found[-1] if found else None
+    return next((decision for decision in reversed(history) if decision.version == model.number), None)
 
 
-def follow(decision: Decision, version: Version, registry: Registry) -> Decision:
+def follow(decision: Decision, version: Version, registry: Registry, decisions: Decisions) -> Decision:
     """Write a recorded decision to MLflow, and let the alias `champion` follow it."""
     # First the reason, then the alias: whoever sees a new champion can read why.
     registry.tag(version, decision_tags(decision))
     if decision.promotes:
         registry.point(CHAMPION, version)
+        # A host that slept since it decided is late: MLflow cannot compare, so the alias is looked after once more.
+        newest = next(each for each in reversed(decisions.history(decision.model)) if each.promotes)
+        if newest.version != version.number and (later := registry.version(newest.version)):
+            registry.point(CHAMPION, later)
     return decision

@@ -27,10 +27,13 @@ def roll_back(model: ModelVersion, registry: Registry, home: Path, *, reason: st
 
     Raises:
         InputError: there is no such version, or it is the champion.
+        DecisionMovedError: another host decided in the meantime.
         ArtifactDamagedError: its release is not what was published; it is champion, and CURRENT stays.
         TrackingError: MLflow does not answer or refuses.
     """
     with registry.server.one_at_a_time():
+        decisions = open_decisions(home)
+        history = decisions.history(model.name)  # before the champion: one that is decided on since is noticed
         version, champion = registry.version(model.number), registry.champion()
         if version is None:
             raise InputError(
@@ -40,7 +43,7 @@ def roll_back(model: ModelVersion, registry: Registry, home: Path, *, reason: st
             raise InputError(f"{model} is the champion already. Name the version to go back to.")
         before = champion.number if champion else None
         decision = Decision("rollback", model.name, model.number, before, reason, by)
-        decision = follow(open_decisions(home).record(decision), version, registry)
+        decision = follow(decisions.record(decision, history), version, registry, decisions)
     return RolledBack(decision, _serve(model, before, Releases(open_store(home))))
 
 

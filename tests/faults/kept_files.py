@@ -106,12 +106,12 @@ def _runs(world: ReleaseWorld) -> Kept:
 
 
 def _decisions(folder: Path, world: ReleaseWorld) -> Kept:
-    table = Decisions(world.store.bucket(DECISIONS))
+    table, model = Decisions(world.store.bucket(DECISIONS)), "pinsage-a-0000"
     for number in (1, 2):
-        table.record(
-            Decision("promoted", "pinsage-a-0000", number, number - 1, "Bétter.", "r1", (Check("c", True, "Fine."),))
-        )
-    return Kept(_files(folder / DECISIONS), lambda: [asdict(each) for each in table.history("pinsage-a-0000")])
+        checks = (Check("c", True, "Fine."),)
+        decision = Decision("promoted", model, number, number - 1, "Bétter.", "r1", checks)
+        table.record(decision, table.history(model))
+    return Kept(_files(folder / DECISIONS), lambda: [asdict(each) for each in table.history(model)])
 
 
 def _checkpoints(folder: Path) -> Kept:

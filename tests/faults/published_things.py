@@ -140,8 +140,9 @@ class Decided:
         """Record it unless that was done, alone, as a stage does."""
         decision = Decision("promoted", f"{MODEL}-{number // PER_MODEL}", number, None, "Better.", "r1")
         with self.store.one_at_a_time("mlflow"):
-            if decision not in self.table.history(decision.model):
-                self.table.record(decision)
+            history = self.table.history(decision.model)
+            if decision not in history:
+                self.table.record(decision, history)
 
     def read(self, number: int) -> str:
         """The decision; empty if it has not been taken."""

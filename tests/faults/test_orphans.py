@@ -45,8 +45,6 @@ def wake(orphan) -> None:
 @pytest.mark.parametrize("kind", THINGS)
 def test_an_orphan_changes_nothing_that_was_published(kind, store, tmp_path):
     """The bytes of the next attempt stand, and no draft is left. What was published after that stands, too."""
-    if kind == "decision" and store.is_remote:
-        pytest.skip("a lease may be taken over while its holder sleeps: docs/reliability.md")
     place, rng = "S3" if store.is_remote else "folder", Random(kind)
     open_thing(kind, store.home).prepare()
     assert end(start(publish, kind, store.home, 1, None)) == 0

@@ -69,6 +69,11 @@ def kinds(home: Path) -> list[str]:
     return [decision.kind for decision in open_decisions(home).history(NAME)]
 
 
+def decision_on_2(home):
+    """The newest decision on version 2."""
+    return last_decision(ModelVersion(NAME, 2), open_decisions(home).history(NAME))
+
+
 def serving(home: Path) -> int:
     """The number of the version that CURRENT serves."""
     releases = Releases(open_store(home))
@@ -100,7 +105,7 @@ def test_the_question_shows_every_check_and_where_the_pages_are(home):
     """A row each, with value, limit and verdict."""
     facts = stage(home, "approve")
     assert (facts["answer"], facts["is_champion"]) == ("waiting", False)
-    checks = last_decision(ModelVersion(NAME, 2), home).checks
+    checks = decision_on_2(home).checks
     rows = [line.split(" | ") for line in facts["question"].splitlines() if line.startswith("| ")][1:]
     assert [row[0].strip("| ") for row in rows] == [check.name for check in checks]
     recall = next(check for check in checks if check.name == "index_recall")
@@ -111,9 +116,9 @@ def test_the_question_shows_every_check_and_where_the_pages_are(home):
 
 def test_an_approval_is_recorded_and_released(home):
     """By whom, with the note and the same checks; then the run goes on."""
-    waiting = last_decision(ModelVersion(NAME, 2), home)
+    waiting = decision_on_2(home)
     assert say(home, approves=True, note="Looked at the explorer") == "approved"
-    decision = last_decision(ModelVersion(NAME, 2), home)
+    decision = decision_on_2(home)
     assert (decision.by, decision.reason) == ("anna", "Approved by anna. Looked at the explorer.")
     assert decision.checks == waiting.checks
     assert champion(home) == 2
@@ -186,7 +191,7 @@ def test_another_answer_is_refused_and_silence_changes_none(home):
 def test_silence_is_a_rejection_that_is_asked_again(home):
     """Nobody has said anything about the model: the next run over the same data asks once more."""
     assert say(home, approves=False, by="") == "rejected"
-    assert last_decision(ModelVersion(NAME, 2), home).reason == "Rejected: nobody answered in time."
+    assert decision_on_2(home).reason == "Rejected: nobody answered in time."
     assert registry(home).version(2).tags["pinsage.decision_by"] == "nobody"
     assert stage(home, "promote")["is_waiting"]
 
@@ -210,7 +215,7 @@ def test_an_override_is_asked_for_like_any_other(home):
     for result in second.results().values():
         run.record(result)
     assert run_stage("promote", run, home).facts["is_waiting"]
-    decision = last_decision(ModelVersion(NAME, 2), home)
+    decision = decision_on_2(home)
     assert "an override is asked for, because: The old one is worse. 1 of 11 checks failed." in decision.reason
     assert "| withdrawn | **failed** |" in run_stage("approve", run, home).facts["question"]
 

@@ -14,7 +14,7 @@ from pinsage.store.manifest import Manifest
 from pinsage.tracking.registry import CHAMPION, Registry
 from pinsage.tracking.server import Server
 from tasks.command_line.cli import app
-from tasks.promoting.record import open_decisions
+from tasks.promoting.record import follow, open_decisions
 
 MODEL = "pinsage-test-0000"  # of the releases of a ReleaseWorld
 CHECKS = (Check("validation", True, "A gain of +0.01.", 0.01, 0.0), Check("churn", False, "Too much.", 0.99, 0.95))
@@ -34,9 +34,12 @@ def made(tmp_path_factory) -> ReleaseWorld:
             client.create_model_version(MODEL, f"{folder}/model")
         client.set_registered_model_alias(MODEL, CHAMPION, "2")
     decisions = open_decisions(folder)
-    decisions.record(Decision("promoted", MODEL, 1, None, "First version.", "run r1", CHECKS[:1]))
-    decisions.record(Decision("promoted", MODEL, 2, 1, "It gained.", "run r2", CHECKS[:1]))
-    decisions.record(Decision("refused", MODEL, 3, 2, "Not promoted.", "run r3", CHECKS))
+    for decision in (
+        Decision("promoted", MODEL, 1, None, "First version.", "run r1", CHECKS[:1]),
+        Decision("promoted", MODEL, 2, 1, "It gained.", "run r2", CHECKS[:1]),
+        Decision("refused", MODEL, 3, 2, "Not promoted.", "run r3", CHECKS),
+    ):
+        decisions.record(decision, decisions.history(MODEL))
     return world
 
 
@@ -58,6 +61,14 @@ def champion(world, *arguments):
 def registered(world) -> int:
     """The number of the champion in MLflow."""
     return Registry(Server(load_settings().tracking, world.store.home), MODEL).champion().number
+
+
+def test_an_alias_that_comes_late_follows_the_newest_decision(world):
+    """A host slept between its decision and the alias, and another one decided meanwhile."""
+    home = world.store.home
+    registry, decisions = Registry(Server(load_settings().tracking, home), MODEL), open_decisions(home)
+    follow(decisions.history(MODEL)[0], registry.version(1), registry, decisions)
+    assert registered(world) == 2
 
 
 def test_show_names_the_champion_of_each_data_set(world):

@@ -70,7 +70,8 @@ def promote(home: Path, run: Run, version: int) -> None:
     """Record what the stage promote would, for a run whose model became champion."""
     facts = {"model_name": MODEL, "model_version": version, "is_champion": True}
     run.record(StageResult("promote", "x", 0.0, False, facts))
-    Decisions(open_store(home).bucket(DECISIONS)).record(Decision("promoted", MODEL, version, None, "Promoted."))
+    decisions = Decisions(open_store(home).bucket(DECISIONS))
+    decisions.record(Decision("promoted", MODEL, version, None, "Promoted."), decisions.history(MODEL))
 
 
 def measures(home: Path, run: Run) -> dict[str, Measure]:
