@@ -28,8 +28,16 @@ from tasks.following.airflow_api import DAG_ID, AirflowApi
 from tasks.standalone.deployment import Deployment
 from tasks.standalone.services import Service, airflow_services
 
-QUICK = {"text.dim": 8, "spectral.dim": 16, "train.steps": 150, "train.batch_size": 512, "train.checkpoint_every": 10,
-         "evaluate.methods": ["popularity"]}  # fmt: skip
+QUICK = {
+    "evaluate.methods": ["popularity"],
+    "text.dim": 8,
+    "spectral.dim": 16,
+    "walk.num_neighbors": 10,
+    "walk.num_hard_negatives": 10,
+    "train.steps": 60,
+    "train.batch_size": 256,
+    "train.checkpoint_every": 10,
+}
 STAGE, LATEST_S, LIMIT_S = "train", 10.0, 900.0
 # A dead supervisor is noticed by its silence: after five minutes, if nothing else is said.
 SILENCE = {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
