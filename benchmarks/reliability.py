@@ -65,7 +65,8 @@ TRIALS = (
            "store/test_machine.py"), 96),
     Trial("T14", "retention over 40 days; runs in a row with flat memory", 50, "runs in a row",
           ("store/test_retention.py", "store/test_pruning.py")),
-    Trial("T15", "kill a task, its supervisor, the scheduler of a real Airflow", 30, "kills", ("docker/faults.py",)),
+    Trial("T15", "kill a task, its supervisor, the scheduler of a real Airflow", 30, "kills",
+          ("docker/faults.py", "standalone/kill_airflow.py")),
     Trial("T16", "the size of an XCom", 0, "at most 4 KiB", ("tasks/test_launch.py", "dags/test_stage_task.py")),
     Trial("T17", "DAG files import nothing heavy and have no errors", 0, "every DAG", ("dags/",)),
 )  # fmt: skip
