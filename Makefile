@@ -28,11 +28,12 @@ run: $(STAMP)  ## start Airflow and MLflow, run the DAG, print what came out
 stop:  ## end what `make run` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m tasks.standalone stop; else echo "nothing of ours is running"; fi
 
-# A file of tests stays in one process: its fixtures are made once. In the order of their names: those with few and long
-# tests, which xdist would begin last, are in the middle then, and both processes end together. Bytecode is kept whatever the shell says: hundreds of
-# stages start as processes, and without it each compiles for four seconds what it imports.
+# A file of tests stays in one process: its fixtures are made once. Files begin in the order of their names: xdist would
+# begin those with few and long tests last, and one process would wait for the other. Bytecode is kept whatever the shell
+# says: hundreds of stages start as processes, and without it each compiles for four seconds what it imports.
 test: $(STAMP)  ## run the tests, on up to four processes
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+	    --no-loadscope-reorder
 
 # A vulnerability that became known today is no fault of the change that is checked: it is shown and fails nothing.
 check: lint test  ## format, lint, types, tests: what has to pass; and known vulnerabilities
