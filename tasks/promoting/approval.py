@@ -77,4 +77,5 @@ def _named(champion: int | None) -> str:
 
 def _is_newest(decision: Decision, decisions: Decisions) -> bool:
     """Return whether no later decision made a version champion."""
-    return not any(later.promotes for later in decisions.history(decision.model) if later.number > decision.number)
+    history = decisions.history(decision.model)
+    return not any(later.promotes for later in history[history.index(decision) + 1 :])

@@ -60,8 +60,8 @@ def test_many_writers_at_once_lose_nothing(decisions):
                 return record(decisions, replace(REFUSED, version=number))
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(record_patiently, range(20)))
-    assert sorted(decision.version for decision in decisions.history(MODEL)) == list(range(20))
+        list(pool.map(record_patiently, range(40)))
+    assert sorted(decision.version for decision in decisions.history(MODEL)) == list(range(40))
 
 
 def test_who_decided_on_an_older_history_is_told(decisions):
