@@ -19,7 +19,7 @@ from typing import Any
 from pinsage.errors import PinSageError, SettingsError
 from pinsage.settings.loading import load_settings
 from pinsage.settings.schema import Settings
-from pinsage.store.machine import machine_error
+from pinsage.store.machine import keep_memory_reserve, machine_error
 from pinsage.store.manifest import Facts
 from tasks.running.allowed_places import check_places
 from tasks.running.launch import CANNOT_RETRY, record_failure
@@ -43,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         die_with(options.parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
+    keep_memory_reserve()
     try:
         log_to_stdout()
         name_lines(run_id=options.run_id, stage=options.stage)

@@ -121,8 +121,8 @@ def _check_room(folder: Path, size_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size_bytes:
         raise DiskFullError(
-            f"The index needs about {size_bytes / 1e6:,.0f} MB, and the disk of {folder} has {free / 1e6:,.0f} MB "
-            "free. Free space and run again."
+            f"The index needs about {size_bytes:,} bytes, and the disk of {folder} has {free:,} bytes free. Free space "
+            "and run again."
         )
 
 

@@ -17,6 +17,7 @@ from pinsage.ingest.source.point_in_time import FIRST_TIME, LAST_TIME
 
 RESULT_ROWS = 1 << 14
 SHOWN_CHARACTERS = 200
+NO_MEMORY = ("bad allocation", "Allocation failure")  # of the operating system, as against more than our limit
 
 # Words that the SQL of ingest is written in. What is shown of a text must fit on a line; a time is microseconds.
 WORDS = f"""
@@ -48,16 +49,17 @@ class Engine:
 
     def __init__(self, folder: Path, memory_gb: float, *, max_id_length: int) -> None:
         self.folder, self.memory_gb = folder, memory_gb
-        self._database = duckdb.connect(
-            config={
-                "memory_limit": f"{int(memory_gb * 1000)}MB",
-                "temp_directory": str(folder),
-                "preserve_insertion_order": False,  # or a table is held until its first row is written
-                "python_enable_replacements": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
+        with self._clear_errors():
+            self._database = duckdb.connect(
+                config={
+                    "memory_limit": f"{int(memory_gb * 1000)}MB",
+                    "temp_directory": str(folder),
+                    "preserve_insertion_order": False,  # or a table is held until its first row is written
+                    "python_enable_replacements": False,
+                    "autoinstall_known_extensions": False,
+                    "autoload_known_extensions": False,
+                }
+            )
         self.run(WORDS)
         self.run(f"SET VARIABLE max_id_length = {max_id_length}; SET enable_progress_bar = false")
 
@@ -112,7 +114,7 @@ class Engine:
         except duckdb.OutOfMemoryException as error:
             if "disk" in str(error).lower() or "temp_directory_size" in str(error):
                 raise DiskFullError(f"The disk of {self.folder} is full ({_first_line(error)}). Make room.") from None
-            if "bad allocation" in str(error):  # below our limit, the operating system gave no more
+            if any(words in str(error) for words in NO_MEMORY):
                 raise MemoryShortError(
                     f"Memory ran out below data.memory_gb = {self.memory_gb:g} GB ({_first_line(error)}). Give the "
                     "process more, or lower it to spill to disk earlier."

@@ -1,15 +1,28 @@
 """Faults of the machine, as against damage: memory that ran out, a file that may not be opened, a disk that is full."""
 
 import errno
+import mmap
 
 from pinsage.errors import DiskFullError, MachineError, MemoryShortError, PinSageError
 from pinsage.store.disk import FULL
 
 SHOWN_CHARACTERS = 300
+RESERVE_BYTES = 8 << 20
 # What an OSError says where the file itself is the trouble: it is not there, or is of another kind or size.
 _OF_THE_FILE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EINVAL)
 # Libraries below Python have errors of their own for memory: PyTorch, pyarrow, the loader of shared objects, threads.
 _OF_MEMORY = ("allocate memory", "failed to map segment", "can't start new thread", "bad_alloc", "malloc of size")
+_reserve: list[mmap.mmap] = []
+
+
+def keep_memory_reserve() -> None:
+    """Keep room aside in which a process can still tell that its memory ran out; `machine_error` gives it up.
+
+    Before 3.14 CPython allocates an integer to handle an error, and where it gets none it tries again without an end
+    (https://github.com/python/cpython/issues/132508). The room is address space; no page of it is touched.
+    """
+    if not _reserve:
+        _reserve.append(mmap.mmap(-1, RESERVE_BYTES))
 
 
 def is_machine_fault(error: BaseException) -> bool:
@@ -21,8 +34,10 @@ def is_machine_fault(error: BaseException) -> bool:
 
 def machine_error(error: BaseException) -> PinSageError | None:
     """The error of one sentence for a fault of the machine; None where it is something else."""
+    if is_memory_short := _is_memory_short(error):
+        _reserve.clear()  # the map ends with its last reference
     said = str(error).strip().partition("\n")[0][:SHOWN_CHARACTERS] or type(error).__name__
-    if _is_memory_short(error):
+    if is_memory_short:
         return MemoryShortError(
             f"Memory ran out ({said}). Give the process more, or run less beside it, and run again: what was published "
             "is reused."

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from pinsage.errors import PinSageError
-from pinsage.store.machine import machine_error
+from pinsage.store.machine import keep_memory_reserve, machine_error
 from tasks.running.private_files import keep_files_private
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class OneLineErrors(TyperGroup):
         """Run the command; a known error, and a fault of the machine, becomes the exit that it asks for."""
         try:
             keep_files_private()
+            keep_memory_reserve()
             return super().invoke(ctx)
         except (PinSageError, OSError, MemoryError, RuntimeError, ImportError) as error:
             named = error if isinstance(error, PinSageError) else machine_error(error)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from pinsage.errors import MemoryShortError
 from pinsage.progress import OnProgress, log_nothing
 from pinsage.settings.schema import Settings
 from pinsage.store.deployment import open_store
@@ -11,6 +12,7 @@ from pinsage.store.machine import machine_error
 from pinsage.store.run import Run, StageResult
 from pinsage.tracking.names import curve_names
 from pinsage.tracking.tracker import Tracker, open_tracker
+from tasks.running.launch import record_failure
 from tasks.running.progress import ProgressLines
 from tasks.running.runner import code_version, run_stage
 
@@ -41,8 +43,13 @@ def perform(
     try:
         return _track(stage, run, home, tracker, on_progress or ProgressLines())
     except Exception as error:
+        named = machine_error(error)
         if stage != "ingest" and not run.model_run:  # before ingest has ended there is no MLflow run
-            _mark_failed(tracker, f"{stage}: {machine_error(error) or error}")
+            reason = f"{stage}: {named or error}"
+            if isinstance(named, MemoryShortError):
+                record_failure(run_id, home, reason)  # there is no room here for MLflow
+            else:
+                _mark_failed(tracker, reason)
         raise
 
 

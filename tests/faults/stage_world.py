@@ -34,9 +34,9 @@ class Ended:
 
     @property
     def error(self) -> str:
-        """The sentence that it reported; empty if there is none."""
-        last = self.lines[-1] if self.lines else ""
-        return json.loads(last).get("error", "") if last.startswith("{") else ""
+        """The sentence that it reported; empty if there is none. A library may write lines after it as it leaves."""
+        reports = [json.loads(line) for line in self.lines if line.startswith("{")]
+        return reports[-1].get("error", "") if reports else ""
 
     def __str__(self) -> str:
         return "\n".join([f"exit code {self.code} after {self.seconds:.2f} s", *self.lines[-30:]])

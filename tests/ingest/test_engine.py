@@ -1,5 +1,8 @@
 """The database engine keeps to its memory, tells what stops it in a sentence, and leaves nothing behind."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +30,27 @@ def test_what_does_not_fit_is_spilled_and_changes_nothing(tmp_path):
         found.append({path.name: path.read_bytes() for path in out.iterdir()})
     assert found[0] == found[1]
     assert all(name.endswith(".parquet") for name in found[0])
+
+
+WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+import psutil
+from pinsage.ingest.engine import Engine
+room = psutil.Process().memory_info().vms
+resource.setrlimit(resource.RLIMIT_AS, (room, room))
+try:
+    Engine(Path(sys.argv[1]), 4.0, max_id_length=128)
+except Exception as error:
+    print(f"{type(error).__name__}: {error}")
+"""
+
+
+def test_memory_that_the_machine_does_not_give_is_no_fault_of_the_limit(tmp_path):
+    """The engine takes its first block as it starts."""
+    command = [sys.executable, "-c", WITHOUT_ROOM, str(tmp_path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert told.startswith("MemoryShortError: Memory ran out below data.memory_gb = 4 GB")
 
 
 def test_rows_past_the_limit_lie_on_disk(tmp_path):

@@ -2,13 +2,14 @@
 
 import gc
 import os
+import socket
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from data_set_world import NOW, good_world, ingest, ingested, reasons, write
 
-from pinsage.errors import DatasetError
+from pinsage.errors import DatasetError, MachineError
 from pinsage.ingest.source.dataset import Dataset
 from pinsage.ingest.source.fingerprint import identity_at
 from pinsage.settings.loading import load_settings
@@ -40,6 +41,18 @@ def test_a_url_that_cannot_be_opened_gives_one_sentence(url):
     assert message.isprintable()
     assert len(message) < 800
     assert "Check" in message
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_server_that_is_down_is_named_and_may_be_up_later():
+    """A port that nobody listens on."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"ftp://127.0.0.1:{closed.getsockname()[1]}/tables"
+        with pytest.raises(MachineError, match=rf"^The data set {url} does not answer \(.*refused.*\)\.") as caught:
+            Dataset.open(url)
+    gc.collect()
+    assert caught.value.retry_can_help
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -2,6 +2,8 @@
 
 import errno
 import resource
+import subprocess
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +38,35 @@ def test_an_array_that_memory_has_no_room_for_is_not_damaged(tmp_path):
     with memory_limit(1 << 28), pytest.raises((OSError, MemoryError)) as caught:
         open_array(path, np.float64, (None,))
     assert isinstance(machine_error(caught.value), MemoryShortError)
+
+
+TAKES_ALL_MEMORY = """
+import resource
+import psutil
+from pinsage.store.machine import keep_memory_reserve, machine_error
+if {keeps}:
+    keep_memory_reserve()
+limit = psutil.Process().memory_info().vms + (64 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+taken = []
+for size in (1 << 20, 1 << 12):
+    try:
+        while True:
+            taken.append(bytearray(size))
+    except MemoryError as error:
+        caught = error
+sentence = machine_error(caught)
+room = bytearray(4 << 20)
+print(sentence)
+"""
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_process_whose_memory_ran_out_has_room_to_say_so(keeps):
+    """Where it kept the room before."""
+    code = TAKES_ALL_MEMORY.format(keeps=keeps)
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120)
+    assert done.stdout.startswith("Memory ran out (MemoryError).") is keeps, done
 
 
 @pytest.mark.parametrize(

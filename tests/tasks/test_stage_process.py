@@ -90,6 +90,20 @@ def test_a_data_set_that_cannot_be_read_starts_no_experiment(tmp_path):
     assert not (tmp_path / "mlflow").exists()
 
 
+def test_a_stage_without_memory_is_marked_as_failed_by_another_process(begun, monkeypatch):
+    """This one may have no room for MLflow."""
+    home, settings = begun
+
+    def starved(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("tasks.running.stage_process.run_stage", starved)
+    monkeypatch.setattr("pinsage.tracking.tracker.Tracker.mark_failed", starved)
+    with pytest.raises(MemoryError):
+        perform("pair", "r1", settings, home, {})
+    assert status(settings, home, "r1") == "FAILED"
+
+
 def test_a_run_that_does_not_exist_cannot_be_marked(tmp_path):
     """The sentence names it."""
     with pytest.raises(RunRecordError, match="r9"):

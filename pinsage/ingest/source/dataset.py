@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from pinsage.errors import DatasetError, PinSageError
+from pinsage.errors import DatasetError, MachineError, PinSageError
 from pinsage.ingest.source import columns
 from pinsage.ingest.source.contract import TABLES, TableSpec
 from pinsage.ingest.source.table import Layout, SourceFile, SourceTable
@@ -138,14 +138,22 @@ def _clear_url_errors(url: str) -> Iterator[None]:
     """Tell in one sentence why a URL cannot be opened: file systems raise whatever their libraries do."""
     try:
         yield
-    except (PinSageError, TimeoutError, ConnectionError):
+    except PinSageError:
         raise
+    except (TimeoutError, ConnectionError) as error:
+        raise MachineError(
+            f"The data set {_show(url)} does not answer ({_reason(error)}). "
+            "Check the URL in data.dataset and the network, and run again."
+        ) from None
     except Exception as error:
-        reason = str(error).splitlines()[0][:SHOWN_CHARACTERS] if str(error) else type(error).__name__
         raise DatasetError(
-            f"The data set {_show(url)} cannot be opened ({reason!a}). "
+            f"The data set {_show(url)} cannot be opened ({_reason(error)}). "
             "Check the URL in data.dataset, and who may read it."
         ) from None
+
+
+def _reason(error: Exception) -> str:
+    return ascii(str(error).splitlines()[0][:SHOWN_CHARACTERS] if str(error) else type(error).__name__)
 
 
 def _resolve(url: str) -> tuple[pafs.FileSystem, str]:
