@@ -43,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         die_with(options.parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _leave)
-    keep_memory_reserve()
     try:
         log_to_stdout()
         name_lines(run_id=options.run_id, stage=options.stage)
+        keep_memory_reserve()
         keep_files_private()
         _say(_perform(options))
     except PinSageError as error:

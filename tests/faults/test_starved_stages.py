@@ -83,7 +83,7 @@ def test_stages_short_of_memory_say_so_or_die_and_are_green_with_more(peace, tmp
         if "Memory" in ended.error:
             check_refusal(ended, SHORT, before, run)
         elif ended.code > 0:  # numba, for one, has no words for it
-            outcome = "unforeseen"
+            outcome = f"{stage}: {ended.error[:80] or ended.lines[-1]}"
         assert not any("damaged" in line for line in ended.lines), ended
         outcomes[outcome] += 1
         run.perform(stage)
