@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from pinsage.store.disk import full_disk_named
 from pinsage.store.lock import hold_lock, try_lock
+from pinsage.store.machine import give_up_memory_reserve
 
 STAGING = ".staging-"
 CONTENT, LOCK = "content", ".lock"
@@ -26,6 +27,9 @@ def draft_folder(parent: Path, key: str) -> Iterator[Path]:
         folder.mkdir()
         try:
             yield folder
+        except MemoryError:
+            give_up_memory_reserve()
+            raise
         finally:
             _remove(staging)
 

@@ -16,13 +16,18 @@ _reserve: list[mmap.mmap] = []
 
 
 def keep_memory_reserve() -> None:
-    """Keep room aside in which a process can still tell that its memory ran out; `machine_error` gives it up.
+    """Keep room aside in which a process whose memory ran out can still clear away and say so.
 
     Before 3.14 CPython allocates an integer to handle an error, and where it gets none it tries again without an end
     (https://github.com/python/cpython/issues/132508). The room is address space; no page of it is touched.
     """
     if not _reserve:
         _reserve.append(mmap.mmap(-1, RESERVE_BYTES))
+
+
+def give_up_memory_reserve() -> None:
+    """Use the room that was kept aside, if any; `machine_error` does so by itself."""
+    _reserve.clear()  # the map ends with its last reference
 
 
 def is_machine_fault(error: BaseException) -> bool:
@@ -35,7 +40,7 @@ def is_machine_fault(error: BaseException) -> bool:
 def machine_error(error: BaseException) -> PinSageError | None:
     """The error of one sentence for a fault of the machine; None where it is something else."""
     if is_memory_short := _is_memory_short(error):
-        _reserve.clear()  # the map ends with its last reference
+        give_up_memory_reserve()
     said = str(error).strip().partition("\n")[0][:SHOWN_CHARACTERS] or type(error).__name__
     if is_memory_short:
         return MemoryShortError(

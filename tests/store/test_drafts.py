@@ -2,6 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from pinsage.store import drafts, machine
 from pinsage.store.drafts import LOCK, STAGING, abandoned_drafts, draft_folder
 
 
@@ -28,3 +31,13 @@ def test_what_a_kill_within_the_removal_leaves_is_removed(tmp_path):
     with abandoned_drafts(tmp_path) as found:
         assert found == [("key", "2")]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_that_ran_out_makes_room_before_the_draft_is_removed(tmp_path, monkeypatch):
+    """Removing a folder takes memory, too."""
+    machine.keep_memory_reserve()
+    kept = []
+    monkeypatch.setattr(drafts, "_remove", lambda staging: kept.append(len(machine._reserve)))
+    with pytest.raises(MemoryError), draft_folder(tmp_path, "k"):
+        raise MemoryError
+    assert kept == [0]
