@@ -1,7 +1,6 @@
 """The request of a `make run`: a data set and settings, the demo's if none are named."""
 
 import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,8 +42,5 @@ def _demo_world(home: Path) -> Path:
         from pinsage.datasets.demo.world import write_demo
 
         log.info("making the demo world in %s", folder)
-        draft = home / "demo.unfinished"
-        shutil.rmtree(draft, ignore_errors=True)
-        write_demo(draft)
-        draft.rename(folder)
+        write_demo(folder)
     return folder

@@ -70,7 +70,7 @@ def write_demo(folder: Path, *, num_pins: int = 20_000, num_boards: int | None =
     _write(folder, tables)
     rows = {name: table.num_rows for name, table in tables.items()}
     facts = DemoFacts(**rows, interests=len(world.interests), new_pins=int(world.pins.is_new.sum()))
-    log.info("demo world in %s: %s", folder, facts)
+    log.info("the demo world has %s", ", ".join(f"{count:,} {name}" for name, count in rows.items()))
     return facts
 
 
