@@ -43,13 +43,12 @@ def perform(
     try:
         return _track(stage, run, home, tracker, on_progress or ProgressLines())
     except Exception as error:
-        named = machine_error(error)
+        told = machine_error(error) or error
         if stage != "ingest" and not run.model_run:  # before ingest has ended there is no MLflow run
-            reason = f"{stage}: {named or error}"
-            if isinstance(named, MemoryShortError):
-                record_failure(run_id, home, reason)  # there is no room here for MLflow
+            if isinstance(told, MemoryShortError):  # there is no room here for MLflow
+                record_failure(run_id, home, f"{stage}: {told}")
             else:
-                _mark_failed(tracker, reason)
+                _mark_failed(tracker, f"{stage}: {told}")
         raise
 
 
