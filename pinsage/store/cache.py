@@ -1,7 +1,8 @@
 """Copies of remote folders on this host: fetched once for all of its processes, whole, and no more than fit.
 
 <root>/<name>/files/    the copy, which appears by one rename
-<root>/<name>/lock      held alone while the copy is fetched or removed, shared by the processes that use it
+<root>/<name>/lock      shared by who uses the copy or fetches it, held alone while it is removed
+<root>/<name>/fetching  held while it is fetched
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from pinsage.store.disk import full_disk_named
+from pinsage.store.lock import hold_lock
 
 log = logging.getLogger(__name__)
 _KEPT = 32  # copies that a process holds at most; a worker of a cluster lives for weeks
@@ -84,12 +86,12 @@ class Cache:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 if _is_in_place(descriptor, entry / "lock"):
-                    if (entry / "files").is_dir():
-                        os.utime(entry)
-                        return descriptor
-                    fcntl.flock(descriptor, fcntl.LOCK_EX)  # gives the shared one back first, so two do not block
-                    if _is_in_place(descriptor, entry / "lock") and not (entry / "files").is_dir():
-                        self._fetch(entry, size_bytes, fetch)
+                    # A lock of its own: one alone on `lock` would wait for those who have fetched, and hold theirs on.
+                    with hold_lock(entry / "fetching"):
+                        if not (entry / "files").is_dir():
+                            self._fetch(entry, size_bytes, fetch)
+                    os.utime(entry)
+                    return descriptor
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -97,7 +99,7 @@ class Cache:
 
     def _fetch(self, entry: Path, size_bytes: int, fetch: Fetch) -> None:
         unfinished = entry / "unfinished"
-        # Of a process that died while it fetched; the lock of the entry is ours now.
+        # Of a process that died while it fetched: `fetching` is ours now.
         shutil.rmtree(unfinished, ignore_errors=True)
         self._make_room(size_bytes, entry)
         unfinished.mkdir()

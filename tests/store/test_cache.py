@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from threading import Barrier, Thread
 
 import pytest
 
@@ -71,6 +72,26 @@ def test_processes_that_ask_at_once_fetch_once(cache):
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 6
     assert counts.value == 1
+
+
+def test_threads_that_ask_at_once_and_keep_the_copy_do_not_wait_for_each_other(tmp_path):
+    """As those of a worker, which uses a copy for as long as it lives."""
+    cache, calls = Cache(tmp_path / "copies", 1000), []
+    for number in range(100):
+        at_once = Barrier(4)
+
+        def ask(name=f"x{number}", at_once=at_once):
+            at_once.wait()
+            cache.folder(name, 1, fetch_of(1, calls))
+
+        threads = [Thread(target=ask, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+            assert not thread.is_alive()
+    assert len(calls) == 100
+    let_go()
 
 
 def test_a_fetch_that_fails_leaves_nothing(cache):
