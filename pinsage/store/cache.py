@@ -86,7 +86,7 @@ class Cache:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_SH)
                 if _is_in_place(descriptor, entry / "lock"):
-                    # A lock of its own: one alone on `lock` would wait for those who have fetched, and hold theirs on.
+                    # Not `lock` alone: who has fetched keeps it shared for as long as it lives, and we would wait.
                     with hold_lock(entry / "fetching"):
                         if not (entry / "files").is_dir():
                             self._fetch(entry, size_bytes, fetch)
