@@ -22,6 +22,11 @@ def test_a_figure_that_was_not_reached_holds_in_part_alone():
     trial, result = next(each for each in PROGRAM["TRIALS"] if each.name == "T15"), PROGRAM["Result"]
     assert PROGRAM["verdict"](trial, result(trial.asked, "", "")) == "holds"
     assert PROGRAM["verdict"](trial, result(trial.asked - 1, "", "")) == "in part"
+    results, is_open = PROGRAM["read_results"](), PAGE.partition("## What is not shown")[2]
+    short = [
+        each.name for each in PROGRAM["TRIALS"] if each.name in results and results[each.name].reached < each.asked
+    ]
+    assert [name for name in short if f"{name} " not in is_open] == []
 
 
 @pytest.mark.parametrize("trial", PROGRAM["TRIALS"], ids=lambda trial: trial.name)
